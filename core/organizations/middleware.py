@@ -1,0 +1,128 @@
+"""
+Who asks, and for which organization: settled once, before any view.
+
+``request.identity`` is a person's membership or a token, or None. A view runs inside the organization's scope, in one
+transaction that is rolled back on an error; a door that must commit before it answers is marked ``own_scope``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import structlog
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.urls import Resolver404, resolve
+
+from core.identifiers import uuid7
+from core.organizations import selectors, services
+from core.organizations.identity import SYSTEM, Actor, Identity, act_as
+from core.organizations.tenancy import organization_scope, person_scope
+from core.problems import problem
+
+Respond = Callable[[HttpRequest], HttpResponse]
+View = TypeVar("View", bound=Callable[..., Any])
+SESSION_KEY = "organization"
+
+
+def own_scope(view: View) -> View:
+    """Mark a view that opens its organization's scope itself, because it commits before it answers."""
+    view.own_scope = True  # type: ignore[attr-defined]
+    return view
+
+
+def request_context(respond: Respond) -> Respond:
+    """Give each request an id, and its log lines with it."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        request.request_id = str(uuid7())  # type: ignore[attr-defined]
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request=request.request_id)  # type: ignore[attr-defined]
+        act_as(SYSTEM)
+        response = respond(request)
+        response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        return response
+
+    return middleware
+
+
+def organization(respond: Respond) -> Respond:
+    """Find the identity behind a request and open its organization's scope around the view."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        secret = bearer(request)
+        request.identity = None  # type: ignore[attr-defined]
+        request.memberships = []  # type: ignore[attr-defined]
+        if secret is not None:
+            identity = services.authenticate_token(
+                secret,
+                request_id=request.request_id,  # type: ignore[attr-defined]
+                address=request.META.get("REMOTE_ADDR", ""),
+            )
+            if identity is None:
+                return problem(401, "unknown-token", "This token is unknown, expired or revoked.")
+        else:
+            identity = identity_of_person(request)
+        if identity is None:
+            return respond(request)
+        request.identity = identity  # type: ignore[attr-defined]
+        act_as(identity.actor)
+        structlog.contextvars.bind_contextvars(organization=identity.organization_id)
+        if has_own_scope(request):
+            return respond(request)
+        with organization_scope(identity.organization_id):
+            response = respond(request)
+            if response.status_code >= 500:
+                transaction.set_rollback(True)
+        return response
+
+    return middleware
+
+
+def bearer(request: HttpRequest) -> str | None:
+    """Read the token of ``Authorization: Bearer``, if the request carries one."""
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else None
+
+
+def has_own_scope(request: HttpRequest) -> bool:
+    """Tell whether the view behind an address is marked ``own_scope``."""
+    try:
+        view: Any = resolve(request.path_info).func
+    except Resolver404:
+        return False
+    return bool(getattr(view, "own_scope", False) or getattr(getattr(view, "cls", None), "own_scope", False))
+
+
+def identity_of_person(request: HttpRequest) -> Identity | None:
+    """Read which of their organizations a signed-in person looks at: ``?org=``, else the last one, else the oldest."""
+    person = request.user
+    if not person.is_authenticated:
+        return None
+    with person_scope(person.pk):
+        memberships = list(selectors.memberships_of(person.pk, datetime.now(UTC).date()))
+    request.memberships = memberships  # type: ignore[attr-defined]
+    if not memberships:
+        return None
+    by_slug = {membership.organization.slug: membership for membership in memberships}
+    wanted = request.GET.get("org") or request.session.get(SESSION_KEY, "")
+    membership = by_slug.get(wanted, memberships[0])
+    if request.GET.get("org") in by_slug and request.session.get(SESSION_KEY) != wanted:
+        request.session[SESSION_KEY] = wanted
+    request.organization = membership.organization  # type: ignore[attr-defined]
+    request.membership = membership  # type: ignore[attr-defined]
+    return Identity(
+        organization_id=membership.organization_id,
+        actor=Actor(
+            "person",
+            str(person.pk),
+            str(person),
+            request.request_id,  # type: ignore[attr-defined]
+            request.META.get("REMOTE_ADDR", ""),
+        ),
+        role=membership.role,
+        person_id=person.pk,
+        team=membership.team.name if membership.team else "",
+    )

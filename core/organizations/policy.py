@@ -1,0 +1,87 @@
+"""Who may do what: the one table of interface.md section 2, read by pages, API and commands alike."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from core.organizations.identity import Identity
+from core.organizations.models import Role, Scope
+
+
+class Action(StrEnum):
+    """Something that a role or a token's scope allows."""
+
+    SEE_OWN_TEAM = "see_own_team"
+    SEE_ALL_TEAMS = "see_all_teams"
+    SEE_REQUESTS = "see_requests"
+    EDIT_TARGETS = "edit_targets"
+    EDIT_PROVIDERS = "edit_providers"
+    SEE_PROVIDERS = "see_providers"
+    MANAGE_FACTORS = "manage_factors"
+    SEE_SOURCES = "see_sources"
+    MANAGE_SOURCES = "manage_sources"
+    PREPARE_PERIOD = "prepare_period"
+    APPROVE_PERIOD = "approve_period"
+    SEE_PERIODS = "see_periods"
+    SEE_AUDIT_LOG = "see_audit_log"
+    MANAGE_PEOPLE = "manage_people"
+    MANAGE_TOKENS = "manage_tokens"
+    ISSUE_INGEST_TOKEN = "issue_ingest_token"
+    INGEST = "ingest"
+
+
+_A = Action
+_EVERY_FIGURE: Final = {_A.SEE_OWN_TEAM, _A.SEE_ALL_TEAMS, _A.SEE_REQUESTS, _A.SEE_PROVIDERS, _A.SEE_PERIODS}
+
+ALLOWED: Final[dict[str, frozenset[Action]]] = {
+    Role.OWNER: frozenset(Action) - {_A.INGEST},
+    Role.ADMIN: frozenset(
+        _EVERY_FIGURE
+        | {_A.EDIT_TARGETS, _A.EDIT_PROVIDERS, _A.SEE_SOURCES, _A.MANAGE_SOURCES, _A.SEE_AUDIT_LOG, _A.MANAGE_PEOPLE}
+        | {_A.MANAGE_TOKENS, _A.ISSUE_INGEST_TOKEN}
+    ),
+    Role.SUSTAINABILITY_LEAD: frozenset(
+        _EVERY_FIGURE
+        | {_A.EDIT_TARGETS, _A.EDIT_PROVIDERS, _A.MANAGE_FACTORS, _A.SEE_SOURCES, _A.MANAGE_SOURCES}
+        | {_A.PREPARE_PERIOD, _A.APPROVE_PERIOD, _A.SEE_AUDIT_LOG}
+    ),
+    Role.TEAM_LEAD: frozenset(
+        {_A.SEE_OWN_TEAM, _A.SEE_ALL_TEAMS, _A.SEE_REQUESTS, _A.SEE_PROVIDERS, _A.SEE_SOURCES, _A.ISSUE_INGEST_TOKEN}
+    ),
+    Role.PROCUREMENT: frozenset({_A.SEE_OWN_TEAM, _A.SEE_ALL_TEAMS, _A.SEE_PROVIDERS, _A.EDIT_PROVIDERS}),
+    Role.MEMBER: frozenset({_A.SEE_OWN_TEAM, _A.SEE_PROVIDERS, _A.ISSUE_INGEST_TOKEN}),
+    Role.AUDITOR: frozenset(_EVERY_FIGURE | {_A.SEE_SOURCES, _A.SEE_AUDIT_LOG}),
+}
+
+ALLOWED_BY_SCOPE: Final[dict[str, frozenset[Action]]] = {
+    Scope.INGEST: frozenset({_A.INGEST}),
+    Scope.READ: frozenset({_A.SEE_OWN_TEAM, _A.SEE_ALL_TEAMS, _A.SEE_REQUESTS, _A.SEE_PROVIDERS, _A.SEE_PERIODS}),
+    # Like role admin, by API; it never approves a period.
+    Scope.ADMIN: ALLOWED[Role.ADMIN] | {_A.INGEST},
+}
+
+
+def may(identity: Identity | None, action: Action) -> bool:
+    """Tell whether a person's role, or any scope of a token, allows an action."""
+    if identity is None:
+        return False
+    if identity.role:
+        return action in ALLOWED[identity.role]
+    return any(action in ALLOWED_BY_SCOPE[scope] for scope in identity.scopes)
+
+
+def only_own_team(identity: Identity) -> str | None:
+    """
+    Name the team to which everything that is shown must be narrowed, or None when all teams may be seen.
+
+    A member without a team sees the team named "" (nothing): never everything.
+    """
+    if not identity.role:
+        return identity.team or None
+    return None if may(identity, Action.SEE_ALL_TEAMS) else identity.team
+
+
+def roles_that_may(action: Action) -> list[str]:
+    """List the labels of the roles that allow an action, for the sentence of a refusal."""
+    return [str(Role(role).label) for role, actions in ALLOWED.items() if action in actions]

@@ -1,0 +1,101 @@
+"""Reads about organizations, people, tokens and the audit log."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from core.organizations.models import ApiToken, AuditEvent, Membership, Organization
+
+FIRST_HASH = "0" * 64
+
+
+def organization_by_slug(slug: str) -> Organization | None:
+    """Find an organization in the registry."""
+    return Organization.objects.filter(slug=slug).first()
+
+
+def memberships_of(person_id: int, today: date) -> QuerySet[Membership]:
+    """
+    List a person's memberships that have not ended, the oldest first.
+
+    Needs ``person_scope`` (all organizations) or ``organization_scope`` (one).
+    """
+    return (
+        Membership.objects.filter(person_id=person_id)
+        .filter(Q(ends_on__isnull=True) | Q(ends_on__gte=today))
+        .select_related("organization", "team")
+        .order_by("id")
+    )
+
+
+def tokens(organization_id: int) -> QuerySet[ApiToken]:
+    """List an organization's tokens, the newest first, revoked ones included."""
+    return ApiToken.objects.filter(organization_id=organization_id).select_related("created_by").order_by("-id")
+
+
+def token_by_secret(organization_id: int, secret: str, now: datetime) -> ApiToken | None:
+    """Find a live token by its secret, inside the organization's scope."""
+    return (
+        ApiToken.objects.filter(
+            organization_id=organization_id,
+            secret_hash=hashlib.sha256(secret.encode()).digest(),
+            revoked_at__isnull=True,
+        )
+        .filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now))
+        .first()
+    )
+
+
+def event_hash(event: AuditEvent) -> str:
+    """
+    Compute the hash of an audit event over everything it says and the hash of the event before it.
+
+    sha256 of canonical JSON (sorted keys, no spaces, UTF-8, RFC 3339 times in UTC); hex.
+    """
+    content: dict[str, Any] = {
+        "organization": event.organization_id,
+        "sequence": event.sequence,
+        "occurred_at": event.occurred_at.astimezone(UTC).isoformat(timespec="microseconds"),
+        "actor": [event.actor_kind, event.actor_id, event.actor_name],
+        "action": event.action,
+        "object": [event.object_type, event.object_id],
+        "before": event.before,
+        "after": event.after,
+        "reason": event.reason,
+        "request": [event.request_id, event.address],
+        "previous": event.previous_hash,
+    }
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class ChainFault:
+    """The first place where an organization's audit log does not follow from what stands before it."""
+
+    sequence: int
+    reason: str
+
+
+def verify_audit_chain(organization_id: int) -> ChainFault | None:
+    """Walk the audit log from its start; None when every event follows from the last."""
+    previous, expected = FIRST_HASH, 1
+    events: Iterator[AuditEvent] = (
+        AuditEvent.objects.filter(organization_id=organization_id).order_by("sequence").iterator(2000)
+    )
+    for event in events:
+        if event.sequence != expected:
+            return ChainFault(event.sequence, f"event {expected} is missing")
+        if event.previous_hash != previous:
+            return ChainFault(event.sequence, "does not follow from the event before it")
+        if event.hash != event_hash(event):
+            return ChainFault(event.sequence, "says something else than when it was written")
+        previous, expected = event.hash, expected + 1
+    return None

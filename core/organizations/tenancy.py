@@ -1,0 +1,82 @@
+"""
+One organization never sees another's rows: PostgreSQL row-level security under every table with an organization.
+
+Rows are visible only inside ``organization_scope(id)``: outside it a query of a tenant table finds nothing and writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection, migrations, transaction
+
+ORGANIZATION = "wattledger.org"
+PERSON = "wattledger.person"
+
+
+@contextmanager
+def organization_scope(organization_id: int) -> Iterator[None]:
+    """Open a transaction (or savepoint) in which the rows of one organization, and no other's, can be seen."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("select set_config(%s, %s, true)", [ORGANIZATION, str(int(organization_id))])
+        yield
+
+
+@contextmanager
+def person_scope(person_id: int) -> Iterator[None]:
+    """Open a transaction in which a person's own memberships, in any organization, can be read."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("select set_config(%s, %s, true)", [PERSON, str(int(person_id))])
+        yield
+
+
+def current_organization_id() -> int | None:
+    """Tell which organization the open transaction is scoped to."""
+    with connection.cursor() as cursor:
+        cursor.execute("select nullif(current_setting(%s, true), '')::int", [ORGANIZATION])
+        row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def protect(table: str) -> migrations.RunSQL:
+    """Migration step: force row-level security on a table that has ``organization_id``."""
+    return migrations.RunSQL(f"select wattledger_protect('{table}'::regclass)", migrations.RunSQL.noop)
+
+
+def same_organization_key(table: str, column: str, target: str) -> migrations.RunSQL:
+    """
+    Migration step: a foreign key that starts with the organization.
+
+    Foreign-key checks ignore row-level security, so a plain key could point into another organization.
+    ``target`` needs a unique constraint on (organization_id, id).
+    """
+    name = f"{table}_{column}_same_organization"
+    return migrations.RunSQL(
+        f"alter table {table} add constraint {name} foreign key (organization_id, {column})"
+        f" references {target} (organization_id, id) deferrable initially deferred",
+        f"alter table {table} drop constraint {name}",
+    )
+
+
+def refuse_bypass() -> None:
+    """Raise ImproperlyConfigured when the application's role is not bound by row-level security."""
+    if settings.ALLOW_RLS_BYPASS:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("select rolname, rolsuper or rolbypassrls from pg_roles where rolname = current_user")
+        role, bypasses = cursor.fetchone()
+        cursor.execute(
+            "select count(*) from pg_class where relkind in ('r', 'p') and relowner = current_user::regrole"
+            " and relrowsecurity and not relforcerowsecurity"
+        )
+        (unforced,) = cursor.fetchone()
+    if bypasses or unforced:
+        raise ImproperlyConfigured(
+            f"The role {role} of DATABASE_URL bypasses row-level security. Give the application a role of its own"
+            " (see README, Production), or set ALLOW_RLS_BYPASS=1 if your server offers no other role."
+        )

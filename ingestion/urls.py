@@ -1,0 +1,5 @@
+"""Doors and the pages about what came in."""
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []
