@@ -1,0 +1,117 @@
+"""Rows that cannot become records, and why: the reasons that a sender sees, each with what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a row is in quarantine, said to the person who can mend it."""
+
+    sentence: str
+    remedy: str
+
+
+REASONS: Final[Mapping[str, Reason]] = {
+    "bad_field": Reason(
+        "A field is missing, unknown, of the wrong type, or its value is not allowed.",
+        "Correct the field that is named and send the record again under the same id.",
+    ),
+    "negative_quantity": Reason(
+        "A measure is below zero in a record that corrects nothing.",
+        "Send zero or more, or name in `corrects` the record that this one corrects.",
+    ),
+    "negative_interval": Reason(
+        "The record ends before it starts.",
+        "Check the order of the two times and the time zone of the sender's clock.",
+    ),
+    "clock_skew": Reason(
+        "The record ends more than ten minutes after it was received.",
+        "Set the sender's clock (NTP), check its time zone, then replay the row.",
+    ),
+    "too_old": Reason(
+        "The record is older than this source accepts.",
+        "If it belongs here, raise the source's `max_age_days` and replay the row.",
+    ),
+    "unknown_unit": Reason(
+        "The unit of the quantity is not in the table of this format, and a unit is never guessed.",
+        "Tell us the unit, or correct it in the export; replay the row once the table knows it.",
+    ),
+    "unknown_run": Reason(
+        "The run that this measurement belongs to was never announced.",
+        "Start the tracker again, so that it announces its run first.",
+    ),
+    "implausible_power": Reason(
+        "The power is higher than one host can draw.",
+        "Check the unit the agent reports in (watt or milliwatt); raise `max_power_kw` for large hosts.",
+    ),
+    "implausible_energy": Reason(
+        "The energy is more than one host can use in that time (60 kW, unless the source allows more).",
+        "Check the unit the agent reports in (kWh, Wh or J); raise the source's `max_power_kw` for large hosts.",
+    ),
+    "unsupported_version": Reason(
+        "The payload is of a version of its format that cannot be read.",
+        "Upgrade or downgrade the sender to a version named on the page of this source.",
+    ),
+    "conflicting_duplicate": Reason(
+        "A record with this id stands already with other content; the first one stays.",
+        "Give a new id to a new record; to change one that stands, send a record that `corrects` it.",
+    ),
+    "month_archived": Reason(
+        "The month of this record is archived and closed to writing.",
+        "Restore the month, then replay the row.",
+    ),
+}
+"""Every reason of the quarantine. The keys are stable: filters, exports and tests of senders rely on them."""
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """
+    One row of a payload that goes to quarantine.
+
+    Args:
+        row: number of the row in the payload, from 1.
+        record_id: the sender's id, where it could be read.
+        field: the field to correct, named as the sender names it; None when the row as a whole is at fault.
+        reason: a key of REASONS.
+        detail: what was found there, in a few words for the sender.
+        payload: the row as read (JSON values), so that it can be corrected and replayed; never holds scrubbed content.
+        rows: how many payload rows it stands for (more than 1 where an adapter had summed them).
+    """
+
+    row: int
+    record_id: str | None
+    field: str | None
+    reason: str
+    detail: str = ""
+    payload: object = field(default=None, compare=False, repr=False)
+    rows: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse a reason that nobody could look up."""
+        if self.reason not in REASONS:
+            raise ValueError(f"unknown quarantine reason {self.reason!r}: add it to REASONS with its remedy")
+
+
+@dataclass(frozen=True)
+class Cover:
+    """
+    What a delivery of a snapshot source speaks for: a key that the ledger holds inside it and the delivery lacks is
+    corrected away; keys outside are left alone.
+
+    Args:
+        snapshot: the value of the column `snapshot` of the records concerned.
+        scope: activity columns and the value that they must have (None: an empty column); {} is the whole snapshot.
+        started_at: records that start here or later, in UTC; None: no limit.
+        ended_at: records that end here or earlier, in UTC; None: no limit.
+    """
+
+    snapshot: str
+    scope: Mapping[str, str | None] = field(default_factory=dict)
+    started_at: datetime | None = None
+    ended_at: datetime | None = None

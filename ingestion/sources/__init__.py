@@ -1,0 +1,1 @@
+"""Wire formats: one file each, bytes in, activity table out. Plain Python, no Django."""

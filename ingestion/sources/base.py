@@ -1,0 +1,304 @@
+"""
+What every wire format shares: the shape of an adapter, what it is given, what it returns, and how it finishes its rows.
+
+An adapter turns bytes into the activity table and knows nothing of Django, the database or the clock. Absent values
+in that table (see `core.quantification.activity`):
+
+- text: pandas `str` dtype, absent is NaN (never None in the column, never "");
+- counts: `Int64`, absent is `<NA>`; other numbers: `float64`, absent is NaN; never 0 for unknown;
+- times: `datetime64[us, UTC]`, always there;
+- `techniques` and `flags`: sorted tuples of str, absent is `()`; `labels`: dict, absent is `{}`.
+
+`records.to_activity` (from dicts) and `records.conform` (from columns) bring any frame into that shape.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import re
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import BinaryIO, Final, Protocol
+
+import pandas as pd
+import zstandard
+
+from core.quantification import records
+from core.quantification.rejections import Cover, Rejection
+
+CHUNK_ROWS: Final = 20_000
+"""Rows in one Parsed of a streamed file: large enough for columns to pay, small enough for constant memory."""
+
+DEFAULT_MAX_AGE_DAYS: Final = 800
+HOST_MAX_POWER_KW: Final = 60.0
+"""Most that a host-level agent may report as a mean over its record, unless the source's `max_power_kw` allows more."""
+
+LABEL_KEYS: Final = 64
+LABEL_TEXT: Final = 200
+
+PACKED_RATIO_LIMIT: Final = 500
+"""A bill packs 10 to 60 times; gzip of zeros 1,030 times. Judged only above RATIO_FREE_BYTES."""
+RATIO_FREE_BYTES: Final = 64 * 1024 * 1024
+
+
+class UnreadablePayload(Exception):  # noqa: N818  # said in the words of the contract
+    """No row of the payload can be read; the message tells the sender what was found where, and what to do."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """
+    What an adapter may know beside the bytes.
+
+    Args:
+        received_at: when the door took the payload, UTC.
+        setting: the source's settings (`max_age_days`, `max_power_kw`, `experiments`, `count`, ...).
+        defaults: `team`, `project` and `stage` of the token; they fill what a record leaves open.
+        content_type: as sent, parameters included; "" for files.
+        filename: the file's name, or the last part of the door's address (OTLP: `traces`, `metrics`, `logs`).
+        known: facts that the service hands in for this format (CodeCarbon: `{run id: body of its POST /runs}`).
+    """
+
+    received_at: datetime
+    setting: Mapping[str, object] = field(default_factory=dict)
+    defaults: Mapping[str, str | None] = field(default_factory=dict)
+    content_type: str = ""
+    filename: str | None = None
+    known: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def max_age_days(self) -> float:
+        """Give the age up to which this source accepts records. [days]"""
+        return number_setting(self.setting, "max_age_days", DEFAULT_MAX_AGE_DAYS)
+
+    @property
+    def max_power_kw(self) -> float:
+        """Give the most that one host of this source may draw on average. [kW]"""
+        return number_setting(self.setting, "max_power_kw", HOST_MAX_POWER_KW)
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """
+    What an adapter made of one chunk of a payload. Every row of the chunk is in exactly one place; a chunk whose
+    counts do not add up is refused, since rows would be lost unseen.
+
+    Args:
+        activity: the canonical columns, `row` (number of the first payload row in it, from 1) and `rows` (how many).
+        rejected: rows for the quarantine, each standing for its `rows` payload rows.
+        received: payload rows read.
+        outside: rows understood that are no AI activity of their own.
+        outside_by: the same by `classification, service, currency`, with `rows` and `cost`; None where it says nothing.
+        log: sentences for the batch's log.
+        cover: on the last chunk of a snapshot source, what the delivery speaks for.
+    """
+
+    activity: pd.DataFrame
+    rejected: list[Rejection]
+    received: int
+    outside: int = 0
+    outside_by: pd.DataFrame | None = None
+    log: list[str] = field(default_factory=list)
+    cover: list[Cover] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Hold the sum of the four places against the rows received."""
+        kept = int(self.activity["rows"].sum()) if len(self.activity) else 0
+        quarantined = sum(rejection.rows for rejection in self.rejected)
+        if kept + quarantined + self.outside != self.received:
+            raise ValueError(
+                f"{self.received} rows received, but {kept} kept + {quarantined} rejected + {self.outside} outside"
+            )
+
+
+class Adapter(Protocol):
+    """A module of `ingestion.sources` that reads one wire format."""
+
+    NAME: str
+    SNAPSHOT: bool
+
+    def detect(self, head: bytes, filename: str) -> str | None:
+        """Say why the file is of this format (with its version, where it has one), or None when it is not."""
+
+    def scrub(self, body: bytes, content_type: str, filename: str | None = None) -> bytes:
+        """Drop content and people from a body before it is stored; raise UnreadablePayload when it cannot be read."""
+
+    def parse(self, stream: BinaryIO, context: Context) -> Iterator[Parsed]:
+        """Read the payload in chunks; raise UnreadablePayload when no row of it can be read."""
+
+
+def finish(
+    frame: pd.DataFrame,
+    context: Context,
+    *,
+    received: int,
+    rejected: Sequence[Rejection] = (),
+    outside: int = 0,
+    outside_by: pd.DataFrame | None = None,
+    log: Sequence[str] = (),
+    cover: Sequence[Cover] = (),
+    fallback: Mapping[str, str] | None = None,
+    max_power_kw: float | None = None,
+) -> Parsed:
+    """
+    Complete an adapter's rows with the token's defaults and send those that break a rule to quarantine.
+
+    Args:
+        frame: canonical columns (missing ones count as absent), plus `row` and, where rows were summed, `rows`.
+        context: of the payload.
+        received, rejected, outside, outside_by, log, cover: as in Parsed; `rejected` are those found while reading.
+        fallback: column -> the format's own last word where neither sender nor token says (`{"stage": "inference"}`).
+        max_power_kw: set by host-level agents only: more energy than that is `implausible_energy`. [kW]
+
+    Returns:
+        The chunk, its rejections in order of their rows.
+    """
+    completed = fill_absent(records.conform(frame), context.defaults, fallback or {})
+    valid, broken = records.check_activity(
+        completed, received_at=context.received_at, max_age_days=context.max_age_days, max_power_kw=max_power_kw
+    )
+    together = sorted([*rejected, *broken], key=lambda rejection: rejection.row)
+    return Parsed(valid, together, received, outside, outside_by, list(log), list(cover))
+
+
+def fill_absent(frame: pd.DataFrame, defaults: Mapping[str, str | None], fallback: Mapping[str, str]) -> pd.DataFrame:
+    """Fill absent team, project and stage with the token's defaults, then absent columns with the format's own."""
+    for column in ("team", "project", "stage"):
+        value = defaults.get(column)
+        if value:
+            frame[column] = frame[column].fillna(value)
+    for column, value in fallback.items():
+        frame[column] = frame[column].fillna(value)
+    return frame
+
+
+def number_setting(setting: Mapping[str, object], name: str, default: float) -> float:
+    """Read a number from a source's settings; raise ValueError naming it when it is something else."""
+    value = setting.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"the source's setting {name!r} must be a number, not {value!r}")
+    return float(value)
+
+
+# --- identity ---------------------------------------------------------------------------------------------------------
+
+
+def digest(*parts: object) -> str:
+    """
+    Hash the parts of a natural key to 64 hex digits (sha256 of the parts joined by U+001F, None as empty text).
+
+    >>> digest("a", None, 1)[:8]
+    '72e79d69'
+    """
+    joined = "\x1f".join("" if part is None else str(part) for part in parts)
+    return hashlib.sha256(joined.encode()).hexdigest()
+
+
+def natural_id(prefix: str, *parts: object) -> str:
+    """
+    Write a natural key as `prefix:part:part`, or as `h:` + hash when that is longer than 200 characters.
+
+    >>> natural_id("span", "5b8e", "00f0")
+    'span:5b8e:00f0'
+    """
+    plain = ":".join([prefix, *("" if part is None else str(part) for part in parts)])
+    return plain if len(plain) <= records.ID_LENGTH else f"h:{digest(prefix, *parts)}"
+
+
+# --- privacy and labels -----------------------------------------------------------------------------------------------
+
+_PERSON_KEY: Final = re.compile(
+    r"(?:^|[_/])(?:"
+    r"(?:end_?)?user|users?_?ids?|user_?name|user_?(?:e_?)?mail|user_?hash|user_?agent|user_?alias|user_?key"
+    r"|enduser_(?:id|role|scope)|e_?mails?|(?:e_?)?mail_?address|login|person|employee(?:_?id)?|full_?name"
+    r"|first_?name|last_?name|phone(?:_?number)?|ip_?address|client_?ip|requester_?ip"
+    r"|api_?keys?(?:_?(?:id|hash|alias|name))?|authorization|password|secret|access_?token"
+    r")$"
+)
+
+
+def names_a_person(key: str) -> bool:
+    """
+    Tell whether a label or tag key names a person or a credential; neither its value nor a hash of it is kept.
+
+    >>> [names_a_person(key) for key in ("user", "User-Email", "litellm.end_user", "user:team", "users", "team")]
+    [True, True, True, False, False, False]
+    """
+    return _PERSON_KEY.search(re.sub(r"[\s.:\-]+", "_", key.strip().lower())) is not None
+
+
+def limit_labels(labels: Mapping[str, object]) -> dict[str, str | int | float | bool]:
+    """
+    Keep of a label map what a record may hold: no person's keys, at most 64 keys in alphabetical order, text of at most
+    200 characters, numbers and booleans; other values (null, lists, objects) are left out.
+    """
+    kept: dict[str, str | int | float | bool] = {}
+    for key in sorted(labels):
+        value = labels[key]
+        if names_a_person(key) or not key or len(key) > LABEL_TEXT or len(kept) == LABEL_KEYS:
+            continue
+        if isinstance(value, str):
+            if value:
+                kept[key] = value[:LABEL_TEXT].replace("\x00", "")
+        elif isinstance(value, bool | int) or (isinstance(value, float) and value - value == 0):
+            kept[key] = value
+    return kept
+
+
+# --- packed files -----------------------------------------------------------------------------------------------------
+
+
+class _Unpacked(io.RawIOBase):
+    """Reads a packed stream; stops at the limit, at a bomb's ratio, and at a broken or truncated end."""
+
+    def __init__(self, packed: BinaryIO, unpacked: BinaryIO, limit: int | None) -> None:
+        self._packed, self._unpacked, self._limit, self._count = packed, unpacked, limit, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def]  # the buffer type has no public name before 3.12
+        try:
+            piece = self._unpacked.read(len(buffer))
+        except (EOFError, OSError, zlib.error, zstandard.ZstdError) as error:
+            raise UnreadablePayload(
+                f"The packed file is truncated or damaged after {self._count} unpacked bytes ({error}). "
+                "Transfer it again in binary mode."
+            ) from error
+        self._count += len(piece)
+        if self._limit is not None and self._count > self._limit:
+            raise UnreadablePayload(f"The file unpacks to more than {self._limit} bytes. Split it and send the parts.")
+        if self._count > RATIO_FREE_BYTES and self._count > PACKED_RATIO_LIMIT * max(self._packed.tell(), 1):
+            raise UnreadablePayload(
+                f"The file unpacks to more than {PACKED_RATIO_LIMIT} times its size, as a decompression bomb would. "
+                "Send it unpacked if it is genuine."
+            )
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
+def open_maybe_compressed(stream: BinaryIO, limit: int | None = None) -> BinaryIO:
+    """
+    Give the stream itself, or a reader of what is inside when it begins like gzip or Zstandard.
+
+    Args:
+        stream: seekable, at its start.
+        limit: most bytes that may come out. [bytes]; None: only the ratio of a bomb stops it.
+
+    Raises UnreadablePayload while reading: truncated or damaged, over the limit, or a decompression bomb.
+    """
+    start = stream.tell()
+    magic = stream.read(4)
+    stream.seek(start)
+    unpacked: BinaryIO
+    if magic[:2] == b"\x1f\x8b":
+        unpacked = gzip.GzipFile(fileobj=stream, mode="rb")  # type: ignore[assignment]  # a BinaryIO in all but name
+    elif magic == b"\x28\xb5\x2f\xfd":
+        unpacked = zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True, closefd=False)
+    else:
+        return stream
+    return io.BufferedReader(_Unpacked(stream, unpacked, limit), 256 * 1024)  # type: ignore[return-value]

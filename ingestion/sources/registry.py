@@ -1,0 +1,49 @@
+"""The wire formats by name, and which of them a file looks like."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Final, cast
+
+from ingestion.sources.base import Adapter
+
+SOURCES: Final = (
+    # Detection asks in this order: formats that say what they are come before those that only have telling columns.
+    "otlp",
+    "openai_usage",
+    "codecarbon",
+    "codecarbon_http_output",
+    "codecarbon_csv",
+    "focus",
+    "activity",
+)
+"""Names of the sources, as in `import_usage SOURCE` and in the source's `kind`."""
+
+
+class UnknownSource(LookupError):  # noqa: N818  # said in the words of the contract
+    """There is no wire format of that name; the message lists those that exist."""
+
+
+def adapter(name: str) -> Adapter:
+    """Give the module that reads the wire format `name`; raise UnknownSource when there is none."""
+    if name not in SOURCES:
+        raise UnknownSource(f"no source is called {name!r}; there are: {', '.join(sorted(SOURCES))}")
+    return cast(Adapter, import_module(f"ingestion.sources.{name}"))
+
+
+def detect(head: bytes, filename: str) -> tuple[str, str] | None:
+    """
+    Tell which wire format a file looks like.
+
+    Args:
+        head: its first bytes, unpacked; 64 KiB are plenty, fewer may leave the question open.
+        filename: as the sender names it; endings help where the content leaves a choice.
+
+    Returns:
+        The source's name and the reason in words, or None when nothing recognizes it.
+    """
+    for name in SOURCES:
+        reason = adapter(name).detect(head, filename)
+        if reason is not None:
+            return name, reason
+    return None
