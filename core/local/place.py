@@ -16,7 +16,7 @@ from core.local.postgres import UnreachableFolderError
 from core.local.processes import write_whole
 
 STATE_FILE = "servers.json"
-SECRET_KEY_FILE = "secret_key"
+SECRET_KEY_FILE = "secret_key"  # noqa: S105 - a file name
 SHARED_PARENTS = (Path("/var/lib"), Path("/srv"))  # where root keeps the data of services
 
 

@@ -197,7 +197,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = None  # doors hold their own limit, on the unpacke
 FILE_UPLOAD_TEMP_DIR = None
 METRICS_TOKEN = text("METRICS_TOKEN", "")
 
-CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)  # Celery's word for the same socket
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
