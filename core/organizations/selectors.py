@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from core.organizations.models import ApiToken, AuditEvent, Membership, Organization
+from core.organizations.models import ApiToken, AuditEvent, Membership, Organization, Team
 
 FIRST_HASH = "0" * 64
 
@@ -38,6 +38,20 @@ def memberships_of(person_id: int, today: date) -> QuerySet[Membership]:
 def tokens(organization_id: int) -> QuerySet[ApiToken]:
     """List an organization's tokens, the newest first, revoked ones included."""
     return ApiToken.objects.filter(organization_id=organization_id).select_related("created_by").order_by("-id")
+
+
+def teams(organization_id: int) -> QuerySet[Team]:
+    """List an organization's teams by name."""
+    return Team.objects.filter(organization_id=organization_id).order_by("name")
+
+
+def members(organization_id: int) -> QuerySet[Membership]:
+    """List an organization's memberships by e-mail, ended ones included."""
+    return (
+        Membership.objects.filter(organization_id=organization_id)
+        .select_related("person", "team")
+        .order_by("person__email")
+    )
 
 
 def token_by_secret(organization_id: int, secret: str, now: datetime) -> ApiToken | None:

@@ -154,6 +154,25 @@ def add_member(*, organization_id: int, person: Person, role: str, team: Team | 
     return membership
 
 
+def invite_person(
+    *, organization_id: int, email: str, role: str, name: str = "", team: Team | None = None
+) -> tuple[Person, str]:
+    """
+    Give a role to the person with an e-mail, who is made when unknown.
+
+    Returns the person and a first password to hand over, "" for a person who has one already. Raises OrganizationError
+    when they are a member already.
+    """
+    password = ""
+    with transaction.atomic():
+        person = Person.objects.filter(email__iexact=email).first()
+        if person is None:
+            password = secrets.token_urlsafe(12)
+            person = Person.objects.create_user(email, password, name=name)
+        add_member(organization_id=organization_id, person=person, role=role, team=team)
+    return person, password
+
+
 def issue_token(
     *,
     organization_id: int,

@@ -1,0 +1,106 @@
+"""What every chart is made of, and the parts of a Plotly figure that all charts share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas as pd
+
+from reporting.charts.palette import CONTROL, GROUND, HAIRLINE, MUTED, SURFACE, TEXT
+
+FONT: Final = '"Source Sans 3", system-ui, "Segoe UI", "Liberation Sans", sans-serif'
+HEIGHT: Final = 300
+MOST_SERIES: Final = 6
+
+Translate = Callable[[str], str]
+
+
+def as_is(text: str) -> str:
+    """Stand in for gettext where no language is chosen."""
+    return text
+
+
+@dataclass(frozen=True)
+class Legend:
+    """An entry of the HTML legend: ``key`` is the trace's ``meta.key``, ``token`` the colour's custom property."""
+
+    key: str
+    label: str
+    token: str
+    shape: str = "bar"  # bar, line, hatch
+    pattern: str = ""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One chart, complete: picture for scripts and for none, table, and what it says."""
+
+    name: str  # unique on its page; ids of the elements begin with it
+    kind: str  # trend, ranked
+    title: str  # the finding, or a plain noun
+    subtitle: str  # measure, unit, grain
+    summary: str  # two sentences for people who do not see the picture
+    unit: str  # of the axis, "t CO2e"
+    figure: dict[str, Any]  # Plotly: data, layout; colours of the light theme, tokens in ``meta`` for the others
+    table: pd.DataFrame  # what is drawn, full precision, unit in the header: the CSV of this chart
+    headers: tuple[str, ...]  # of the HTML table
+    rows: tuple[tuple[str, ...], ...]  # the same table as shown: first cell the row's name, numbers in ``unit``
+    legend: tuple[Legend, ...]
+    svg: str  # server-made picture, coloured by classes, safe HTML
+    height: int = HEIGHT  # pixels, reserved before anything is drawn
+
+
+def layout(*, height: int, right: int = 90, left: int = 48) -> dict[str, Any]:
+    """Return the layout that all charts share: no title, legend or toolbar inside the picture, hairlines, our fonts."""
+    return {
+        "height": height,
+        "autosize": True,
+        "margin": {"l": left, "r": right, "t": 8, "b": 28, "pad": 0},
+        "font": {"family": FONT, "size": 13, "color": MUTED.light},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "showlegend": False,
+        "hoverlabel": {
+            "font": {"family": FONT, "size": 14, "color": TEXT.light},
+            "bgcolor": GROUND.light,
+            "bordercolor": CONTROL.light,
+        },
+        "separators": ".,",
+        "dragmode": False,
+        "meta": {"grid": HAIRLINE.token, "zero": CONTROL.token, "surface": SURFACE.token},
+    }
+
+
+def value_axis(top: float) -> dict[str, Any]:
+    """Return an axis of values from zero; ``top`` is its end in the shown unit."""
+    return {
+        "range": [0, top],
+        "fixedrange": True,
+        "gridcolor": HAIRLINE.light,
+        "zerolinecolor": CONTROL.light,
+        "zerolinewidth": 1,
+        "showline": False,
+        "nticks": 5,
+        "tickformat": "~r" if top < 1 else ",~r",
+        "automargin": False,
+    }
+
+
+def nice_top(largest: float) -> tuple[float, float]:
+    """
+    Choose the end of an axis and its step: 1, 2, 2.5 or 5 times a power of ten, three to five steps.
+
+    >>> nice_top(14.6), nice_top(0.37), nice_top(0)
+    ((15.0, 5.0), (0.4, 0.1), (1.0, 0.5))
+    """
+    if largest <= 0:
+        return 1.0, 0.5
+    power = 10.0 ** (len(f"{int(largest)}") - 1) if largest >= 1 else 10.0 ** float(f"{largest:e}".partition("e")[2])
+    for multiple in (0.2, 0.25, 0.5, 1.0, 2.0, 2.5, 5.0):
+        step = multiple * power
+        steps = -(-largest // step)
+        if steps <= 5:
+            return float(f"{steps * step:.6g}"), float(f"{step:.6g}")
+    return 10 * power, 2.5 * power

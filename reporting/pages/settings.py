@@ -1,0 +1,188 @@
+"""Settings: the organization, its teams and members, and the tokens that agents write with."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_GET, require_POST
+
+from core.organizations import selectors, services
+from core.organizations.access import requires
+from core.organizations.models import Role, Scope
+from core.organizations.policy import Action, may
+from core.quantification.activity import STAGES
+
+
+class TokenForm(forms.Form):
+    """What a new token may do, and what records without attribution of their own take from it."""
+
+    name = forms.CharField(label=_("Name"), max_length=200, help_text=_("Where it will be used, for example “GPU cluster”."))
+    scopes = forms.MultipleChoiceField(
+        label=_("May"), choices=Scope.choices, initial=[Scope.INGEST], widget=forms.CheckboxSelectMultiple
+    )
+    team = forms.CharField(label=_("Team"), max_length=200, required=False)
+    project = forms.CharField(label=_("Project"), max_length=200, required=False)
+    stage = forms.ChoiceField(
+        label=_("Stage"), required=False, choices=[("", "—"), *((stage, stage.replace("_", " ")) for stage in STAGES)]
+    )
+    expires_on = forms.DateField(
+        label=_("Last day"), required=False, widget=forms.DateInput(attrs={"type": "date"}), help_text=_("UTC; empty: no end")
+    )
+
+
+class MemberForm(forms.Form):
+    """Who gets which role."""
+
+    email = forms.EmailField(label=_("E-mail"))
+    name = forms.CharField(label=_("Name"), max_length=200, required=False)
+    role = forms.ChoiceField(label=_("Role"), choices=Role.choices, initial=Role.MEMBER)
+    team = forms.ModelChoiceField(label=_("Team"), queryset=None, required=False)
+
+    def __init__(self, *args: Any, organization_id: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["team"].queryset = selectors.teams(organization_id)  # type: ignore[attr-defined]
+
+
+class TeamForm(forms.Form):
+    """A team and how many people are in it: below the minimum group size it is shown only with others."""
+
+    name = forms.CharField(label=_("Name"), max_length=200)
+    head_count = forms.IntegerField(label=_("People"), min_value=1, required=False)
+
+
+@require_GET
+@requires(Action.SEE_OWN_TEAM)
+def settings(request: HttpRequest) -> HttpResponse:
+    """Show what the asker may see of the organization's settings."""
+    return show(request)
+
+
+def show(request: HttpRequest, *, secret: str = "", status: int = 200, **bound: forms.Form) -> HttpResponse:
+    identity = request.identity  # type: ignore[attr-defined]
+    context: dict[str, Any] = {
+        "teams": selectors.teams(identity.organization_id),
+        "members": selectors.members(identity.organization_id) if may(identity, Action.MANAGE_PEOPLE) else None,
+        "tokens": own_tokens(request),
+        "secret": secret,
+        "may_issue": may(identity, Action.ISSUE_INGEST_TOKEN),
+        "may_manage_people": may(identity, Action.MANAGE_PEOPLE),
+        "token_form": bound.get("token_form") or token_form(request),
+        "member_form": bound.get("member_form") or MemberForm(organization_id=identity.organization_id),
+        "team_form": bound.get("team_form") or TeamForm(),
+        "title": _("Settings"),
+    }
+    return render(request, "reporting/settings.html", context, status=status)
+
+
+def own_tokens(request: HttpRequest) -> Any:
+    """All tokens for who manages them; their own for who may issue one; none for others."""
+    identity = request.identity  # type: ignore[attr-defined]
+    if may(identity, Action.MANAGE_TOKENS):
+        return selectors.tokens(identity.organization_id)
+    if may(identity, Action.ISSUE_INGEST_TOKEN):
+        return selectors.tokens(identity.organization_id).filter(created_by_id=identity.person_id)
+    return None
+
+
+def token_form(request: HttpRequest, data: Any = None) -> TokenForm:
+    """A member issues ``ingest`` tokens for the own team only: the form asks no more of them."""
+    form = TokenForm(data)
+    if not may(request.identity, Action.MANAGE_TOKENS):  # type: ignore[attr-defined]
+        for name in ("scopes", "team"):
+            del form.fields[name]
+    return form
+
+
+@require_POST
+@requires(Action.ISSUE_INGEST_TOKEN)
+def issue_token(request: HttpRequest) -> HttpResponse:
+    """Issue a token and show its secret, this once."""
+    identity = request.identity  # type: ignore[attr-defined]
+    form = token_form(request, request.POST)
+    manages = may(identity, Action.MANAGE_TOKENS)
+    if not manages and not identity.team:
+        form.add_error(None, _("You belong to no team, so there is none to issue a token for: ask an admin."))
+    if not form.is_valid():
+        return show(request, token_form=form, status=400)
+    fields = form.cleaned_data
+    last_day = fields["expires_on"]
+    try:
+        _token, secret = services.issue_token(
+            organization_id=identity.organization_id,
+            name=fields["name"],
+            scopes=fields["scopes"] if manages else [Scope.INGEST.value],
+            team=fields["team"] if manages else identity.team,
+            project=fields["project"],
+            stage=fields["stage"],
+            expires_at=datetime.combine(last_day, time.max, tzinfo=UTC) if last_day else None,
+            created_by=request.user,  # type: ignore[arg-type]
+        )
+    except services.OrganizationError as error:
+        form.add_error(None, str(error))
+        return show(request, token_form=form, status=400)
+    return show(request, secret=secret)
+
+
+@require_POST
+@requires(Action.ISSUE_INGEST_TOKEN)
+def revoke_token(request: HttpRequest, token_id: int) -> HttpResponse:
+    """Revoke a token that the asker can see."""
+    listed = own_tokens(request)
+    if listed is None or not listed.filter(id=token_id).exists():
+        raise Http404
+    try:
+        services.revoke_token(organization_id=request.identity.organization_id, token_id=token_id)  # type: ignore[attr-defined]
+    except services.OrganizationError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, _("The token is revoked: what uses it is refused from now on."))
+    return redirect("settings")
+
+
+@require_POST
+@requires(Action.MANAGE_PEOPLE)
+def add_member(request: HttpRequest) -> HttpResponse:
+    """Give somebody a role; a person who is new here signs in with the password shown this once."""
+    organization_id = request.identity.organization_id  # type: ignore[attr-defined]
+    form = MemberForm(request.POST, organization_id=organization_id)
+    if not form.is_valid():
+        return show(request, member_form=form, status=400)
+    try:
+        person, password = services.invite_person(
+            organization_id=organization_id,
+            email=form.cleaned_data["email"],
+            name=form.cleaned_data["name"],
+            role=form.cleaned_data["role"],
+            team=form.cleaned_data["team"],
+        )
+    except services.OrganizationError as error:
+        form.add_error(None, str(error))
+        return show(request, member_form=form, status=400)
+    if password:
+        messages.success(
+            request, _("%(person)s may sign in with the password %(password)s (shown once).") % {"person": person.email, "password": password}
+        )
+    else:
+        messages.success(request, _("%(person)s is a member now.") % {"person": person.email})
+    return redirect("settings")
+
+
+@require_POST
+@requires(Action.MANAGE_PEOPLE)
+def add_team(request: HttpRequest) -> HttpResponse:
+    """Make a team, or enter its head count."""
+    form = TeamForm(request.POST)
+    if not form.is_valid():
+        return show(request, team_form=form, status=400)
+    try:
+        services.create_team(organization_id=request.identity.organization_id, **form.cleaned_data)  # type: ignore[attr-defined]
+    except services.OrganizationError as error:
+        form.add_error("name", str(error))
+        return show(request, team_form=form, status=400)
+    return redirect("settings")

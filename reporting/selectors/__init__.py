@@ -1,0 +1,1 @@
+"""Reads for pages, API and exports: keyword arguments in, plain values and DataFrames out."""

@@ -1,0 +1,1 @@
+"""Writes of what an organization aims at and publishes."""
