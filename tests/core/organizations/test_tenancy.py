@@ -1,0 +1,95 @@
+"""Row-level security is under every table and partition that belongs to an organization."""
+
+import pytest
+from django.apps import apps
+from django.db import connection, models
+
+pytestmark = pytest.mark.django_db
+
+
+def tenant_tables():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select c.relname, c.relrowsecurity, c.relforcerowsecurity, c.relispartition from pg_class c"
+            " join pg_attribute a on a.attrelid = c.oid"
+            " where a.attname = 'organization_id' and not a.attisdropped and c.relkind in ('r', 'p')"
+            " and c.relnamespace = 'public'::regnamespace order by 1"
+        )
+        return cursor.fetchall()
+
+
+def test_every_tenant_table_and_partition_forces_row_level_security():
+    tables = tenant_tables()
+
+    assert len(tables) > 20
+    assert any(partition for *_, partition in tables)
+    assert [name for name, enabled, forced, _ in tables if not (enabled and forced)] == []
+
+
+def test_each_policy_compares_the_organization():
+    with connection.cursor() as cursor:
+        cursor.execute("select tablename, qual from pg_policies where schemaname = 'public' and policyname = 'organization'")
+        policies = dict(cursor.fetchall())
+
+    assert set(policies) == {name for name, *_ in tenant_tables()}
+    assert {qual for qual in policies.values()} == {
+        "(organization_id = (NULLIF(current_setting('wattledger.org'::text, true), ''::text))::integer)"
+    }
+
+
+def test_unique_keys_of_tenant_tables_begin_with_the_organization():
+    """Else a row of another organization, which nobody sees, would make ours a duplicate."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select i.indrelid::regclass::text, i.indexrelid::regclass::text, a.attname, i.indisprimary, i.indnkeyatts"
+            " from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]"
+            " where i.indisunique and i.indrelid in (select c.oid from pg_class c join pg_attribute o on o.attrelid = c.oid"
+            " where o.attname = 'organization_id' and c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace)"
+        )
+        rows = cursor.fetchall()
+
+    assert rows
+    # A primary key of one generated number never meets another organization's.
+    assert [(table, index) for table, index, first, primary, keys in rows if first != "organization_id" and not (primary and keys == 1)] == []
+
+
+def test_foreign_keys_between_tenant_tables_begin_with_the_organization():
+    tenants = {name for name, *_ in tenant_tables()}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select conrelid::regclass::text, confrelid::regclass::text, conname,"
+            " (select attname from pg_attribute where attrelid = conrelid and attnum = conkey[1])"
+            " from pg_constraint where contype = 'f'"
+        )
+        keys = [row for row in cursor.fetchall() if row[0] in tenants and row[1] in tenants]
+
+    assert keys
+    assert [row for row in keys if row[3] != "organization_id"] == []
+
+
+def test_the_application_owns_nothing():
+    with connection.cursor() as cursor:
+        cursor.execute("select count(*) from pg_class where relowner = current_user::regrole")
+        (owned,) = cursor.fetchone()
+        cursor.execute("select rolsuper or rolbypassrls or rolcreaterole or rolcreatedb from pg_roles where rolname = current_user")
+        (privileged,) = cursor.fetchone()
+
+    assert (owned, privileged) == (0, False)
+
+
+UNITS = (
+    "_kwh", "_pkwh", "_kg", "_nkg", "_l", "_nl", "_mj", "_nmj", "_h", "_nh", "_s", "_ns", "_kg_co2e_per_year", "_per_kwh",
+    "_per_kwh_low", "_per_kwh_high", "pue",
+)  # fmt: skip
+
+
+def test_every_quantity_column_ends_in_a_unit():
+    quantities = [
+        f"{model._meta.label}.{field.name}"
+        for model in apps.get_models()
+        for field in model._meta.get_fields()
+        if isinstance(field, models.FloatField | models.DecimalField)
+    ]
+
+    assert quantities
+    assert [name for name in quantities if not name.endswith(UNITS)] == []
