@@ -1,0 +1,238 @@
+"""
+What can be argued about, and the figures that follow from it.
+
+``accounting_daily`` and ``accounting_monthly`` have composite keys and are written by COPY: their columns stand in
+migration 0002_rows and in `core.accounting.columns`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Now
+
+from core.factors.models import FactorSet
+from core.ledger.models import Series, Source
+from core.organizations.models import Organization
+
+
+class ViewState(models.TextChoices):
+    """A view is built beside the current one, becomes current by one switch, and is kept when it is followed."""
+
+    BUILDING = "building", "Building"
+    CURRENT = "current", "Current"
+    RETIRED = "retired", "Retired"
+
+
+class View(models.Model):
+    """What figures follow from: factor set, methodology and rules. One view is current and is read."""
+
+    organization = models.ForeignKey(Organization, models.PROTECT, db_index=False)
+    factor_set = models.ForeignKey(FactorSet, models.PROTECT)
+    methodology = models.TextField()
+    rules_revision = models.IntegerField(default=1, help_text="raised by every change of units, links and aliases")
+    state = models.TextField(choices=ViewState.choices, default=ViewState.BUILDING)
+    built_until = models.DateField(null=True, help_text="first month that the build has not reached")
+    built_at = models.DateTimeField(null=True, help_text="every day is there; it may become current")
+    current_since = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "id"], name="view_of_organization"),
+            models.UniqueConstraint(
+                fields=["organization"], condition=models.Q(state="current"), name="view_current_once"
+            ),
+            models.CheckConstraint(condition=models.Q(state__in=ViewState.values), name="view_state"),
+            models.CheckConstraint(
+                condition=~models.Q(state="current") | models.Q(built_at__isnull=False), name="view_current_is_built"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"view {self.pk} ({self.state})"
+
+
+class CoverageUnit(models.Model):
+    """
+    The thing that several sources may describe: a billing account, a cluster, a gateway, an API organization.
+
+    Its counting source counts; what its other sources say is a cross-check.
+    """
+
+    organization = models.ForeignKey(Organization, models.PROTECT, db_index=False)
+    name = models.TextField()
+    counting_source = models.ForeignKey(Source, models.PROTECT, db_constraint=False, db_index=False)
+    reason = models.TextField(blank=True, help_text="why this source is the one that counts")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "name"], name="coverage_unit_name"),
+            models.UniqueConstraint(fields=["organization", "id"], name="coverage_unit_of_organization"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SourceLink(models.Model):
+    """A source, or one account of it, tied to a coverage unit; without a unit: declared independent of all others."""
+
+    organization = models.ForeignKey(Organization, models.PROTECT, db_index=False)
+    source = models.ForeignKey(Source, models.PROTECT, db_constraint=False, db_index=False)
+    account = models.TextField(null=True, blank=True, help_text="empty: every account that the source reports")
+    unit = models.ForeignKey(
+        CoverageUnit, models.PROTECT, null=True, blank=True, db_constraint=False, db_index=False, related_name="links"
+    )
+    reason = models.TextField(blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organization", "source", "account"], name="source_link_once", nulls_distinct=False
+            ),
+            models.UniqueConstraint(fields=["organization", "id"], name="source_link_of_organization"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source_id} {self.account or ''}"
+
+
+class Plan(models.Model):
+    """How impacts follow from measures: method, factors, formulas. Shared by all series that calculate alike."""
+
+    id = models.BigAutoField(primary_key=True)
+    organization = models.ForeignKey(Organization, models.PROTECT, db_index=False)
+    key = models.UUIDField(help_text="hash of everything below but created_at")
+    methodology = models.TextField()
+    method = models.TextField(null=True, help_text="null: nothing could be calculated")
+    data_quality = models.SmallIntegerField(null=True, help_text="1 best to 5 worst")
+    scope = models.TextField(null=True, help_text="of the electricity: 2, 3.1, ...")
+    scope_upstream = models.TextField(null=True)
+    scope_embodied = models.TextField(null=True)
+    factors = models.JSONField(default=list, help_text="as `quantify` prints them")
+    terms = models.JSONField(default=list, help_text="the formula of each impact, with its inputs")
+    notes = ArrayField(models.TextField(), default=list)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "key"], name="plan_key"),
+            models.UniqueConstraint(fields=["organization", "id"], name="plan_of_organization"),
+        ]
+
+    def __str__(self) -> str:
+        return f"plan {self.pk}"
+
+
+class SharedError(models.Model):
+    """
+    Rows whose errors go together (methodology 9.4): one method and family in one zone, with the zone's shared widths.
+
+    Also the market whose rate they take, so that figures can be read without looking at plans.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    organization = models.ForeignKey(Organization, models.PROTECT, db_index=False)
+    key = models.UUIDField(help_text="hash of everything below")
+    group = models.TextField(help_text="method and model or hardware family")
+    zone_group = models.TextField(help_text="zone of the grid factor; `world` for all that fell back to it")
+    market = models.TextField(null=True, help_text="null: no market figure follows from the energy")
+    pool = models.TextField(default="", help_text="cells that an instrument is assigned to; empty: the whole market")
+    widths = models.JSONField(help_text="impact: ln half-widths [grid below, grid above, pue below, pue above]")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "key"], name="shared_error_key"),
+            models.UniqueConstraint(fields=["organization", "id"], name="shared_error_of_organization"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.group} in {self.zone_group}"
+
+
+class ResolvedSeries(models.Model):
+    """A series as derive understood it: resolved, attributed, counted or not, with its plan. Rows are about these."""
+
+    id = models.BigAutoField(primary_key=True)
+    organization = models.ForeignKey(Organization, models.PROTECT, db_index=False)
+    key = models.UUIDField(help_text="hash of everything below but created_at")
+    series = models.ForeignKey(Series, models.PROTECT, db_constraint=False, db_index=False)
+    source = models.ForeignKey(Source, models.PROTECT, db_constraint=False, db_index=False)
+    plan = models.ForeignKey(Plan, models.PROTECT, db_constraint=False, db_index=False)
+    shared_error = models.ForeignKey(SharedError, models.PROTECT, db_constraint=False, db_index=False)
+    role = models.TextField(choices=[("counted", "counted"), ("cross_check", "cross-check")])
+    account = models.TextField(null=True)
+    team = models.TextField(null=True)
+    project = models.TextField(null=True)
+    application = models.TextField(null=True)
+    task = models.TextField(null=True)
+    environment = models.TextField(null=True)
+    site = models.TextField(null=True)
+    stage = models.TextField(null=True)
+    hosting = models.TextField(null=True)
+    provider = models.TextField(null=True)
+    region = models.TextField(null=True)
+    zone = models.TextField(null=True)
+    model = models.TextField(null=True)
+    hardware = models.TextField(null=True)
+    instance_type = models.TextField(null=True)
+    tier = models.TextField(null=True)
+    evidence = models.TextField(null=True)
+    currency = models.TextField(null=True)
+    techniques = ArrayField(models.TextField(), default=list)
+    method = models.TextField(null=True)
+    scope = models.TextField(null=True)
+    scope_upstream = models.TextField(null=True)
+    scope_embodied = models.TextField(null=True)
+    data_quality = models.SmallIntegerField(null=True)
+    notes = ArrayField(models.TextField(), default=list, help_text="of resolving and attributing; the plan has its own")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "accounting_resolved_series"
+        verbose_name_plural = "resolved series"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "key"], name="resolved_series_key"),
+            models.UniqueConstraint(fields=["organization", "id"], name="resolved_series_of_organization"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["organization", "series"], name="resolved_of_series")]
+
+    def __str__(self) -> str:
+        return f"resolved series {self.pk}"
+
+
+class MarketRate(models.Model):
+    """
+    What a kWh at the facility weighs in a market and period, market-based. Joined on read, never stored per row.
+
+    A rate belongs to all consumption of its market and pool, so late data would else rewrite rows that it is not about.
+    """
+
+    organization = models.ForeignKey(Organization, models.PROTECT, db_index=False)
+    view = models.ForeignKey(View, models.CASCADE, db_constraint=False, db_index=False)
+    market = models.TextField()
+    pool = models.TextField(default="")
+    period_start = models.DateField(help_text="UTC")
+    period_end = models.DateField(help_text="first day no longer, UTC")
+    g_per_kwh = models.FloatField(null=True, help_text="g CO2e per facility kWh; null: not known")
+    g_per_kwh_low = models.FloatField(null=True)
+    g_per_kwh_high = models.FloatField(null=True)
+    factor = models.JSONField(default=dict, help_text="the factor it is, as `quantify` prints it")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organization", "view", "market", "pool", "period_start"], name="market_rate_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(period_end__gt=models.F("period_start")), name="market_rate_period"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.market} {self.period_start}"
