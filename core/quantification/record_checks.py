@@ -8,7 +8,7 @@ of the times, their distance from the time of receipt, and that each measure fit
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -87,6 +87,8 @@ LARGEST: Final[Mapping[str, float]] = {
 }
 """Largest absolute value whose integer (in the fixed units of cells) still fits in 64 bits."""
 
+_PLAIN: Final = tuple(name for name in activity.COLUMNS if name not in activity.STRUCTURES)
+
 CLOCK_TOLERANCE: Final = timedelta(minutes=10)
 
 
@@ -112,9 +114,9 @@ class _Findings:
 def check_activity(
     frame: pd.DataFrame,
     *,
-    received_at: datetime | None = None,
-    max_age_days: float | None = None,
-    max_power_kw: float | None = None,
+    received_at: datetime | pd.Series | None = None,
+    max_age_days: float | pd.Series | None = None,
+    max_power_kw: float | pd.Series | None = None,
 ) -> tuple[pd.DataFrame, list[Rejection]]:
     """
     Part the rows that may become records from those that may not.
@@ -123,57 +125,69 @@ def check_activity(
         frame: the canonical columns in their dtypes (`records.conform`); `row` and `rows`, where given, are kept.
         received_at: when the payload was received, UTC; None (no ledger in sight): times may lie anywhere.
         max_age_days: how long before that a record may start. [days]
-        max_power_kw: most mean power of a record, for sources that describe one host each. [kW]
+        max_power_kw: most mean power of a record, for sources that describe one host each (NaN: any). [kW]
+        All three may also be given for each row, where several payloads are checked together.
 
     Returns:
         The valid rows, where cached tokens above the input are cut to it (flag `cached_exceeds_input`) and empty text
         is absent; and one rejection for each other row, with its first fault. Unknown names (model, region, hardware)
         are no fault: derive names the fallback it takes for them.
     """
+    present = {column: frame[column].notna().to_numpy() for column in _PLAIN}
+    used = {column for column, mask in present.items() if mask.any()}
     findings = _Findings(len(frame))
-    _check_texts(frame, findings)
+    blank = _check_texts(frame, findings, present, used)
     _check_sets(frame, findings)
-    _check_numbers(frame, findings)
-    _check_measures(frame, findings)
-    _check_times(frame, findings, received_at, max_age_days)
-    if max_power_kw is not None:
+    _check_numbers(frame, findings, present, used)
+    _check_measures(frame, findings, present, used)
+    _check_times(frame, findings, present, received_at, max_age_days)
+    if max_power_kw is not None and "energy_kwh" in used:
         _check_power(frame, findings, max_power_kw)
     rejections = _rejections(frame, findings)
     valid = frame if findings.open.all() else frame[findings.open].reset_index(drop=True)
-    return _tidy(valid), rejections
+    return _tidy(valid, blank, has_cache="cached_input_tokens" in used), rejections
 
 
-def _check_texts(frame: pd.DataFrame, findings: _Findings) -> None:
+def _check_texts(
+    frame: pd.DataFrame, findings: _Findings, present: Mapping[str, np.ndarray], used: set[str]
+) -> list[str]:
+    """Check ids, names and enums; give the columns in which empty text occurs."""
+    blank = []
     for column in ("record_id", *ENUMS, *activity.IDENTIFIERS[1:], *activity.SERIES_TEXT):
-        values = frame[column]
-        absent = values.isna().to_numpy()
         if column in REQUIRED or column == "record_id":
-            findings.add(absent, column, "bad_field", "it is missing")
-        if absent.all():
+            findings.add(~present[column], column, "bad_field", "it is missing")
+        if column not in used:
             continue
+        values = frame[column]
         if column in ENUMS:
             allowed = ENUMS[column]
-            odd = ~absent & ~values.isin(allowed).to_numpy()
+            odd = present[column] & ~values.isin(allowed).to_numpy()
             findings.add(odd, column, "bad_field", _says(values, f"is none of {', '.join(allowed)}"))
         elif column in PATTERNS:
-            odd = ~absent & ~_matches(values, PATTERNS[column])
+            odd = present[column] & ~_matches(values, PATTERNS[column])
             findings.add(odd, column, "bad_field", _says(values, f"does not match {PATTERNS[column].pattern}"))
-        if column in TEXT_LENGTHS:
-            _check_plain_text(column, values, findings)
+        if column in TEXT_LENGTHS and _check_plain_text(column, values, findings):
+            blank.append(column)
+    return blank
 
 
-def _check_plain_text(column: str, values: pd.Series, findings: _Findings) -> None:
+def _check_plain_text(column: str, values: pd.Series, findings: _Findings) -> bool:
+    """Check lengths and characters; tell whether some text is empty."""
     text = pa.array(values, pa.large_string())
-    longest = pc.max(pc.utf8_length(text)).as_py()
-    if longest > TEXT_LENGTHS[column]:
-        long = pc.greater(pc.utf8_length(text), TEXT_LENGTHS[column]).fill_null(fill_value=False)
+    lengths = pc.utf8_length(text)
+    bounds = pc.min_max(lengths).as_py()
+    if bounds["max"] > TEXT_LENGTHS[column]:
+        long = pc.greater(lengths, TEXT_LENGTHS[column]).fill_null(fill_value=False)
         findings.add(_mask(long), column, "bad_field", f"it is longer than {TEXT_LENGTHS[column]} characters")
     # PostgreSQL keeps no U+0000 in text; in ids other control characters are refused too (they separate key parts).
-    forbidden = r"[\x00-\x1f]" if column == "record_id" else r"\x00"
-    found = pc.match_substring_regex(text, forbidden).fill_null(fill_value=False)
-    findings.add(_mask(found), column, "bad_field", "it holds control characters")
-    if column == "record_id":
-        findings.add(_mask(pc.equal(text, "").fill_null(fill_value=False)), column, "bad_field", "it is empty")
+    forbidden = (
+        pc.match_substring_regex(text, r"[\x00-\x1f]") if column == "record_id" else pc.match_substring(text, "\0")
+    )
+    if pc.any(forbidden).as_py():
+        findings.add(_mask(forbidden.fill_null(fill_value=False)), column, "bad_field", "it holds control characters")
+    if column == "record_id" and bounds["min"] == 0:
+        findings.add(_mask(pc.equal(lengths, 0).fill_null(fill_value=False)), column, "bad_field", "it is empty")
+    return bool(bounds["min"] == 0)
 
 
 def _check_sets(frame: pd.DataFrame, findings: _Findings) -> None:
@@ -211,41 +225,45 @@ def _label_fault(labels: Mapping[str, object]) -> str | None:
     return None
 
 
-def _check_numbers(frame: pd.DataFrame, findings: _Findings) -> None:
+def _check_numbers(frame: pd.DataFrame, findings: _Findings, present: Mapping[str, np.ndarray], used: set[str]) -> None:
     for column in activity.NUMBERS:
-        values = frame[column].to_numpy()
-        present = ~np.isnan(values)
-        if not present.any():
+        if column not in used:
             continue
+        values = frame[column].to_numpy()
         if column in UTILIZATIONS:
-            odd = present & ~((values >= 0) & (values <= 1))
+            odd = present[column] & ~((values >= 0) & (values <= 1))
             findings.add(odd, column, "bad_field", lambda at, v=values: f"{v[at]} is not between 0 and 1")
         else:
-            odd = present & ~(np.abs(values) < LARGEST[column])
+            odd = present[column] & ~(np.abs(values) < LARGEST[column])
             detail = f"is larger than one record can hold ({LARGEST[column]:.3g})"
             findings.add(odd, column, "bad_field", lambda at, v=values, detail=detail: f"{v[at]} {detail}")
 
 
-def _check_measures(frame: pd.DataFrame, findings: _Findings) -> None:
-    present = {column: frame[column].notna().to_numpy() for column in (*MEASURED, *UTILIZATIONS)}
+def _check_measures(
+    frame: pd.DataFrame, findings: _Findings, present: Mapping[str, np.ndarray], used: set[str]
+) -> None:
     none = ~np.logical_or.reduce([present[column] for column in MEASURED])
     findings.add(none, None, "bad_field", "the record has no measure at all")
     for column, needed in NEEDS.items():
-        if present[column].any():
-            alone = present[column] & frame[needed].isna().to_numpy()
+        if column in used:
+            alone = present[column] & ~present[needed]
             findings.add(alone, needed, "bad_field", f"it is missing beside {column}")
-    corrects = frame["corrects"].notna().to_numpy()
+    corrects = present["corrects"]
     for column in NEVER_NEGATIVE:
-        if present[column].any():
+        if column in used:
             below = (frame[column] < 0).fillna(value=False).to_numpy(dtype=bool) & ~corrects
             findings.add(below, column, "negative_quantity", lambda at, c=column: f"{frame[c].iat[at]}")
 
 
 def _check_times(
-    frame: pd.DataFrame, findings: _Findings, received_at: datetime | None, max_age_days: float | None
+    frame: pd.DataFrame,
+    findings: _Findings,
+    present: Mapping[str, np.ndarray],
+    received_at: datetime | pd.Series | None,
+    max_age_days: float | pd.Series | None,
 ) -> None:
     for column in activity.TIMES:
-        findings.add(frame[column].isna().to_numpy(), column, "bad_field", "it is missing")
+        findings.add(~present[column], column, "bad_field", "it is missing")
     started, ended = frame["started_at"], frame["ended_at"]
 
     def interval(at: int) -> str:
@@ -253,32 +271,37 @@ def _check_times(
 
     findings.add((ended < started).to_numpy(), "ended_at", "negative_interval", interval)
     if received_at is not None:
-        latest = pd.Timestamp(received_at + CLOCK_TOLERANCE)
-        findings.add((ended > latest).to_numpy(), "ended_at", "clock_skew", lambda at: f"it ends {ended.iat[at]}")
+        received = received_at if isinstance(received_at, pd.Series) else pd.Timestamp(received_at)
+        findings.add(
+            (ended > received + CLOCK_TOLERANCE).to_numpy(),
+            "ended_at",
+            "clock_skew",
+            lambda at: f"it ends {ended.iat[at]}",
+        )
         if max_age_days is not None:
-            oldest = pd.Timestamp(received_at) - pd.Timedelta(days=max_age_days)
+            oldest = received - pd.to_timedelta(max_age_days, unit="D")
             findings.add(
                 (started < oldest).to_numpy(), "started_at", "too_old", lambda at: f"it starts {started.iat[at]}"
             )
 
 
-def _check_power(frame: pd.DataFrame, findings: _Findings, max_power_kw: float) -> None:
+def _check_power(frame: pd.DataFrame, findings: _Findings, max_power_kw: float | pd.Series) -> None:
     energy_kwh = frame["energy_kwh"].to_numpy()
     hours = (frame["ended_at"] - frame["started_at"]).dt.total_seconds().to_numpy() / units.S_PER_H
+    limit_kw = np.broadcast_to(np.asarray(max_power_kw, dtype="float64"), hours.shape)
     with np.errstate(invalid="ignore"):
-        too_much = energy_kwh > max_power_kw * hours
+        too_much = energy_kwh > limit_kw * hours
     findings.add(
         too_much,
         "energy_kwh",
         "implausible_energy",
-        lambda at: f"{energy_kwh[at]:.6g} kWh in {hours[at]:.6g} h is more than {max_power_kw:g} kW",
+        lambda at: f"{energy_kwh[at]:.6g} kWh in {hours[at]:.6g} h is more than {limit_kw[at]:g} kW",
     )
 
 
-def _tidy(frame: pd.DataFrame) -> pd.DataFrame:
+def _tidy(frame: pd.DataFrame, blank: Sequence[str], *, has_cache: bool) -> pd.DataFrame:
     """Cut cached tokens to the input, with a flag; make empty text absent."""
-    with_cache = frame["cached_input_tokens"].notna().to_numpy()
-    if with_cache.any():
+    if has_cache:
         input_tokens = frame["input_tokens"].abs()
         above = (frame["cached_input_tokens"].abs() > input_tokens).fillna(value=False).to_numpy(dtype=bool)
         if above.any():
@@ -288,9 +311,9 @@ def _tidy(frame: pd.DataFrame) -> pd.DataFrame:
                 tuple(sorted({*flags, "cached_exceeds_input"})) if cut else flags
                 for flags, cut in zip(frame["flags"], above.tolist(), strict=True)
             ]
-    for column in TEXT_LENGTHS:
-        if frame[column].notna().any() and (empty := frame[column].eq("").to_numpy(dtype=bool, na_value=False)).any():
-            frame = frame.assign(**{column: frame[column].mask(empty)})
+    if blank:
+        filled = {column: frame[column].mask(frame[column] == "") for column in blank}
+        frame = frame.assign(**filled)  # type: ignore[arg-type]  # columns by name
     return frame
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "ARROW_SCHEMA",
     "ID_LENGTH",
     "REASONS",
+    "TIME_FAULT",
     "Cover",
     "Reason",
     "Record",
@@ -36,8 +37,11 @@ __all__ = [
     "check_record",
     "conform",
     "empty_activity",
+    "from_columns",
     "from_structs",
     "from_wire",
+    "read_record",
+    "read_times",
     "to_activity",
 ]
 
@@ -119,7 +123,7 @@ class Record(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, gc=False)
 
 def empty_activity() -> pd.DataFrame:
     """Give an activity table without rows, in the dtypes that every table has, with `row` and `rows`."""
-    frame = _table({}, 0)
+    frame = from_columns({}, 0)
     frame["row"] = pd.Series(dtype="int64")
     frame["rows"] = pd.Series(dtype="int64")
     return frame
@@ -144,7 +148,7 @@ def to_activity(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         values = tuple([record.get(name) for record in records])
         if values.count(None) < size:
             columns[name] = values
-    frame = _table(columns, size)
+    frame = from_columns(columns, size)
     frame["row"] = [record.get("row", position) for position, record in enumerate(records, 1)]
     frame["rows"] = [record.get("rows", 1) for record in records]
     return frame
@@ -158,8 +162,10 @@ def conform(frame: pd.DataFrame) -> pd.DataFrame:
         frame: any of `activity.COLUMNS`, `row` and `rows`; text may be object or str dtype, times aware or naive UTC.
 
     Returns:
-        A new frame with the same rows and a fresh index. Raises KeyError for a column that is not canonical.
+        A frame with the same rows and a fresh index. Raises KeyError for a column that is not canonical.
     """
+    if [*frame.columns] == _WHOLE_COLUMNS and frame.dtypes.tolist() == _WHOLE_TYPES:
+        return frame.reset_index(drop=True)
     unknown = sorted(set(frame.columns) - {*activity.COLUMNS, "row", "rows"})
     if unknown:
         raise KeyError(f"not columns of the activity table: {', '.join(unknown)}")
@@ -200,7 +206,8 @@ def _objects(name: str, values: Sequence[Any] | None, size: int) -> pd.Series:
     """Make a column of tuples (techniques, flags) or dicts (labels)."""
     column = np.empty(size, dtype=object)
     if values is None:
-        values = [None] * size
+        column[:] = [{} for _ in range(size)] if name == "labels" else [()] * size
+        return pd.Series(column)
     if name == "labels":
         column[:] = [dict(value) if isinstance(value, Mapping) else {} for value in values]
     else:
@@ -212,8 +219,14 @@ def _is_given(value: object) -> bool:
     return value is not None and not (isinstance(value, float) and math.isnan(value))
 
 
-def _table(columns: Mapping[str, Sequence[Any]], size: int) -> pd.DataFrame:
-    """Build a table from columns of Python values by way of Arrow; columns not named are absent."""
+def from_columns(columns: Mapping[str, Sequence[Any]], size: int) -> pd.DataFrame:
+    """
+    Build an activity table by way of Arrow, without `row` and `rows`.
+
+    Args:
+        columns: canonical name -> Python values (None: absent) or an Arrow array; columns not named are absent.
+        size: number of rows.
+    """
     arrays = [
         pa.array(columns[field.name], field.type) if field.name in columns else pa.nulls(size, field.type)
         for field in ARROW_SCHEMA
@@ -224,11 +237,16 @@ def _table(columns: Mapping[str, Sequence[Any]], size: int) -> pd.DataFrame:
     return frame[list(activity.COLUMNS)]
 
 
+_EMPTY: Final = from_columns({}, 0)
+_WHOLE_COLUMNS: Final = [*activity.COLUMNS, "row", "rows"]
+_WHOLE_TYPES: Final = [*_EMPTY.dtypes.tolist(), np.dtype("int64"), np.dtype("int64")]
+
+
 # --- the wire ---------------------------------------------------------------------------------------------------------
 
 _Z_TIME: Final = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$"
 _Z_TIME_PARTS: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?Z")
-_TIME_FAULT: Final = "is not a time like 2026-10-01T09:00:00Z (RFC 3339, UTC, Z form)"
+TIME_FAULT: Final = "is not a time like 2026-10-01T09:00:00Z (RFC 3339, UTC, Z form)"
 
 
 def from_structs(decoded: Sequence[Record], rows: Sequence[int]) -> tuple[pd.DataFrame, list[Rejection]]:
@@ -250,9 +268,9 @@ def from_structs(decoded: Sequence[Record], rows: Sequence[int]) -> tuple[pd.Dat
     faults: dict[int, Rejection] = {}
     times: dict[str, pa.Array] = {}
     for name in reversed(activity.TIMES):
-        times[name], odd = _read_times(columns[name])
+        times[name], odd = read_times(columns[name])
         for at in odd:
-            faults[at] = _rejected(decoded[at], numbers[at], name, f"{columns[name][at][:60]!r} {_TIME_FAULT}")
+            faults[at] = _rejected(decoded[at], numbers[at], name, f"{columns[name][at][:60]!r} {TIME_FAULT}")
     for name in ("techniques", "flags"):
         for at, items in enumerate(columns[name]):
             if items and len(set(items)) < len(items):
@@ -261,9 +279,9 @@ def from_structs(decoded: Sequence[Record], rows: Sequence[int]) -> tuple[pd.Dat
     present = {
         name: values
         for name, values in columns.items()
-        if name not in times and (name in activity.STRUCTURES or values.count(None) < size)
+        if name not in times and values.count(None) + values.count(()) < size
     }
-    frame = _table({**present, **times}, size)
+    frame = from_columns({**present, **times}, size)
     frame["row"] = numbers
     frame["rows"] = 1
     if faults:
@@ -283,7 +301,7 @@ def from_wire(objects: Iterable[tuple[int, object]]) -> tuple[pd.DataFrame, list
     """
     decoded, rows, rejections = [], [], []
     for row, value in objects:
-        outcome = _convert(row, value)
+        outcome = read_record(row, value)
         if isinstance(outcome, Rejection):
             rejections.append(outcome)
         else:
@@ -310,7 +328,8 @@ def check_record(record: object) -> Rejection | None:
     return rejections[0] if rejections else None
 
 
-def _convert(row: int, value: object) -> Record | Rejection:
+def read_record(row: int, value: object) -> Record | Rejection:
+    """Read one JSON value as a record, or say which field stops it; `row` is its number in the payload."""
     if not isinstance(value, dict):
         return Rejection(row, None, None, "bad_field", f"a record is a JSON object, not {_kind(value)}", value)
     try:
@@ -360,7 +379,7 @@ def _kind(value: object) -> str:
     return "null" if value is None else names.get(type(value), type(value).__name__)
 
 
-def _read_times(texts: Sequence[str]) -> tuple[pa.Array, list[int]]:
+def read_times(texts: Sequence[str]) -> tuple[pa.Array, list[int]]:
     """Read times in `Z` form (fractions beyond the microsecond are cut); give also the positions that are none."""
     text = pa.array(texts, pa.string())
     wanted = ARROW_SCHEMA.field("started_at").type

@@ -1,0 +1,300 @@
+"""
+The canonical record itself: JSON array, JSON lines or Arrow stream at the door; JSON lines, Parquet and the CSV or XLSX
+template as files. The forms tell themselves apart by their first bytes, since media types and endings are often wrong.
+
+A JSON array parses whole or not at all. Elsewhere a bad line or row is quarantined alone, under the field at fault.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import BinaryIO, Final, cast
+
+import msgspec
+import pandas as pd
+
+from core.quantification import records
+from core.quantification.rejections import Rejection
+from ingestion.sources import activity_columns, activity_sheets
+from ingestion.sources.base import Context, Parsed, UnreadablePayload, finish, names_a_person
+
+NAME: Final = "activity"
+SNAPSHOT: Final = False
+
+BLOCK_BYTES: Final = 8 * 1024 * 1024
+"""JSON lines are read in blocks of this size, about 20,000 records."""
+
+BOM: Final = b"\xef\xbb\xbf"
+ARRAY, LINES, ARROW, PARQUET, CSV, XLSX = "JSON array", "JSON lines", "Arrow stream", "Parquet", "CSV", "XLSX"
+
+CONTENT_KEYS: Final = ("prompt", "completion", "messages", "response", "content", "input", "output", "text")
+"""Fields that no record has, but that could carry what people wrote: their values are not stored."""
+
+_array = msgspec.json.Decoder(list[records.Record])
+_raw_array = msgspec.json.Decoder(list[msgspec.Raw])
+_record = msgspec.json.Decoder(records.Record)
+_any = msgspec.json.Decoder()
+_is_person_key = lru_cache(maxsize=4096)(names_a_person)
+
+
+def detect(head: bytes, filename: str) -> str | None:
+    """Recognize the canonical columns in any of the six forms."""
+    form = form_of(head, filename)
+    if form in (ARRAY, LINES):
+        telling = (b'"record_id"', b'"started_at"')
+        return f"canonical records, {form}" if all(word in head for word in telling) else None
+    if form in (ARROW, PARQUET):
+        return (
+            f"canonical records, {form}" if b"record_id" in head or (form == PARQUET and "activity" in filename) else None
+        )
+    if form == XLSX:
+        return "canonical records, XLSX template"
+    columns = re.split(rb"[,;\t]", head.removeprefix(BOM).split(b"\n", 1)[0])
+    names = {column.strip().strip(b'"') for column in columns}
+    return "canonical records, CSV template" if {b"record_id", b"started_at"} <= names else None
+
+
+def form_of(head: bytes, filename: str = "", content_type: str = "") -> str:
+    """Tell which of the six forms begins with these bytes."""
+    if head[:4] == b"\xff\xff\xff\xff":
+        return ARROW
+    if head[:4] == b"PAR1":
+        return PARQUET
+    if head[:4] == b"PK\x03\x04":
+        return XLSX
+    first = head.removeprefix(BOM).lstrip()[:1]
+    if first == b"[" and not re.search(r"ndjson|jsonl|json-?lines", content_type):
+        return ARRAY
+    if first in (b"{", b"["):
+        return LINES
+    if re.search(r"csv|tsv|text/plain", content_type) or filename.lower().endswith((".csv", ".tsv", ".txt")):
+        return CSV
+    return LINES if "json" in content_type or filename.lower().endswith((".jsonl", ".ndjson", ".json")) else CSV
+
+
+def count_rows(body: bytes, content_type: str, filename: str | None = None) -> int | None:
+    """
+    Count the records of a body for the door's answer, without reading them.
+
+    Returns:
+        Their number; None for forms that are counted while they are read.
+    """
+    form = form_of(body[:64], filename or "", content_type)
+    if form == ARRAY:
+        return len(_split_array(body.removeprefix(BOM)))
+    if form == LINES:
+        single = _single_object(body)
+        return 1 if single is not None else sum(1 for line in body.splitlines() if line.strip())
+    return None
+
+
+def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
+    """
+    Drop labels that name a person and the values of fields that could hold content; hold a JSON array to its form.
+
+    Raises UnreadablePayload for a JSON array that does not parse whole: the door answers 400 and stores nothing.
+    """
+    form = form_of(body[:64], filename or "", content_type)
+    if form == ARRAY:
+        _split_array(body.removeprefix(BOM))
+    elif form != LINES:
+        return body
+    if not _may_hold_private_keys(body):
+        return body
+    if form == ARRAY:
+        return msgspec.json.encode([_without_private(item) for item in _any.decode(body.removeprefix(BOM))])
+    return b"\n".join(_scrubbed_line(line) for line in body.removeprefix(BOM).split(b"\n"))
+
+
+def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
+    """Read canonical records of any form, in chunks of about 20,000."""
+    start = stream.tell()
+    head = stream.read(64)
+    stream.seek(start)
+    form = form_of(head, context.filename or "", context.content_type)
+    if form == ARRAY:
+        yield _finished(*_read_array(stream.read().removeprefix(BOM)), context)
+    elif form == LINES:
+        for rows, lines in _blocks(stream):
+            yield _finished(*_read_lines(rows, lines), context)
+    else:
+        tables = {
+            ARROW: activity_columns.read_arrow,
+            PARQUET: activity_columns.read_parquet,
+            CSV: activity_sheets.read_csv,
+            XLSX: activity_sheets.read_xlsx,
+        }
+        for frame, rejected, received in tables[form](stream, has_stage=bool(context.defaults.get("stage"))):
+            yield _finished(frame, rejected, received, context)
+
+
+def template_csv() -> bytes:
+    """Give the empty CSV template: a header of canonical columns and one example row to overwrite."""
+    return activity_sheets.template_csv()
+
+
+def template_xlsx() -> bytes:
+    """Give the XLSX template: the sheet `records` to fill in and the sheet `instructions`."""
+    return activity_sheets.template_xlsx()
+
+
+# --- JSON -------------------------------------------------------------------------------------------------------------
+
+
+def _read_array(body: bytes) -> tuple[pd.DataFrame, list[Rejection], int]:
+    try:
+        decoded = _array.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pieces = _split_array(body)
+        frame, rejected = _read_pieces(range(1, len(pieces) + 1), pieces)
+        return frame, rejected, len(pieces)
+    frame, rejected = records.from_structs(decoded, range(1, len(decoded) + 1))
+    return frame, rejected, len(decoded)
+
+
+def _split_array(body: bytes) -> Sequence[bytes | memoryview]:
+    """Cut a JSON array into its items; raise UnreadablePayload with the position of the first fault of its form."""
+    try:
+        if not body.isascii():
+            body.decode()
+        return cast("Sequence[bytes | memoryview]", _raw_array.decode(body))
+    except UnicodeDecodeError as error:
+        raise UnreadablePayload(f"The JSON array is not UTF-8 (byte {error.start}). Send it in UTF-8.") from error
+    except msgspec.DecodeError as error:
+        raise UnreadablePayload(
+            f"The JSON array cannot be read: {_with_position(str(error), body)}. Nothing was stored; send it again whole."
+        ) from error
+    except RecursionError as error:
+        raise UnreadablePayload("The JSON array is nested too deeply; records are flat objects.") from error
+
+
+def _with_position(message: str, body: bytes) -> str:
+    found = re.search(r"\(byte (\d+)\)", message)
+    position = int(found[1]) if found else len(body)
+    line = body.count(b"\n", 0, position) + 1
+    plain = re.sub(r"^JSON is malformed: | \(byte \d+\)$", "", message)
+    return f"{plain[:1].lower()}{plain[1:]} at byte {position}, line {line}"
+
+
+def _blocks(stream: BinaryIO) -> Iterator[tuple[list[int], list[bytes]]]:
+    """Cut JSON lines into blocks of whole lines with their numbers; blank lines are no rows."""
+    number, rest = 0, stream.read(BLOCK_BYTES).removeprefix(BOM)
+    single = _single_object(rest) if len(rest) < BLOCK_BYTES else None
+    if single is not None:
+        yield [1], [single]
+        return
+    while rest:
+        more = stream.read(BLOCK_BYTES)
+        end = rest.rfind(b"\n") + 1 if more else len(rest)
+        lines = rest[:end].split(b"\n") if end else []
+        numbered = [(number + at, line) for at, line in enumerate(lines, 1) if line.strip()]
+        number += rest.count(b"\n", 0, end)
+        rest = rest[end:] + more
+        if numbered:
+            yield [row for row, _ in numbered], [line for _, line in numbered]
+
+
+def _single_object(body: bytes) -> bytes | None:
+    """Give the body when it is one JSON object over several lines."""
+    body = body.removeprefix(BOM).strip()
+    if b"\n" not in body or body[:1] != b"{":
+        return None
+    try:
+        msgspec.json.decode(body, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return body
+
+
+def _read_lines(rows: list[int], lines: list[bytes]) -> tuple[pd.DataFrame, list[Rejection], int]:
+    try:
+        decoded = _record.decode_lines(b"\n".join(lines))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        frame, rejected = _read_pieces(rows, lines)
+    else:
+        frame, rejected = records.from_structs(decoded, rows)
+    return frame, rejected, len(lines)
+
+
+def _read_pieces(rows: Sequence[int], pieces: Sequence[bytes | memoryview]) -> tuple[pd.DataFrame, list[Rejection]]:
+    """Read records one by one, so that the bad ones go alone."""
+    decoded: list[records.Record] = []
+    numbers: list[int] = []
+    rejected: list[Rejection] = []
+    for row, piece in zip(rows, pieces, strict=True):
+        outcome = _read_piece(row, piece)
+        if isinstance(outcome, Rejection):
+            rejected.append(outcome)
+        else:
+            decoded.append(outcome)
+            numbers.append(row)
+    frame, more = records.from_structs(decoded, numbers)
+    return frame, [*rejected, *more]
+
+
+def _read_piece(row: int, piece: bytes | memoryview) -> records.Record | Rejection:
+    try:
+        return _record.decode(piece)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass  # find out what is wrong, or accept what only the fast decoder refuses (a count written as 3.0)
+    try:
+        value = _any.decode(piece)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        shown = bytes(piece)[:200].decode(errors="replace")
+        return Rejection(row, None, None, "bad_field", f"it is not JSON: {error}"[:200], shown)
+    return records.read_record(row, value)
+
+
+# --- privacy ----------------------------------------------------------------------------------------------------------
+
+_PRIVATE_WORDS: Final = tuple(
+    word.encode()
+    for word in (*(f'"{key}"' for key in CONTENT_KEYS), "user", "mail", "login", "person", "employee", "api_key")
+) + (b"apikey", b"api-key", b"password", b"secret", b'token"', b'_name"', b"phone", b"_ip", b"authorization", b"\\u")
+
+
+def _may_hold_private_keys(body: bytes) -> bool:
+    """Look for words that a private key would hold, so that the usual body needs no second reading."""
+    lower = body.lower()
+    return any(word in lower for word in _PRIVATE_WORDS)
+
+
+def _without_private(value: object) -> object:
+    if not isinstance(value, dict):
+        return value
+    kept = {key: None if key.lower() in CONTENT_KEYS else item for key, item in value.items()}
+    for key in [key for key in kept if _is_person_key(key)]:
+        kept[key] = None
+    if isinstance(kept.get("labels"), dict):
+        kept["labels"] = _public_labels(kept["labels"])
+    return kept
+
+
+def _scrubbed_line(line: bytes) -> bytes:
+    if not line.strip():
+        return line
+    try:
+        return msgspec.json.encode(_without_private(_any.decode(line)))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return b'"(unreadable line, not kept)"'
+
+
+def _public_labels(labels: dict[str, object]) -> dict[str, object]:
+    if not any(_is_person_key(key) for key in labels):
+        return labels
+    return {key: value for key, value in labels.items() if not _is_person_key(key)}
+
+
+def _finished(frame: pd.DataFrame, rejected: list[Rejection], received: int, context: Context) -> Parsed:
+    labels = frame["labels"].tolist()
+    if any(labels):
+        frame["labels"] = pd.Series([_public_labels(each) for each in labels], dtype=object)
+    return finish(frame, context, received=received, rejected=rejected)
+
+
+def read_all(body: bytes, context: Context) -> list[Parsed]:
+    """Read a whole body; for tests and small payloads."""
+    return list(parse(io.BytesIO(body), context))
