@@ -73,9 +73,7 @@ def test_the_runtime_lock_is_part_of_the_test_lock():
 
 def test_modules_stay_of_a_size_to_read():
     sizes = {
-        path: len((ROOT / path).read_text().splitlines())
-        for path in tracked("*.py")
-        if "migrations" not in path.parts
+        path: len((ROOT / path).read_text().splitlines()) for path in tracked("*.py") if "migrations" not in path.parts
     }
 
     assert len(sizes) > 50
@@ -108,7 +106,9 @@ def test_templates_hold_no_inline_script_or_style():
     assert len(templates) > 5
     for path in templates:
         text = (ROOT / path).read_text()
-        assert not re.search(r"<style|\sstyle=|\son[a-z]+=\"|<script(?![^>]*\bsrc=)(?![^>]*application/json)", text), path
+        assert not re.search(r"<style|\sstyle=|\son[a-z]+=\"|<script(?![^>]*\bsrc=)(?![^>]*application/json)", text), (
+            path
+        )
 
 
 def test_every_environment_variable_is_documented():

@@ -21,7 +21,7 @@ class RequestIdentity(BaseAuthentication):
         if identity is None:
             return None
         if identity.person_id is not None:
-            check = CSRFCheck(lambda _: None)  # type: ignore[arg-type, return-value]
+            check = CSRFCheck(lambda _: None)  # type: ignore[arg-type]
             check.process_request(request._request)
             reason = check.process_view(request._request, None, (), {})  # type: ignore[arg-type]
             if reason:
@@ -42,5 +42,7 @@ class HasIdentity(BasePermission):
         needed: Action | None = getattr(view, "action_needed", None)
         if needed is None or may(identity, needed):
             return True
-        self.message = f"This needs the right {needed.value}: {', '.join(roles_that_may(needed)) or 'no role'} or a token."
+        self.message = (
+            f"This needs the right {needed.value}: {', '.join(roles_that_may(needed)) or 'no role'} or a token."
+        )
         return False

@@ -33,6 +33,12 @@ def own_scope(view: View) -> View:
     return view
 
 
+def own_identity(view: View) -> View:
+    """Mark a door that finds out itself who asks, because its protocol has its own place for the token and its own errors."""
+    view.own_identity = True  # type: ignore[attr-defined]
+    return own_scope(view)
+
+
 def request_context(respond: Respond) -> Respond:
     """Give each request an id, and its log lines with it."""
 
@@ -52,9 +58,11 @@ def organization(respond: Respond) -> Respond:
     """Find the identity behind a request and open its organization's scope around the view."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        secret = bearer(request)
         request.identity = None  # type: ignore[attr-defined]
         request.memberships = []  # type: ignore[attr-defined]
+        if is_marked(request, "own_identity"):
+            return respond(request)
+        secret = bearer(request)
         if secret is not None:
             identity = services.authenticate_token(
                 secret,
@@ -70,7 +78,7 @@ def organization(respond: Respond) -> Respond:
         request.identity = identity  # type: ignore[attr-defined]
         act_as(identity.actor)
         structlog.contextvars.bind_contextvars(organization=identity.organization_id)
-        if has_own_scope(request):
+        if is_marked(request, "own_scope"):
             return respond(request)
         with organization_scope(identity.organization_id):
             response = respond(request)
@@ -87,13 +95,13 @@ def bearer(request: HttpRequest) -> str | None:
     return secret.strip() if scheme.lower() == "bearer" else None
 
 
-def has_own_scope(request: HttpRequest) -> bool:
-    """Tell whether the view behind an address is marked ``own_scope``."""
+def is_marked(request: HttpRequest, mark: str) -> bool:
+    """Tell whether the view behind an address is marked ``own_scope`` or ``own_identity``."""
     try:
         view: Any = resolve(request.path_info).func
     except Resolver404:
         return False
-    return bool(getattr(view, "own_scope", False) or getattr(getattr(view, "cls", None), "own_scope", False))
+    return bool(getattr(view, mark, False) or getattr(getattr(view, "cls", None), mark, False))
 
 
 def identity_of_person(request: HttpRequest) -> Identity | None:

@@ -27,7 +27,7 @@ class Action(StrEnum):
     SEE_AUDIT_LOG = "see_audit_log"
     MANAGE_PEOPLE = "manage_people"
     MANAGE_TOKENS = "manage_tokens"
-    ISSUE_INGEST_TOKEN = "issue_ingest_token"
+    ISSUE_INGEST_TOKEN = "issue_ingest_token"  # noqa: S105  (a right, no password)
     INGEST = "ingest"
 
 

@@ -229,14 +229,12 @@ def revoke_token(*, organization_id: int, token_id: int) -> None:
     """Make a token worthless at once. Raises OrganizationError when there is no live token of that id."""
     with organization_scope(organization_id):
         now = datetime.now(UTC)
-        changed = ApiToken.objects.filter(
-            organization_id=organization_id, id=token_id, revoked_at__isnull=True
-        ).update(revoked_at=now)
+        changed = ApiToken.objects.filter(organization_id=organization_id, id=token_id, revoked_at__isnull=True).update(
+            revoked_at=now
+        )
         if not changed:
             raise OrganizationError("There is no live token of that id.")
-        record_event(
-            organization_id=organization_id, action="revoke_token", object_type="token", object_id=token_id
-        )
+        record_event(organization_id=organization_id, action="revoke_token", object_type="token", object_id=token_id)
 
 
 def organization_of_secret(secret: str) -> int | None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, migrations, transaction
+from django.db.backends.utils import CursorWrapper
 
 ORGANIZATION = "wattledger.org"
 PERSON = "wattledger.person"
@@ -63,20 +64,14 @@ def same_organization_key(table: str, column: str, target: str) -> migrations.Ru
     )
 
 
-def refuse_bypass() -> None:
-    """Raise ImproperlyConfigured when the application's role is not bound by row-level security."""
+def refuse_bypass(cursor: CursorWrapper) -> None:
+    """Raise ImproperlyConfigured when the role behind a cursor is not bound by row-level security."""
     if settings.ALLOW_RLS_BYPASS:
         return
-    with connection.cursor() as cursor:
-        cursor.execute("select rolname, rolsuper or rolbypassrls from pg_roles where rolname = current_user")
-        role, bypasses = cursor.fetchone()
-        cursor.execute(
-            "select count(*) from pg_class where relkind in ('r', 'p') and relowner = current_user::regrole"
-            " and relrowsecurity and not relforcerowsecurity"
-        )
-        (unforced,) = cursor.fetchone()
-    if bypasses or unforced:
+    cursor.execute("select rolname, rolsuper or rolbypassrls from pg_roles where rolname = current_user")
+    role, bypasses = cursor.fetchone()
+    if bypasses:
         raise ImproperlyConfigured(
             f"The role {role} of DATABASE_URL bypasses row-level security. Give the application a role of its own"
-            " (see README, Production), or set ALLOW_RLS_BYPASS=1 if your server offers no other role."
+            " (docs/production.md), or set ALLOW_RLS_BYPASS=1 if your server offers no other role."
         )

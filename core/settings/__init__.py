@@ -6,8 +6,9 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-import core.local as embedded
 from django.core.exceptions import ImproperlyConfigured
+
+import core.local as embedded
 
 from .databases import connection
 from .environment import boolean, integer, text
@@ -23,7 +24,9 @@ VAR_DIR = Path(text("VAR_DIR", str(BASE_DIR / "var"))).absolute()
 DATABASE_URL = text("DATABASE_URL", "")
 REDIS_URL = text("REDIS_URL", "")
 if PRODUCTION and not (DATABASE_URL and REDIS_URL):
-    raise ImproperlyConfigured("PRODUCTION=1 needs DATABASE_URL and REDIS_URL: the embedded servers are for trying out.")
+    raise ImproperlyConfigured(
+        "PRODUCTION=1 needs DATABASE_URL and REDIS_URL: the embedded servers are for trying out."
+    )
 _embedded = {} if DATABASE_URL and REDIS_URL else embedded.urls(VAR_DIR)
 DATABASE_URL = DATABASE_URL or _embedded["DATABASE_URL"]
 MIGRATE_DATABASE_URL = text("MIGRATE_DATABASE_URL", _embedded.get("MIGRATE_DATABASE_URL", DATABASE_URL))

@@ -14,7 +14,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from core.organizations import selectors, services
 from core.organizations.access import requires
-from core.organizations.models import Role, Scope
+from core.organizations.identity import Identity
+from core.organizations.models import Role, Scope, Team
 from core.organizations.policy import Action, may
 from core.quantification.activity import STAGES
 
@@ -22,7 +23,9 @@ from core.quantification.activity import STAGES
 class TokenForm(forms.Form):
     """What a new token may do, and what records without attribution of their own take from it."""
 
-    name = forms.CharField(label=_("Name"), max_length=200, help_text=_("Where it will be used, for example “GPU cluster”."))
+    name = forms.CharField(
+        label=_("Name"), max_length=200, help_text=_("Where it will be used, for example “GPU cluster”.")
+    )
     scopes = forms.MultipleChoiceField(
         label=_("May"), choices=Scope.choices, initial=[Scope.INGEST], widget=forms.CheckboxSelectMultiple
     )
@@ -32,7 +35,10 @@ class TokenForm(forms.Form):
         label=_("Stage"), required=False, choices=[("", "—"), *((stage, stage.replace("_", " ")) for stage in STAGES)]
     )
     expires_on = forms.DateField(
-        label=_("Last day"), required=False, widget=forms.DateInput(attrs={"type": "date"}), help_text=_("UTC; empty: no end")
+        label=_("Last day"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text=_("UTC; empty: no end"),
     )
 
 
@@ -42,11 +48,13 @@ class MemberForm(forms.Form):
     email = forms.EmailField(label=_("E-mail"))
     name = forms.CharField(label=_("Name"), max_length=200, required=False)
     role = forms.ChoiceField(label=_("Role"), choices=Role.choices, initial=Role.MEMBER)
-    team = forms.ModelChoiceField(label=_("Team"), queryset=None, required=False)
+    team = forms.ModelChoiceField(label=_("Team"), queryset=Team.objects.none(), required=False)
 
-    def __init__(self, *args: Any, organization_id: int, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, identity: Identity, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["team"].queryset = selectors.teams(organization_id)  # type: ignore[attr-defined]
+        self.fields["team"].queryset = selectors.teams(identity.organization_id)  # type: ignore[attr-defined]
+        if identity.role != Role.OWNER:  # nobody gives away more than they have
+            self.fields["role"].choices = [choice for choice in Role.choices if choice[0] != Role.OWNER]  # type: ignore[attr-defined]
 
 
 class TeamForm(forms.Form):
@@ -73,7 +81,7 @@ def show(request: HttpRequest, *, secret: str = "", status: int = 200, **bound: 
         "may_issue": may(identity, Action.ISSUE_INGEST_TOKEN),
         "may_manage_people": may(identity, Action.MANAGE_PEOPLE),
         "token_form": bound.get("token_form") or token_form(request),
-        "member_form": bound.get("member_form") or MemberForm(organization_id=identity.organization_id),
+        "member_form": bound.get("member_form") or MemberForm(identity=identity),
         "team_form": bound.get("team_form") or TeamForm(),
         "title": _("Settings"),
     }
@@ -149,13 +157,13 @@ def revoke_token(request: HttpRequest, token_id: int) -> HttpResponse:
 @requires(Action.MANAGE_PEOPLE)
 def add_member(request: HttpRequest) -> HttpResponse:
     """Give somebody a role; a person who is new here signs in with the password shown this once."""
-    organization_id = request.identity.organization_id  # type: ignore[attr-defined]
-    form = MemberForm(request.POST, organization_id=organization_id)
+    identity = request.identity  # type: ignore[attr-defined]
+    form = MemberForm(request.POST, identity=identity)
     if not form.is_valid():
         return show(request, member_form=form, status=400)
     try:
         person, password = services.invite_person(
-            organization_id=organization_id,
+            organization_id=identity.organization_id,
             email=form.cleaned_data["email"],
             name=form.cleaned_data["name"],
             role=form.cleaned_data["role"],
@@ -166,7 +174,9 @@ def add_member(request: HttpRequest) -> HttpResponse:
         return show(request, member_form=form, status=400)
     if password:
         messages.success(
-            request, _("%(person)s may sign in with the password %(password)s (shown once).") % {"person": person.email, "password": password}
+            request,
+            _("%(person)s may sign in with the password %(password)s (shown once).")
+            % {"person": person.email, "password": password},
         )
     else:
         messages.success(request, _("%(person)s is a member now.") % {"person": person.email})

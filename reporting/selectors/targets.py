@@ -28,7 +28,9 @@ def limits_kg_co2e(organization_id: int, stretches: list[tuple[date, date]]) -> 
 def _limit(rows: list[Target], first: date, last: date) -> float | None:
     total, day = 0.0, first
     while day <= last:
-        holding = next((row for row in rows if row.starts_on <= day and (row.ends_on is None or day <= row.ends_on)), None)
+        holding = next(
+            (row for row in rows if row.starts_on <= day and (row.ends_on is None or day <= row.ends_on)), None
+        )
         if holding is None:
             return None
         changes = [row.starts_on - timedelta(days=1) for row in rows if row.starts_on > day]

@@ -2,7 +2,12 @@
 
 import pytest
 from django.apps import apps
-from django.db import connection, models
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection, connections, models
+from django.db.backends.postgresql.base import DatabaseWrapper
+
+from core.organizations.tenancy import refuse_bypass
+from core.settings.databases import connection as connection_settings  # noqa: TID251
 
 pytestmark = pytest.mark.django_db
 
@@ -28,11 +33,13 @@ def test_every_tenant_table_and_partition_forces_row_level_security():
 
 def test_each_policy_compares_the_organization():
     with connection.cursor() as cursor:
-        cursor.execute("select tablename, qual from pg_policies where schemaname = 'public' and policyname = 'organization'")
+        cursor.execute(
+            "select tablename, qual from pg_policies where schemaname = 'public' and policyname = 'organization'"
+        )
         policies = dict(cursor.fetchall())
 
     assert set(policies) == {name for name, *_ in tenant_tables()}
-    assert {qual for qual in policies.values()} == {
+    assert set(policies.values()) == {
         "(organization_id = (NULLIF(current_setting('wattledger.org'::text, true), ''::text))::integer)"
     }
 
@@ -50,7 +57,11 @@ def test_unique_keys_of_tenant_tables_begin_with_the_organization():
 
     assert rows
     # A primary key of one generated number never meets another organization's.
-    assert [(table, index) for table, index, first, primary, keys in rows if first != "organization_id" and not (primary and keys == 1)] == []
+    assert [
+        (table, index)
+        for table, index, first, primary, keys in rows
+        if first != "organization_id" and not (primary and keys == 1)
+    ] == []
 
 
 def test_foreign_keys_between_tenant_tables_begin_with_the_organization():
@@ -71,7 +82,9 @@ def test_the_application_owns_nothing():
     with connection.cursor() as cursor:
         cursor.execute("select count(*) from pg_class where relowner = current_user::regrole")
         (owned,) = cursor.fetchone()
-        cursor.execute("select rolsuper or rolbypassrls or rolcreaterole or rolcreatedb from pg_roles where rolname = current_user")
+        cursor.execute(
+            "select rolsuper or rolbypassrls or rolcreaterole or rolcreatedb from pg_roles where rolname = current_user"
+        )
         (privileged,) = cursor.fetchone()
 
     assert (owned, privileged) == (0, False)
@@ -93,3 +106,13 @@ def test_every_quantity_column_ends_in_a_unit():
 
     assert quantities
     assert [name for name in quantities if not name.endswith(UNITS)] == []
+
+
+def test_a_role_that_bypasses_row_level_security_is_refused(servers):
+    role = connection_settings("DATABASE_URL", servers.admin_url)
+    wrapper = DatabaseWrapper(connections["default"].settings_dict | role, alias="default")
+    try:
+        with wrapper.cursor() as cursor, pytest.raises(ImproperlyConfigured, match="bypasses row-level security"):
+            refuse_bypass(cursor)
+    finally:
+        wrapper.close()

@@ -40,7 +40,7 @@ def test_a_missing_value_gives_the_hint(monkeypatch):
     monkeypatch.delenv("SECRET_KEY", raising=False)
     monkeypatch.delenv("SECRET_KEY_FILE", raising=False)
 
-    with pytest.raises(ImproperlyConfigured, match="SECRET_KEY is not set. Use 50"):
+    with pytest.raises(ImproperlyConfigured, match=r"SECRET_KEY is not set\. Use 50"):
         text("SECRET_KEY", hint="Use 50 random characters.")
 
 
