@@ -34,7 +34,7 @@ def own_scope(view: View) -> View:
 
 
 def own_identity(view: View) -> View:
-    """Mark a door that finds out itself who asks, because its protocol has its own place for the token and its own errors."""
+    """Mark a door that finds out itself who asks: its protocol has its own place for the token and its own errors."""
     view.own_identity = True  # type: ignore[attr-defined]
     return own_scope(view)
 
