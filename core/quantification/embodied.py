@@ -1,0 +1,334 @@
+"""Embodied hardware: the share of making it that a use takes (methodology section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Final
+
+import pandas as pd
+
+from core.quantification.energy.device import device_hardware
+from core.quantification.energy.flops import gflop_constant, hours_per_gflop
+from core.quantification.energy.tokens import hardware_per_s, serving_of, time_measures
+from core.quantification.factor import Factor, spread, with_gsd
+from core.quantification.operational import defaults_of
+from core.quantification.overrides import override_factor
+from core.quantification.pack import FILE, FactorPack, Row
+from core.quantification.resolve import Hardware, number
+from core.quantification.terms import Power
+from core.quantification.use import Context, Use
+
+Numbers = float | pd.Series  # one value, or one row per cell
+
+REVIEWED: Final = "third-party reviewed"
+EVIDENCE: Final = ("reviewed", "teardown", "bottom-up")
+"""Kinds of embodied figures by their boundary's words, best first; flat values come last."""
+
+
+def embodied_share_kg(
+    embodied_total_kg: Numbers,
+    hours_used: Numbers,
+    lifetime_hours: Numbers,
+    lifetime_utilization: Numbers = 1.0,
+    resource_share: Numbers = 1.0,
+) -> Numbers:
+    """
+    Return the share of making hardware that its reserved time and resources take.
+
+    Args:
+        embodied_total_kg: cradle to gate. [kg CO2e]
+        hours_used, lifetime_hours: reserved, and expected in all. [h]
+        lifetime_utilization: share of its life in which the hardware does useful work. [0..1]
+        resource_share: reserved / all resources of the hardware. [0..1]
+
+    Source: SCI, ISO/IEC 21031:2024; with utilization: Luccioni et al. 2022 (BLOOM).
+
+    >>> round(embodied_share_kg(1795.7, 24.0, 35040.0, 1.0, 1 / 96), 10)
+    0.0128117865
+    """
+    return embodied_total_kg * hours_used / (lifetime_hours * lifetime_utilization) * resource_share
+
+
+def server_embodied_kg(
+    baseline_kg: float,
+    *,
+    vcpus: float = 1,
+    per_vcpu_kg: float = 0.0,
+    memory_gb: float = 16,
+    per_gb_kg: float = 0.0,
+    parts: Sequence[tuple[float, float]] = (),
+) -> float:
+    """
+    Return the embodied emissions of a server that grows from a base of one vCPU and 16 GB.
+
+    Args:
+        parts: ``(count, kg each)`` of SSDs, HDDs, GPUs.
+
+    Source: Cloud Carbon Footprint; Impact Framework (methodology 4.2).
+    """
+    grown = baseline_kg + (vcpus - 1) * per_vcpu_kg + (memory_gb - 16) * per_gb_kg
+    return grown + sum(count * each for count, each in parts)
+
+
+def die_impact(size: float, per_size: float, base: float, units: float = 1) -> float:
+    """
+    Return the impact of chips from their die area (mm2, or cm2 for memory).
+
+    Source: Boavizta bottom-up model (methodology 4.2).
+
+    >>> round(die_impact(294, 0.0197, 9.14), 2)
+    14.93
+    """
+    return units * (size * per_size + base)
+
+
+@dataclass(frozen=True)
+class Share:
+    """One measure times coefficients that give an embodied impact."""
+
+    measure: str
+    inputs: tuple[Power, ...]
+    constant: float = 1.0
+
+
+@dataclass(frozen=True)
+class Embodied:
+    """
+    Embodied shares of a use; ``kg`` is None where they cannot be known, with a note saying why.
+
+    Attributes:
+        pe, adpe: shares of primary energy and minerals; empty where only the electricity is known.
+    """
+
+    kg: tuple[Share, ...] | None
+    pe: tuple[Share, ...] = ()
+    adpe: tuple[Share, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def embodied(use: Use, context: Context, energy_method: str | None) -> Embodied:
+    """
+    Choose the embodied shares of a use.
+
+    Device hours of known hardware, instance hours of a known instance, the serving time of tokens, or the device
+    hours behind operations; an override is the whole of it. Energy alone has no hardware: null with a note.
+    """
+    given = _override(use)
+    if given is not None:
+        return given
+    by_method: dict[str | None, tuple[Callable[[Use, Context], Embodied | None], ...]] = {
+        "instance": (_instance, _device),
+        "tokens": (_tokens,),
+        "flops": (_flops,),
+    }
+    reasons: tuple[str, ...] = ()
+    for rule in by_method.get(energy_method, (_device, _instance)):
+        found = rule(use, context)
+        if found is not None and found.kg is not None:
+            return found
+        reasons += found.notes if found is not None else ()
+    return Embodied(None, notes=reasons[:1] or ("no_hardware",))
+
+
+def _override(use: Use) -> Embodied | None:
+    total = override_factor("embodied_kg_co2e", use.overrides)
+    lifetime = override_factor("lifetime_h", use.overrides)
+    if total is None or lifetime is None:
+        return None
+    for column, measure in (("device_hours", "device_nh"), ("instance_hours", "instance_nh")):
+        if column in use.present:
+            shares = (Share(measure, ((total, 1), (lifetime, -1))),)
+            return Embodied(shares, notes=("hardware_not_in_resources",))
+    return None
+
+
+def _lifetime(context: Context) -> Factor | None:
+    row = defaults_of(context.pack).get("server.lifespan")
+    if row is None:
+        return None
+    hours = float(row["value"])
+    since = f"{row['source_year']}-01-01"
+    row_id = f"{row[FILE]}:{row['key']}"
+    return Factor(row_id, "lifetime", hours, hours, hours, "h", row["source"], since, "default")
+
+
+def _device(use: Use, context: Context) -> Embodied | None:
+    if "device_hours" not in use.present:
+        return None
+    hardware = device_hardware(use, context)
+    if hardware is None:
+        return None
+    return _device_shares(hardware, context, "device_nh", (), 1.0)
+
+
+def _flops(use: Use, context: Context) -> Embodied | None:
+    hardware = device_hardware(use, context)
+    hours = hours_per_gflop(hardware, context) if hardware is not None else None
+    if hardware is None or hours is None:
+        return None
+    return _device_shares(hardware, context, "gflop", hours, gflop_constant())
+
+
+def _device_shares(
+    hardware: Hardware, context: Context, measure: str, hours: tuple[Power, ...], constant: float
+) -> Embodied:
+    """Return the accelerator's own share and that of the server it sits in."""
+    lifetime = _lifetime(context)
+    total, notes = device_total(hardware, context)
+    if total is None or lifetime is None:
+        return Embodied(None, notes=("no_embodied_factor",))
+    per_hour = (*hours, (lifetime, -1))
+    shares = [Share(measure, ((total, 1), *per_hour), constant)]
+    method = context.method
+    server_kg = tuple(each / method.accelerators_per_node for each in method.server_embodied_kg)
+    server = Factor(
+        id="methodology:server_embodied_kg",
+        name="embodied",
+        value=server_kg[0],
+        low=server_kg[1],
+        high=server_kg[2],
+        unit="kg CO2e",
+        source=method.source,
+        valid_from=None,
+        match="default",
+        detail={"of": "server without accelerators, per accelerator"},
+    )
+    shares.append(Share(measure, ((server, 1), *per_hour), constant))
+    pe, adpe = (
+        _node_resources(context, kind, unit, measure, per_hour, constant)
+        for kind, unit in (("pe", "MJ"), ("adpe", "kg Sb-eq"))
+    )
+    return Embodied(tuple(shares), pe, adpe, notes)
+
+
+def _node_resources(
+    context: Context, kind: str, unit: str, measure: str, per_hour: tuple[Power, ...], constant: float
+) -> tuple[Share, ...]:
+    """Return primary energy or minerals of an accelerator with its part of an eight-GPU server."""
+    defaults = defaults_of(context.pack)
+    gpu, server = defaults.get(f"llm.gpu_embodied_{kind}"), defaults.get(f"llm.server_embodied_{kind}")
+    if gpu is None or server is None:
+        return ()
+    value = float(gpu["value"]) + float(server["value"]) / context.method.accelerators_per_node
+    factor = with_gsd(
+        factor_id=f"{gpu[FILE]}:{gpu['key']}",
+        name="primary_energy" if kind == "pe" else "adpe",
+        value=value,
+        gsd=context.method.gsd["embodied_model" if kind == "pe" else "adpe"],
+        unit=unit,
+        source=gpu["source"],
+        valid_from=f"{gpu['source_year']}-01-01",
+        match="default",
+        detail={"of": "accelerator with its part of the server"},
+    )
+    return (Share(measure, ((factor, 1), *per_hour), constant),)
+
+
+@lru_cache(maxsize=8)
+def _device_rows(pack: FactorPack) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in pack.rows("hardware_embodied"):
+        if row["verification"] != "unverified" and "instance" not in row["boundary"]:
+            found.setdefault(row["hardware_id"], []).append(row)
+    return found
+
+
+def device_total(hardware: Hardware, context: Context) -> tuple[Factor | None, tuple[str, ...]]:
+    """
+    Return the embodied total of one accelerator; the interval spans all sources where there are two or more.
+
+    Preferred: the vendor's reviewed footprint, a teardown, a bottom-up model, a flat value. An accelerator that no
+    source knows takes the flat value of Cloud Carbon Footprint, with a note; a CPU stays unknown.
+    """
+    rows = _device_rows(context.pack).get(hardware.id, [])
+    method = context.method
+    if not rows:
+        if not hardware.is_accelerator:
+            return None, ()
+        flat = with_gsd(
+            factor_id="methodology:flat_accelerator_embodied_kg",
+            name="embodied",
+            value=method.flat_accelerator_embodied_kg,
+            gsd=method.gsd["embodied_model"],
+            unit="kg CO2e",
+            source="Cloud Carbon Footprint, flat value per additional GPU",
+            valid_from=None,
+            match="default",
+        )
+        return flat, ("flat_embodied_factor",)
+    ranked = sorted(rows, key=lambda row: (row["preferred"] != "True", _evidence(row), row[FILE]))
+    best = ranked[0]
+    reviewed = "reviewed" in best["boundary"]
+    factor = with_gsd(
+        factor_id=f"{best[FILE]}:{hardware.id}",
+        name="embodied",
+        value=float(best["embodied_kgco2e"]),
+        gsd=method.gsd["embodied_reviewed" if reviewed else "embodied_model"],
+        unit="kg CO2e",
+        source=best["source"],
+        valid_from=f"{best['source_year']}-01-01",
+        match="exact",
+        detail={"hardware": hardware.name, "boundary": best["boundary"]},
+    )
+    return _spanning(factor, [float(row["embodied_kgco2e"]) for row in rows]), ()
+
+
+def _spanning(factor: Factor, values: Sequence[float]) -> Factor:
+    return factor if len(values) < 2 else replace(factor, low=min(values), high=max(values))
+
+
+def _evidence(row: Row) -> int:
+    return next((rank for rank, word in enumerate(EVIDENCE) if word in row["boundary"]), len(EVIDENCE))
+
+
+def _instance(use: Use, context: Context) -> Embodied | None:
+    if "instance_hours" not in use.present:
+        return None
+    found = context.catalog.instance(use.instance_type, use.provider)
+    lifetime = _lifetime(context)
+    if found is None or lifetime is None:
+        return None
+    known = [(row, kg) for row in found.rows if (kg := number(row["embodied_kgco2e"])) is not None]
+    if not known:
+        return Embodied(None, notes=("no_embodied_factor",))
+    row, kg = known[0]
+    factor = with_gsd(
+        factor_id=f"{row[FILE]}:{found.provider}:{found.name}:embodied",
+        name="embodied",
+        value=kg,
+        gsd=context.method.gsd["embodied_model"],
+        unit="kg CO2e",
+        source=row["source"],
+        valid_from=f"{row['source_year']}-01-01",
+        match="exact",
+        detail={"instance_type": found.name},
+    )
+    factor = _spanning(factor, [each for _, each in known])
+    return Embodied((Share("instance_nh", ((factor, 1), (lifetime, -1))),), notes=("hardware_not_in_resources",))
+
+
+def _tokens(use: Use, context: Context) -> Embodied | None:
+    serving = serving_of(use, context)
+    if serving is None:
+        return None
+    fit, batch, method = serving.fit, serving.batch_size, context.method
+
+    def shares(name: str, unit: str, server_total: float, gpu_total: float, gsd: float) -> tuple[Share, ...]:
+        width = (spread(f"{name}_spread", gsd, method.source), 1)
+        made = []
+        for measure, per, seconds in time_measures(use, serving):
+
+            def formula(active_b: float, total_b: float, seconds: Callable[[float], float] = seconds) -> float:
+                return seconds(active_b) * hardware_per_s(serving.gpus(total_b), batch, server_total, gpu_total, fit)
+
+            made.append(Share(measure, ((serving.factor(name, f"{unit}/{per}", formula), 1), width)))
+        return tuple(made)
+
+    model_gsd = method.gsd["embodied_model"]
+    return Embodied(
+        kg=shares("embodied", "kg CO2e", fit.server_embodied_kg, fit.gpu_embodied_kg, model_gsd),
+        pe=shares("primary_energy", "MJ", fit.server_embodied_pe, fit.gpu_embodied_pe, model_gsd),
+        adpe=shares("adpe", "kg Sb-eq", fit.server_embodied_adpe, fit.gpu_embodied_adpe, method.gsd["adpe"]),
+    )

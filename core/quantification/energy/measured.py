@@ -1,0 +1,37 @@
+"""Energy as a meter or agent measured it (methodology 2.1)."""
+
+from __future__ import annotations
+
+from core.quantification.factor import Factor, spread
+from core.quantification.methods import Methodology
+from core.quantification.use import Context, Energy, EnergyTerm, Use
+
+
+def measured(use: Use, context: Context) -> Energy:
+    """
+    Carry measured energy to IT energy: times the host factor from the device, divided by PUE from the facility.
+
+    Energy that nobody metered (evidence modelled or stated) keeps the method and takes a wider spread and a lower score.
+    """
+    method = context.method
+    metered = use.evidence in {None, "measured"}
+    kind = "measured" if metered else f"{use.evidence}_energy"
+    width = spread(f"{kind}_spread", method.gsd[kind], method.source)
+    boundary = use.energy_boundary or "it"
+    notes = () if use.energy_boundary else ("energy_boundary_unknown",)
+    if not metered:
+        notes += ("energy_not_metered",)
+        quality = 5 if use.evidence == "stated" else 4
+    else:
+        quality = 2 if boundary == "device" else 1
+    inputs = ((width, 1),)
+    if boundary == "device":
+        inputs += ((host_factor(method), 1),)
+    term = EnergyTerm("energy_pkwh", inputs, at_facility=boundary == "facility")
+    return Energy("measured", (term,), quality, boundary, notes=notes)
+
+
+def host_factor(method: Methodology) -> Factor:
+    """Return what a node draws for each kWh of its accelerators or CPU packages (methodology 1.2)."""
+    value, low, high = method.host_factor
+    return Factor("methodology:host_factor", "host_factor", value, low, high, "1", method.source, None, "default")

@@ -1,0 +1,102 @@
+"""Overrides: an organization's own factors, as `quantify` accepts them (contracts.md section 5)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Final
+
+from core.quantification.factor import Factor
+
+UNITS: Final = {
+    "grid_g_co2e_per_kwh": ("grid_location", "g CO2e/kWh"),
+    "market_g_co2e_per_kwh": ("grid_market", "g CO2e/kWh"),
+    "grid_loss_fraction": ("grid_losses", "1"),
+    "pue": ("pue", "1"),
+    "wue_l_per_kwh": ("wue", "L/kWh"),
+    "grid_water_l_per_kwh": ("grid_water", "L/kWh"),
+    "device_tdp_w": ("device_power", "W"),
+    "device_idle_w": ("device_power", "W"),
+    "embodied_kg_co2e": ("embodied", "kg CO2e"),
+    "lifetime_h": ("lifetime", "h"),
+    "model_active_params_b": ("token_energy", "10^9 parameters"),
+    "model_total_params_b": ("token_energy", "10^9 parameters"),
+}
+"""Override to the name of its factor and its unit."""
+
+Overrides = Mapping[str, tuple[float, float, float]]
+"""Override to (value, low, high)."""
+
+_MINIMUM: Final = {"pue": 1.0}
+_POSITIVE: Final = frozenset({"device_tdp_w", "lifetime_h", "model_active_params_b", "model_total_params_b"})
+
+
+class ImpossibleFactor(ValueError):
+    """An override that cannot be: unknown, not a number, outside its range, or an interval without its value."""
+
+    def __init__(self, field: str, reason: str, detail: str) -> None:
+        super().__init__(f"{field}: {detail}")
+        self.field = field
+        self.reason = reason
+
+
+def parse_overrides(given: Mapping[str, object]) -> dict[str, tuple[float, float, float]]:
+    """
+    Read overrides, each a number or ``{"value", "low", "high"}``.
+
+    Raises:
+        ImpossibleFactor: naming the first that cannot be.
+
+    >>> parse_overrides({"pue": 1.2, "grid_g_co2e_per_kwh": {"value": 400, "low": 380, "high": 420}})
+    {'pue': (1.2, 1.2, 1.2), 'grid_g_co2e_per_kwh': (400.0, 380.0, 420.0)}
+    """
+    parsed = {}
+    for name, raw in given.items():
+        if name not in UNITS:
+            raise ImpossibleFactor(f"factors.{name}", "unknown_factor", f"no such factor; known: {', '.join(UNITS)}")
+        if raw is None:
+            continue
+        parsed[name] = _interval(name, raw)
+    if ("embodied_kg_co2e" in parsed) != ("lifetime_h" in parsed):
+        missing = "lifetime_h" if "embodied_kg_co2e" in parsed else "embodied_kg_co2e"
+        raise ImpossibleFactor(f"factors.{missing}", "missing", "embodied_kg_co2e and lifetime_h go together")
+    return parsed
+
+
+def _interval(name: str, raw: object) -> tuple[float, float, float]:
+    field = f"factors.{name}"
+    parts = raw if isinstance(raw, Mapping) else {"value": raw, "low": raw, "high": raw}
+    if set(parts) != {"value", "low", "high"}:
+        raise ImpossibleFactor(field, "bad_interval", "an interval has value, low and high")
+    numbers = []
+    for key in ("value", "low", "high"):
+        number = parts[key]
+        if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+            raise ImpossibleFactor(field, "not_a_number", f"{key} is {number!r}")
+        numbers.append(float(number))
+    value, low, high = numbers
+    if not low <= value <= high:
+        raise ImpossibleFactor(field, "bad_interval", f"{value:g} lies outside {low:g} .. {high:g}")
+    check_range(name, low)
+    if name == "grid_loss_fraction" and high >= 1.0:
+        raise ImpossibleFactor(field, "out_of_range", "losses are below 1")
+    return value, low, high
+
+
+def check_range(name: str, low: float) -> None:
+    """Raise `ImpossibleFactor` where a number is below what its kind allows."""
+    minimum = _MINIMUM.get(name, 0.0)
+    if low < minimum or (name in _POSITIVE and low <= 0.0):
+        least = f"at least {minimum:g}" if name not in _POSITIVE else "above 0"
+        raise ImpossibleFactor(f"factors.{name}", "out_of_range", f"{low:g} is not {least}")
+
+
+def override_factor(name: str, overrides: Overrides, *, as_name: str | None = None) -> Factor | None:
+    """Return an override as a factor, None where it is not given; no width unless given as an interval."""
+    if name not in overrides:
+        return None
+    value, low, high = overrides[name]
+    factor_name, unit = UNITS[name]
+    return Factor(
+        f"override:{name}", as_name or factor_name, value, low, high, unit, "given with the record", None, "override"
+    )

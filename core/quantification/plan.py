@@ -1,0 +1,431 @@
+"""A plan: how one distinct use becomes impacts, as linear coefficients with their factors, notes and formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from core.quantification import units
+from core.quantification.bounds import HalfWidths, half_widths
+from core.quantification.embodied import Embodied, Share, embodied
+from core.quantification.energy.device import device
+from core.quantification.energy.flops import flops
+from core.quantification.energy.instance import instance
+from core.quantification.energy.measured import measured
+from core.quantification.energy.tokens import tokens
+from core.quantification.factor import Factor, spread
+from core.quantification.market import Market, choose_market
+from core.quantification.methods import Methodology
+from core.quantification.operational import Grid, choose_grid, choose_pue, loss_share
+from core.quantification.overrides import override_factor
+from core.quantification.pack import FactorPack
+from core.quantification.scope import scopes_of
+from core.quantification.terms import IMPACTS, Power, Term, make_term
+from core.quantification.use import PER_UNIT, Context, Energy, EnergyTerm, Refusal, Use
+from core.quantification.water import choose_resources, choose_wue
+
+Shared = dict[str, tuple[float, float, float, float]]
+
+_METHODS: Final[dict[str, tuple[tuple[str, ...], Callable[[Use, Context], Energy | Refusal]]]] = {
+    "measured": (("energy_kwh",), measured),
+    "device": (("device_hours",), device),
+    "instance": (("instance_hours",), instance),
+    "tokens": (("output_tokens", "input_tokens"), tokens),
+    "flops": (("flops",), flops),
+}
+"""Physical methods, best first: the measures of which one must be there, and the rule."""
+
+_LOCATION_FREE: Final = frozenset({"energy_it_kwh", "energy_facility_kwh", "embodied_kg_co2e"})
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """
+    Hold how one use is quantified.
+
+    Attributes:
+        use: the combination that the plan is for.
+        method: ``measured``, ``device``, ``instance``, ``tokens``, ``flops``, ``seats``, ``spend``, ``reported``, or
+            None where no measure can be used.
+        data_quality: score 1 (best) to 5; None without a method.
+        scope: of the location- and market-based figure, such as ``3.1``; ``scope_upstream``, ``scope_embodied``: of
+            those columns.
+        factors: entries of contracts.md section 5, plain values that JSON takes.
+        notes: codes of `notes.TEXTS`, in the order in which they came up, each once.
+        resolved: ``model``, ``hardware``, ``instance_type``, ``region``, ``zone`` by the catalog's names, None: unknown.
+        market_key: with the year it names the market rate; None where the market figure is not energy times a rate
+            (the supplier's own report) or is not known.
+        market_rate: that rate. [g CO2e/kWh]
+        group: method and family: items of one group in one zone share their method error (methodology 9.4).
+        zone_group: the zone whose grid error items share; ``world`` for all that matched the world average.
+        shared: impact to (grid below, grid above, PUE below, PUE above), the ln half-widths that a zone shares.
+        terms: the formulas; measures times their values add up to the impacts.
+        coefficients: measure column to 27 coefficients per stored integer, in the order of ``quantify.COLUMNS``.
+        base: 0 for each column that has a value, NaN for nulls.
+    """
+
+    use: Use
+    method: str | None
+    data_quality: int | None
+    scope: str
+    scope_upstream: str
+    scope_embodied: str
+    factors: tuple[dict[str, object], ...]
+    notes: tuple[str, ...]
+    resolved: Mapping[str, str | None]
+    market_key: str | None
+    market_rate: Factor | None
+    group: str
+    zone_group: str
+    shared: Shared
+    terms: tuple[Term, ...]
+    coefficients: Mapping[str, npt.NDArray[np.float64]] = field(repr=False)
+    base: npt.NDArray[np.float64] = field(repr=False)
+
+    @property
+    def nulls(self) -> tuple[str, ...]:
+        """Return the impacts that are null."""
+        return tuple(impact for position, impact in enumerate(IMPACTS) if np.isnan(self.base[3 * position]))
+
+
+@dataclass
+class _Draft:
+    """A plan in the making: terms, factors in order, notes, and which impacts have a value."""
+
+    terms: list[Term] = field(default_factory=list)
+    factors: dict[str, Factor] = field(default_factory=dict)
+    notes: dict[str, None] = field(default_factory=dict)
+    known: set[str] = field(default_factory=set)
+    shared: Shared = field(default_factory=dict)
+
+    def note(self, *codes: str) -> None:
+        self.notes.update(dict.fromkeys(codes))
+
+    def show(self, *factors: Factor) -> None:
+        for factor in factors:
+            self.factors.setdefault(f"{factor.name} {factor.id} {factor.unit} {factor.value}", factor)
+
+    def add(
+        self, impact: str, measure: str, inputs: tuple[Power, ...], *, constant: float = 1.0, sign: int = 1
+    ) -> None:
+        self.terms.append(make_term(impact, measure, PER_UNIT[measure], inputs, constant=constant, sign=sign))
+        self.known.add(impact)
+
+
+@lru_cache(maxsize=65_536)
+def make_plan(pack: FactorPack, method: Methodology, use: Use) -> Plan:
+    """Choose method and factors for one use and multiply its coefficients out. Remembered: a use is planned once."""
+    context = Context.of(use, pack, method)
+    draft = _Draft()
+    energy = choose_energy(use, context, draft)
+    grid = _grid(use, context)
+    match, name, quality = grid.match, None, None
+    market: Market | None = None
+    family = ""
+    if energy is not None:
+        name, quality, family = energy.method, energy.data_quality, energy.family
+        market = _electricity(use, context, energy, grid, draft)
+        _embody(embodied(use, context, energy.method), draft)
+        if match == "world":
+            quality = min(5, quality + 1)
+    else:
+        name, quality = _not_physical(use, context, draft)
+    scopes = scopes_of(use.hosting)
+    coefficients, base = _coefficients(draft)
+    return Plan(
+        use=use,
+        method=name,
+        data_quality=quality,
+        scope=scopes.energy,
+        scope_upstream=scopes.upstream,
+        scope_embodied=scopes.embodied,
+        factors=tuple(factor.as_dict() for factor in draft.factors.values()),
+        notes=tuple(draft.notes),
+        resolved=_resolved(use, context, grid if energy is not None else None),
+        market_key=market.key if market is not None and market.rate is not None else None,
+        market_rate=market.rate if market is not None else None,
+        group=f"{name}:{family}",
+        zone_group="world" if match == "world" else grid.zone or "world",
+        shared=draft.shared,
+        terms=tuple(draft.terms),
+        coefficients=coefficients,
+        base=base,
+    )
+
+
+def choose_energy(use: Use, context: Context, draft: _Draft) -> Energy | None:
+    """
+    Choose the best physical method whose measure and names are there; each that is passed over leaves a note.
+
+    Where device and instance hours describe one cloud machine, the instance table goes first if it covers all of it.
+    """
+    order = list(_METHODS)
+    found = context.catalog.instance(use.instance_type, use.provider)
+    whole = found is not None and found.covers_whole_machine
+    if use.hosting == "cloud" and whole and {"device_hours", "instance_hours"} <= use.present:
+        order = ["measured", "instance", "device", "tokens", "flops"]
+    for name in order:
+        measures, rule = _METHODS[name]
+        if use.present.isdisjoint(measures):
+            continue
+        answer = rule(use, context)
+        if isinstance(answer, Energy):
+            draft.note(*answer.notes)
+            return answer
+        draft.note(answer.note)
+    return None
+
+
+def _grid(use: Use, context: Context) -> Grid:
+    """Return the grid of a use: an override counts as a lifecycle factor."""
+    own = override_factor("grid_g_co2e_per_kwh", use.overrides)
+    chosen = choose_grid(context.pack, context.place.zones, context.place.notes, use.year, context.method)
+    if own is None:
+        return chosen
+    fuel = replace(own, name="grid_upstream", value=0.0, low=0.0, high=0.0)
+    zone = context.place.zones[0][0] if context.place.zones else None
+    key = zone or f"override:{own.value!r}"
+    return Grid(own, fuel, (own,), False, "override", key, ("upstream_in_location",))
+
+
+def _electricity(use: Use, context: Context, energy: Energy, grid: Grid, draft: _Draft) -> Market | None:
+    """Add the terms of everything that follows from energy; return the market rate that was used."""
+    method = context.method
+    pue = override_factor("pue", use.overrides)
+    if pue is None:
+        pue, pue_notes = choose_pue(context.pack, context.place, use.hosting, use.provider, use.year, method)
+        draft.note(*pue_notes)
+    draft.note(*grid.notes)
+    wue = override_factor("wue_l_per_kwh", use.overrides)
+    if wue is None:
+        wue = choose_wue(context.pack, context.place, use.hosting, use.provider, use.year, method)
+    resources = _resources(use, context, grid)
+    market = _market(use, context, grid)
+    draft.note(*market.notes)
+    losses = _losses(use, grid, draft)
+    listed = energy.listed or tuple(factor for term in energy.terms for factor, _ in term.inputs)
+    draft.show(*(factor for factor in listed if not factor.name.endswith("_spread")))
+    for term in energy.terms:
+        _energy_terms(term, pue, draft)
+        facility = _facility(term, pue)
+        if facility is not None:
+            _per_facility_kwh(term, facility, grid, market, losses, resources, draft)
+    if pue is not None:
+        draft.show(pue)
+    draft.show(*(factor for factor in (grid.location, grid.fuel, market.rate) if factor is not None))
+    _site_water(use, energy, wue, draft)
+    if "grid_water" not in resources:
+        draft.note("no_grid_water_factor")
+        draft.known.discard("water_l")
+    draft.show(*resources.values())
+    draft.note(*(f"no_{name}_factor" for name in ("primary_energy", "adpe") if name not in resources))
+    _share_widths(energy, pue, grid, market, draft)
+    return market
+
+
+def _energy_terms(term: EnergyTerm, pue: Factor | None, draft: _Draft) -> None:
+    """Add IT and facility energy; a facility meter holds PUE already, so IT is what remains without it."""
+    constant, sign = term.constant, term.sign
+    if not term.at_facility:
+        draft.add("energy_it_kwh", term.measure, term.inputs, constant=constant, sign=sign)
+    elif pue is not None:
+        draft.add("energy_it_kwh", term.measure, (*term.inputs, (pue, -1)), constant=constant, sign=sign)
+    facility = _facility(term, pue)
+    if facility is not None:
+        draft.add("energy_facility_kwh", term.measure, facility, constant=constant, sign=sign)
+
+
+def _facility(term: EnergyTerm, pue: Factor | None) -> tuple[Power, ...] | None:
+    if term.at_facility:
+        return term.inputs
+    return None if pue is None else (*term.inputs, (pue, 1))
+
+
+def _per_facility_kwh(
+    term: EnergyTerm,
+    facility: tuple[Power, ...],
+    grid: Grid,
+    market: Market,
+    losses: tuple[tuple[Factor, Factor], ...],
+    resources: Mapping[str, Factor],
+    draft: _Draft,
+) -> None:
+    per_kg = term.constant / units.G_PER_KG
+
+    def add(impact: str, *factors: Factor, constant: float) -> None:
+        inputs = (*facility, *((factor, 1) for factor in factors))
+        draft.add(impact, term.measure, inputs, constant=constant, sign=term.sign)
+
+    if grid.location is not None:
+        add("location_kg_co2e", grid.location, constant=per_kg)
+    if market.rate is not None:
+        add("market_kg_co2e", market.rate, constant=per_kg)
+    if grid.fuel is not None:
+        add("upstream_kg_co2e", grid.fuel, constant=per_kg)
+        for share, base in losses:
+            add("upstream_kg_co2e", share, base, constant=per_kg)
+    for name, impact in (("grid_water", "water_l"), ("primary_energy", "primary_energy_mj"), ("adpe", "adpe_kg_sbeq")):
+        if name in resources:
+            add(impact, resources[name], constant=term.constant)
+
+
+def _losses(use: Use, grid: Grid, draft: _Draft) -> tuple[tuple[Factor, Factor], ...]:
+    """Return pairs of (kWh lost per kWh, intensity of what is lost); none where losses are unknown or inside."""
+    if grid.location is None or grid.losses_inside:
+        return ()
+    fraction = override_factor("grid_loss_fraction", use.overrides)
+    if fraction is None:
+        draft.note("no_loss_factor")
+        return ()
+    draft.show(fraction)
+    share = replace(
+        fraction,
+        name="grid_losses",
+        value=loss_share(fraction.value),
+        low=loss_share(fraction.low),
+        high=loss_share(fraction.high),
+        unit="kWh lost/kWh",
+    )
+    return tuple((share, base) for base in grid.losses_base)
+
+
+def _market(use: Use, context: Context, grid: Grid) -> Market:
+    own = override_factor("market_g_co2e_per_kwh", use.overrides)
+    if own is not None:
+        return Market(f"override:{own.value!r}:{own.low!r}:{own.high!r}", own)
+    place, year = context.place, use.year
+    chosen = choose_market(context.pack, place, use.hosting, use.provider, grid, year, context.method)
+    if grid.match == "override" and "no_market_factor" in chosen.notes and chosen.rate is not None:
+        rate = chosen.rate
+        return replace(chosen, key=f"override:{rate.value!r}:{rate.low!r}:{rate.high!r}")
+    return chosen
+
+
+def _resources(use: Use, context: Context, grid: Grid) -> dict[str, Factor]:
+    zone, match = grid.zone, grid.match
+    if match == "override":
+        place = context.place
+        zone, match = place.zones[0] if place.zones else (None, "world")
+    found = dict(choose_resources(context.pack, None if match == "world" else zone, match, context.method))
+    own = override_factor("grid_water_l_per_kwh", use.overrides)
+    if own is not None:
+        found["grid_water"] = own
+    return found
+
+
+def _site_water(use: Use, energy: Energy, wue: Factor | None, draft: _Draft) -> None:
+    """Add on-site water: the record's own figure, else IT energy times WUE; null where neither is known."""
+    if "water_l" in use.present:
+        draft.note("site_water_reported")
+        draft.add("water_l", "water_nl", ())
+    elif wue is None:
+        draft.note("no_wue")
+        draft.known.discard("water_l")
+    else:
+        draft.show(wue)
+        for term in [term for term in draft.terms if term.impact == "energy_it_kwh"]:
+            inputs = (*term.inputs, (wue, 1))
+            draft.add("water_l", term.measure, inputs, constant=term.constant, sign=term.sign)
+
+
+def _share_widths(energy: Energy, pue: Factor | None, grid: Grid, market: Market, draft: _Draft) -> None:
+    """Note the ln half-widths that all items of a zone share, impact by impact."""
+    none: HalfWidths = (0.0, 0.0)
+    at_facility = all(term.at_facility for term in energy.terms)
+    site = none if pue is None or at_facility else half_widths(pue.value, pue.low, pue.high)
+
+    def widths(factor: Factor | None) -> HalfWidths:
+        return none if factor is None else half_widths(factor.value, factor.low, factor.high) if factor.value else none
+
+    own = none if pue is None or not at_facility else half_widths(pue.value, pue.low, pue.high)
+    draft.shared["energy_it_kwh"] = (*none, own[1], own[0])
+    draft.shared["energy_facility_kwh"] = (*none, *site)
+    draft.shared["location_kg_co2e"] = (*widths(grid.location), *site)
+    draft.shared["market_kg_co2e"] = (*widths(market.rate), *site)
+    draft.shared["upstream_kg_co2e"] = (*widths(grid.fuel), *site)
+
+
+def _embody(found: Embodied, draft: _Draft) -> None:
+    draft.note(*found.notes)
+    columns: tuple[tuple[str, tuple[Share, ...] | None], ...] = (
+        ("embodied_kg_co2e", found.kg),
+        ("primary_energy_mj", found.pe if "primary_energy_mj" in draft.known else None),
+        ("adpe_kg_sbeq", found.adpe if "adpe_kg_sbeq" in draft.known else None),
+    )
+    for impact, shares in columns:
+        for share in shares or ():
+            draft.add(impact, share.measure, share.inputs, constant=share.constant)
+            draft.show(*(factor for factor, _ in share.inputs if not factor.name.endswith("_spread")))
+    if not found.pe:
+        draft.note("hardware_not_in_resources")
+
+
+def _not_physical(use: Use, context: Context, draft: _Draft) -> tuple[str | None, int | None]:
+    """Answer for records without energy: seats and spend have no factor here; a supplier's figure stands as it is."""
+    physical = {measure for measures, _ in _METHODS.values() for measure in measures}
+    if "water_l" in use.present:
+        draft.add("water_l", "water_nl", ())
+        draft.note("site_water_reported", "off_site_water_missing")
+    if not use.present.isdisjoint(physical):
+        return None, None
+    if "seat_months" in use.present:
+        draft.note("no_seat_factor")
+        return "seats", 5
+    if "cost" in use.present and "reported_kg_co2e" not in use.present:
+        draft.note("no_spend_factor")
+        return "spend", 5
+    if "reported_kg_co2e" in use.present:
+        return _reported(use, context, draft)
+    draft.note("no_method")
+    return None, None
+
+
+def _reported(use: Use, context: Context, draft: _Draft) -> tuple[str, int]:
+    method = context.method
+    if "cost" in use.present:
+        draft.note("no_spend_factor")
+    width = spread("reported_spread", method.gsd["reported"], method.source)
+    impact = "market_kg_co2e" if use.reported_basis == "market" else "location_kg_co2e"
+    draft.add(impact, "reported_nkg", ((width, 1),))
+    draft.note("reported_by_supplier", "other_basis_not_reported")
+    source = f"{use.provider or 'the supplier'}'s own statement"
+    draft.show(Factor("record:reported_kg_co2e", "reported", 1.0, width.low, width.high, "1", source, None, "provider"))
+    return "reported", 5
+
+
+def _coefficients(draft: _Draft) -> tuple[dict[str, npt.NDArray[np.float64]], npt.NDArray[np.float64]]:
+    """Add terms up to coefficients per stored integer, and mark impacts that are null."""
+    width = 3 * len(IMPACTS)
+    sums: dict[str, npt.NDArray[np.float64]] = {}
+    for term in draft.terms:
+        if term.impact not in draft.known:
+            continue
+        row = sums.setdefault(term.measure, np.zeros(width))
+        at = 3 * IMPACTS.index(term.impact)
+        for offset, value in enumerate((term.value, term.low, term.high)):
+            row[at + offset] += term.sign * value / term.per_unit
+    base = np.zeros(width)
+    for position, impact in enumerate(IMPACTS):
+        if impact not in draft.known:
+            base[3 * position : 3 * position + 3] = np.nan
+    draft.terms = [term for term in draft.terms if term.impact in draft.known]
+    return sums, base
+
+
+def _resolved(use: Use, context: Context, grid: Grid | None) -> dict[str, str | None]:
+    model = context.catalog.model(use.model, use.provider)
+    hardware = context.catalog.hardware(use.hardware)
+    instance_type = context.catalog.instance(use.instance_type, use.provider)
+    own = context.place.zones[0][0] if context.place.zones else None
+    return {
+        "model": model.name if model else None,
+        "hardware": hardware.id if hardware else None,
+        "instance_type": instance_type.name if instance_type else None,
+        "region": context.place.region,
+        "zone": own if grid is None or grid.match == "override" else grid.zone,
+    }

@@ -1,0 +1,509 @@
+"""Resolve names as reported to rows of the catalog: models, hardware, instances, regions and grid zones.
+
+Matching never guesses: a name is known by its own spelling, by a listed alias, or by the model's published pattern, in
+this order and without regard to case; everything else is unknown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import Final
+
+import pandas as pd
+
+from core.quantification.pack import FactorPack, Row
+
+CLOUD_PROVIDERS: Final = {
+    "amazon": "aws",
+    "amazon-bedrock": "aws",
+    "amazon_bedrock": "aws",
+    "aws": "aws",
+    "aws.bedrock": "aws",
+    "bedrock": "aws",
+    "az.ai.inference": "azure",
+    "az.ai.openai": "azure",
+    "azure": "azure",
+    "azure-openai": "azure",
+    "azure.ai.inference": "azure",
+    "azure.ai.openai": "azure",
+    "azure_ai": "azure",
+    "azure_openai": "azure",
+    "microsoft": "azure",
+    "gcp": "gcp",
+    "gcp.vertex_ai": "gcp",
+    "google-cloud": "gcp",
+    "google_vertex": "gcp",
+    "vertex": "gcp",
+    "vertex_ai": "gcp",
+    "oci": "oci",
+    "oracle": "oci",
+    "ovh": "ovh",
+    "ovhcloud": "ovh",
+}
+"""Provider slug to the provider of the cloud tables."""
+
+API_PROVIDERS: Final = {
+    "anthropic": "anthropic",
+    "cohere": "cohere",
+    "gcp.gemini": "google_genai",
+    "gemini": "google_genai",
+    "google": "google_genai",
+    "google_genai": "google_genai",
+    "hugging_face": "huggingface_hub",
+    "huggingface": "huggingface_hub",
+    "huggingface_hub": "huggingface_hub",
+    "mistral": "mistralai",
+    "mistral_ai": "mistralai",
+    "mistralai": "mistralai",
+    "openai": "openai",
+}
+"""Provider slug to the model vendor of the model tables."""
+
+ACCELERATOR_KINDS: Final = frozenset({"gpu", "tpu", "accelerator", "superchip", "apu"})
+WHOLE_INSTANCE: Final = "whole instance"
+
+_ISO3_WORLD: Final = "WLD"
+_ZONE_SEPARATOR: Final = "-"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A language model's size: billions of parameters as (low, high), equal where the vendor discloses them."""
+
+    name: str
+    vendor: str
+    row: Row = field(repr=False)
+    matched_by: str
+    active_b: tuple[float, float]
+    total_b: tuple[float, float]
+    disclosed: bool
+    output_tps: float | None
+    ttft_s: float | None
+
+    @property
+    def family(self) -> str:
+        """Return the words before the first version number: items of one family share their method error."""
+        return model_family(self.name)
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """An accelerator or CPU: watts, dense 16-bit rate and kind; None where the catalog does not know."""
+
+    id: str
+    name: str
+    kind: str
+    row: Row = field(repr=False)
+    tdp_w: float | None
+    idle_w: float | None
+    peak_flop_per_s: float | None
+
+    @property
+    def is_cpu(self) -> bool:
+        """Say whether the CPU power curve holds for it."""
+        return self.kind in {"cpu", "cpu_family"}
+
+    @property
+    def is_accelerator(self) -> bool:
+        """Say whether it sits in a server as one of several accelerators."""
+        return self.kind in ACCELERATOR_KINDS
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A cloud instance type: its rows, the one that gives power and shape first."""
+
+    provider: str
+    name: str
+    rows: tuple[Row, ...] = field(repr=False)
+
+    @property
+    def row(self) -> Row:
+        """Return the preferred row."""
+        return self.rows[0]
+
+    @cached_property
+    def power_row(self) -> Row | None:
+        """Return the first row that knows watts."""
+        return next((row for row in self.rows if row["watts_100"]), None)
+
+    @property
+    def covers_whole_machine(self) -> bool:
+        """Say whether the watts hold CPU, memory, accelerators and platform."""
+        return self.power_row is not None and self.power_row["watts_boundary"].startswith(WHOLE_INSTANCE)
+
+    def first(self, column: str) -> str:
+        """Return a column of the first row that fills it, else an empty text."""
+        return next((row[column] for row in self.rows if row[column]), "")
+
+
+@dataclass(frozen=True)
+class Place:
+    """
+    Where electricity was drawn.
+
+    Attributes:
+        cloud: provider of the cloud tables, or None.
+        region: its region code as the catalog spells it, or None.
+        zones: grid zones to try in turn, each with the match that it would be.
+        notes: what is not known.
+    """
+
+    cloud: str | None
+    region: str | None
+    zones: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+
+
+def number(text: str | None) -> float | None:
+    """Return a table's number, None where the cell is empty."""
+    return float(text) if text else None
+
+
+def model_family(name: str) -> str:
+    """
+    Return the leading words of a model's name, before the first with a digit.
+
+    >>> model_family("claude-sonnet-4-5-20250929"), model_family("meta-llama/Meta-Llama-3.1-8B"), model_family("o3")
+    ('claude-sonnet', 'meta-llama', 'o3')
+    """
+    words = re.split(r"[-_ ]", name.rsplit("/", 1)[-1].casefold())
+    leading = []
+    for word in words:
+        if any(character.isdigit() for character in word):
+            break
+        leading.append(word)
+    return "-".join(leading) or words[0]
+
+
+class Catalog:
+    """Look names up in one factor pack. Every answer is remembered, so a name is searched once."""
+
+    def __init__(self, pack: FactorPack) -> None:
+        self.pack = pack
+        self._models: dict[tuple[str, str | None], Model | None] = {}
+        self._hardware: dict[str, Hardware | None] = {}
+        self._instances: dict[tuple[str, str | None], Instance | None] = {}
+        self._places: dict[tuple[str | None, str | None, str | None, str | None], Place] = {}
+
+    # --- models ---
+
+    def model(self, name: str | None, provider: str | None = None) -> Model | None:
+        """Return the model of a reported name; among equal aliases the provider's own is preferred."""
+        if not name:
+            return None
+        key = (name.strip().casefold(), API_PROVIDERS.get((provider or "").casefold()))
+        if key not in self._models:
+            self._models[key] = self._find_model(*key)
+        return self._models[key]
+
+    def _find_model(self, name: str, vendor: str | None) -> Model | None:
+        exact = self._model_rows.get(name)
+        if exact is not None:
+            return _model(exact, "name")
+        aliased = self._aliases.get(name, ())
+        if aliased:
+            own = sorted(alias for alias in aliased if vendor and alias[0] == vendor)
+            row = self._model_rows.get((own or sorted(aliased))[0][1])
+            if row is not None:
+                return _model(row, "alias")
+        hits = [row for pattern, row in self._patterns if pattern.search(name)]
+        if not hits:
+            return None
+        hits.sort(key=lambda row: (row["provider"] != vendor, -len(row["model_name"]), row["model_name"]))
+        return _model(hits[0], "pattern")
+
+    @cached_property
+    def _model_rows(self) -> dict[str, Row]:
+        return _first_of((row["model_name"].casefold(), row) for row in self.pack.rows("models"))
+
+    @cached_property
+    def _aliases(self) -> dict[str, tuple[tuple[str, str], ...]]:
+        found: dict[str, set[tuple[str, str]]] = {}
+        for row in self.pack.rows("model_aliases"):
+            found.setdefault(row["alias"].casefold(), set()).add((row["provider"], row["model_name"].casefold()))
+        return {alias: tuple(sorted(models)) for alias, models in found.items()}
+
+    @cached_property
+    def _patterns(self) -> list[tuple[re.Pattern[str], Row]]:
+        return [(re.compile(row["match_regex"]), row) for row in self.pack.rows("models") if row["match_regex"]]
+
+    # --- hardware ---
+
+    def hardware(self, name: str | None) -> Hardware | None:
+        """Return the accelerator or CPU of a reported name, as drivers, SDKs and clouds spell it."""
+        if not name:
+            return None
+        key = _hardware_key(name)
+        if key not in self._hardware:
+            row = self._hardware_rows.get(key)
+            self._hardware[key] = _hardware(row) if row is not None else self._cpu(key)
+        return self._hardware[key]
+
+    def _cpu(self, key: str) -> Hardware | None:
+        row = self._cpu_rows.get(_cpu_key(key))
+        if row is None:
+            return None
+        return Hardware(row["cpu_name"], row["cpu_name"], "cpu", row, number(row["tdp_w"]), None, None)
+
+    @cached_property
+    def _hardware_rows(self) -> dict[str, Row]:
+        names = []
+        for row in self.pack.rows("hardware"):
+            spelled = [row["hardware_id"], row["name"], f"{row['vendor']} {row['name']}", *row["aliases"].split("|")]
+            names += [(_hardware_key(each), row) for each in spelled if each]
+        return _first_of(names)
+
+    @cached_property
+    def _cpu_rows(self) -> dict[str, Row]:
+        return _first_of((_cpu_key(row["cpu_name"]), row) for row in self.pack.rows("cpu_tdp"))
+
+    # --- instances ---
+
+    def instance(self, name: str | None, provider: str | None = None) -> Instance | None:
+        """Return the instance type; without a known provider only where one cloud alone has that name."""
+        if not name:
+            return None
+        key = (name.strip().casefold().removeprefix("ml."), CLOUD_PROVIDERS.get((provider or "").casefold()))
+        if key not in self._instances:
+            clouds = self._instance_rows.get(key[0], {})
+            cloud = key[1] if key[1] is not None else (next(iter(clouds)) if len(clouds) == 1 else None)
+            rows = clouds.get(cloud) if cloud is not None else None
+            self._instances[key] = Instance(cloud or "", rows[0]["instance_type"], tuple(rows)) if rows else None
+        return self._instances[key]
+
+    @cached_property
+    def _instance_rows(self) -> dict[str, dict[str, list[Row]]]:
+        found: dict[str, dict[str, list[Row]]] = {}
+        for row in sorted(self.pack.rows("cloud_instances"), key=lambda row: row["preferred"] != "True"):
+            clouds = found.setdefault(row["instance_type"].casefold(), {})
+            clouds.setdefault(row["provider"], []).append(row)
+        return found
+
+    # --- places ---
+
+    def place(self, *, hosting: str | None, provider: str | None, region: str | None, zone: str | None) -> Place:
+        """Return where a record ran: cloud region and the grid zones to try in turn, best match first."""
+        key = (hosting if hosting == "api" else None, provider, region, zone)
+        if key not in self._places:
+            self._places[key] = self._find_place(*key)
+        return self._places[key]
+
+    def _find_place(self, hosting: str | None, provider: str | None, region: str | None, zone: str | None) -> Place:
+        slug = (provider or "").casefold()
+        cloud = CLOUD_PROVIDERS.get(slug)
+        notes: list[str] = []
+        zones: list[tuple[str, str]] = []
+        row = self._region(slug, cloud, region)
+        if row is not None:
+            cloud = row["provider"] if cloud is None and slug not in API_PROVIDERS else cloud
+        if zone:
+            zones += self._zone_chain(zone)
+            if not zones:
+                notes.append("unknown_zone")
+        if not zones and row is not None:
+            zones += self._zone_chain(row["grid_zone_id"])
+            zones.append((row["country_alpha2"], "country"))
+        if not zones and region:
+            zones += [(each, "country" if len(each) == 2 else match) for each, match in self._zone_chain(region)]
+            if not zones:
+                notes.append("unknown_region")
+        if not zone and not region:
+            notes.append("no_zone")
+        if not zones and hosting == "api":
+            home = self._home(slug)
+            if home is not None:
+                zones.append((home, "provider"))
+                notes.append("assumed_location")
+        return Place(cloud, row["region_code"] if row is not None else None, _first_matches(zones), tuple(notes))
+
+    def _region(self, slug: str, cloud: str | None, region: str | None) -> Row | None:
+        if not region:
+            return None
+        for code in _region_spellings(region):
+            clouds = self._region_rows.get(code, {})
+            if cloud is not None and cloud in clouds:
+                return clouds[cloud]
+            if cloud is None and slug == "google" and "gcp" in clouds:
+                return clouds["gcp"]
+            if cloud is None and len(clouds) == 1:
+                return next(iter(clouds.values()))
+        return None
+
+    @cached_property
+    def _region_rows(self) -> dict[str, dict[str, Row]]:
+        found: dict[str, dict[str, Row]] = {}
+        for row in self.pack.rows("cloud_regions"):
+            found.setdefault(row["region_code"].casefold(), {})[row["provider"]] = row
+        return found
+
+    def _zone_chain(self, zone: str) -> list[tuple[str, str]]:
+        """Return a zone and the wider ones it lies in, each with its match; nothing for an unknown zone."""
+        code = zone.strip().upper()
+        code = self._alpha3.get(code, code)
+        chain: list[tuple[str, str]] = []
+        if code in self.known_zones:
+            chain.append((code, "exact"))
+        bidding = code if code.startswith("EM:") else f"EM:{code}"
+        wider = self._em_zones.get(bidding)
+        if wider is not None and wider != code:
+            chain.append((wider, "region" if len(wider) > 2 else "country"))
+        country = "US" if code.startswith("EGRID:") else code.removeprefix("EM:").partition(_ZONE_SEPARATOR)[0]
+        if country != code and country in self.known_zones:
+            chain.append((country, "country"))
+        return [(each, match) for each, match in chain if each != _ISO3_WORLD]
+
+    @cached_property
+    def known_zones(self) -> frozenset[str]:
+        """Return every zone that has a yearly grid factor."""
+        return frozenset(row["zone_id"] for row in self.pack.rows("grid_intensity_annual"))
+
+    @cached_property
+    def country_of(self) -> dict[str, str]:
+        """Return each zone's country, ISO 3166-1 alpha-2; subregions of eGRID lie in the US."""
+        return {row["zone_id"]: row["country_alpha2"] for row in self.pack.rows("grid_intensity_annual")}
+
+    @cached_property
+    def _alpha3(self) -> dict[str, str]:
+        countries = (row for row in self.pack.rows("grid_intensity_annual") if row["zone_type"] == "country")
+        return {row["country_alpha3"]: row["zone_id"] for row in countries if row["country_alpha3"]}
+
+    @cached_property
+    def _em_zones(self) -> dict[str, str]:
+        """Map a balancing zone to the grid zone of the cloud regions in it, where they agree on one."""
+        found: dict[str, set[str]] = {}
+        for row in self.pack.rows("cloud_regions"):
+            if row["em_zone"]:
+                found.setdefault(row["em_zone"].upper(), set()).add(row["grid_zone_id"])
+        return {zone: next(iter(grids)) for zone, grids in found.items() if len(grids) == 1}
+
+    def _home(self, slug: str) -> str | None:
+        """Return the zone that the provider defaults assume for an API vendor."""
+        vendor = API_PROVIDERS.get(slug)
+        for row in self.pack.rows("calc_defaults"):
+            if vendor is not None and row["key"] == f"api_provider.{vendor}.pue":
+                assumed = re.search(r"location ([A-Z]{3})", row["note"])
+                return self._alpha3.get(assumed.group(1)) if assumed else None
+        return None
+
+
+@lru_cache(maxsize=8)
+def catalog_of(pack: FactorPack) -> Catalog:
+    """Return the catalog of a pack, made once."""
+    return Catalog(pack)
+
+
+RESOLVED: Final = ("resolved_model", "resolved_hardware", "resolved_instance", "resolved_zone", "resolved_region")
+
+
+def resolve(dimensions: pd.DataFrame, pack: FactorPack) -> pd.DataFrame:
+    """
+    Resolve reported names of distinct dimension rows.
+
+    Args:
+        dimensions: columns hosting, provider, region, zone, model, hardware, instance_type, as reported; null: unknown.
+
+    Returns:
+        Same index, columns ``RESOLVED``: the catalog's own names, null where it does not know the reported one.
+    """
+    catalog = catalog_of(pack)
+    rows = []
+    for row in dimensions.to_dict("records"):
+        text = {str(key): _text(value) for key, value in row.items()}
+        model = catalog.model(text.get("model"), text.get("provider"))
+        hardware = catalog.hardware(text.get("hardware"))
+        instance = catalog.instance(text.get("instance_type"), text.get("provider"))
+        place = catalog.place(
+            hosting=text.get("hosting"),
+            provider=text.get("provider"),
+            region=text.get("region"),
+            zone=text.get("zone"),
+        )
+        rows.append(
+            (
+                model.name if model else None,
+                hardware.id if hardware else None,
+                instance.name if instance else None,
+                place.zones[0][0] if place.zones else None,
+                place.region,
+            )
+        )
+    return pd.DataFrame(rows, index=dimensions.index, columns=list(RESOLVED), dtype=object)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _first_matches(zones: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    found: dict[str, str] = {}
+    for zone, match in zones:
+        found.setdefault(zone, match)
+    return tuple(found.items())
+
+
+def _first_of(pairs: Iterable[tuple[str, Row]]) -> dict[str, Row]:
+    found: dict[str, Row] = {}
+    for key, row in pairs:
+        found.setdefault(key, row)
+    return found
+
+
+def _model(row: Row, matched_by: str) -> Model:
+    return Model(
+        name=row["model_name"],
+        vendor=row["provider"],
+        row=row,
+        matched_by=matched_by,
+        active_b=(float(row["params_active_b_min"]), float(row["params_active_b_max"])),
+        total_b=(float(row["params_total_b_min"]), float(row["params_total_b_max"])),
+        disclosed=row["params_disclosed"] == "True",
+        output_tps=number(row["output_tps"]),
+        ttft_s=number(row["ttft_s"]),
+    )
+
+
+def _hardware(row: Row) -> Hardware:
+    dense = row["fp16_basis"] == "tensor/matrix dense"
+    rate = number(row["peak_fp16_tflops"]) if dense else None
+    return Hardware(
+        id=row["hardware_id"],
+        name=row["name"],
+        kind=row["kind"],
+        row=row,
+        tdp_w=number(row["tdp_w"]),
+        idle_w=number(row["idle_w"]),
+        peak_flop_per_s=None if rate is None else rate * 1e12,
+    )
+
+
+def _hardware_key(name: str) -> str:
+    """Return a hardware name for comparison: one space between words, no leading count (``8 x``)."""
+    return re.sub(r"^\d+\s*x\s+", "", " ".join(name.casefold().split()))
+
+
+def _cpu_key(name: str) -> str:
+    """
+    Return a CPU name for comparison, without trademarks, clock and the word for what it is.
+
+    >>> _cpu_key("Intel(R) Xeon(R) Platinum 8175M CPU @ 2.50GHz")
+    'intel xeon platinum 8175m'
+    """
+    bare = re.sub(r"\((r|tm)\)|@.*$|\d+-core|\b(cpu|processor)\b", " ", name.casefold())
+    return " ".join(bare.split())
+
+
+def _region_spellings(region: str) -> tuple[str, ...]:
+    """
+    Return the codes that a reported region may mean: itself, without spaces, without its availability zone.
+
+    >>> _region_spellings("us-east-1a"), _region_spellings("East US")
+    (('us-east-1a', 'us-east-1'), ('east us', 'eastus'))
+    """
+    code = region.strip().casefold()
+    spellings = [code, re.sub(r"[\s()]", "", code)]
+    spellings.append(re.sub(r"(?<=\d)-?[a-z]$", "", spellings[1]))
+    return tuple(dict.fromkeys(spellings))

@@ -1,0 +1,127 @@
+"""Terms: one measure times a product of coefficients, the only shape that a result has.
+
+Because every figure is a sum of terms and every term is linear in one measure, quantify and sum commute, for bounds too.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from core.quantification.bounds import HalfWidths, combine, half_widths
+from core.quantification.factor import Factor
+
+IMPACTS: Final = (
+    "energy_it_kwh",
+    "energy_facility_kwh",
+    "location_kg_co2e",
+    "market_kg_co2e",
+    "upstream_kg_co2e",
+    "embodied_kg_co2e",
+    "water_l",
+    "primary_energy_mj",
+    "adpe_kg_sbeq",
+)
+"""Every impact, in the order of the output columns."""
+
+Power = tuple[Factor, int]
+"""A coefficient and the power it stands in: 1 multiplies, -1 divides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """
+    Hold one term of an impact.
+
+    Attributes:
+        impact: one of ``IMPACTS``.
+        measure: column of the integer measures.
+        per_unit: how many stored integers make one unit of the measure.
+        sign: -1 where the term is taken off (cached tokens), else 1.
+        inputs: coefficients in the order of the formula; each stands once.
+        constant: exact conversion, such as 1/1000 for grams to kilograms.
+        formula: the product in words.
+        value, low, high: the impact per unit of the measure.
+    """
+
+    impact: str
+    measure: str
+    per_unit: int
+    sign: int
+    inputs: tuple[Power, ...]
+    constant: float
+    formula: str
+    value: float
+    low: float
+    high: float
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the term for explain: ``measure x value`` is the impact, and the inputs multiply out to the value."""
+        return {
+            "impact": self.impact,
+            "measure": self.measure,
+            "integers_per_unit": self.per_unit,
+            "formula": self.formula,
+            "value": self.sign * self.value,
+            "low": self.sign * self.low,
+            "high": self.sign * self.high,
+            "constant": self.sign * self.constant,
+            "inputs": [
+                {
+                    "id": factor.id,
+                    "name": factor.name,
+                    "value": factor.value,
+                    "low": factor.low,
+                    "high": factor.high,
+                    "unit": factor.unit,
+                    "power": power,
+                }
+                for factor, power in self.inputs
+            ],
+        }
+
+
+def multiply(inputs: tuple[Power, ...], constant: float) -> tuple[float, float, float]:
+    """
+    Multiply coefficients with their intervals by the one rule of methodology 9.3.
+
+    Returns:
+        value, low, high. A coefficient of 0 makes all three 0 unless its high is above 0.
+    """
+    value = constant
+    widths: list[HalfWidths] = []
+    zero = False
+    for factor, power in inputs:
+        value = value * factor.value if power == 1 else value / factor.value
+        if factor.value == 0.0:
+            zero = True
+            continue
+        below, above = half_widths(factor.value, factor.low, factor.high)
+        widths.append((below, above) if power == 1 else (above, below))
+    if zero:
+        high = constant
+        for factor, power in inputs:
+            high = high * factor.high if power == 1 else high / factor.low
+        return 0.0, 0.0, high
+    below, above = combine(widths)
+    low = 0.0 if math.isinf(below) else value * math.exp(-below) if below else value
+    return value, low, value * math.exp(above) if above else value
+
+
+def make_term(
+    impact: str,
+    measure: str,
+    per_unit: int,
+    inputs: tuple[Power, ...],
+    *,
+    constant: float = 1.0,
+    sign: int = 1,
+) -> Term:
+    """Make a term: multiply its coefficients and write its formula."""
+    value, low, high = multiply(inputs, constant)
+    words = [measure] + [f"{'x' if power == 1 else '/'} {factor.name}" for factor, power in inputs]
+    if constant != 1.0:
+        words.append(f"x {constant:g}")
+    formula = ("- " if sign < 0 else "") + " ".join(words)
+    return Term(impact, measure, per_unit, sign, inputs, constant, formula, value, low, high)
