@@ -1,0 +1,32 @@
+"""Plain Python: an inventory (a dict after ``inventory.schema.json``) in, documents out. Nothing is computed here but units."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+Inventory = dict[str, Any]
+
+BOUNDARY_NOTICE: Final = "AI activities, a part of the entity's inventory; do not add"
+"""Said on the first page and in the metadata of every export of an inventory that covers AI activities alone."""
+
+DRAFT_NOTICE: Final = "Draft, not approved"
+
+
+class RefusedError(Exception):
+    """A document cannot be written from this inventory; ``reasons`` says why, one sentence each."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        super().__init__(" ".join(reasons))
+        self.reasons = reasons
+
+
+def notices(inventory: Inventory) -> list[str]:
+    """What every document must say first: how far it reaches, whether it is a draft, who reviewed it."""
+    found = []
+    if inventory["status"] != "approved":
+        found.append(DRAFT_NOTICE)
+    if inventory["boundary"]["covers"] == "ai_activities":
+        found.append(BOUNDARY_NOTICE)
+    if inventory["evidence"].get("single_reviewer"):
+        found.append("Not independently reviewed")
+    return found

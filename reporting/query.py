@@ -1,0 +1,214 @@
+"""The one reading of a query string: the same names on every page, in the API and in links between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from django.http import QueryDict
+
+from core.accounting.figures import (
+    BASES,
+    BOOKINGS,
+    FILTERS,
+    GRAINS,
+    INCLUDES,
+    Filter,
+    FilterError,
+    Period,
+    parse_period,
+)
+from core.organizations.identity import Identity
+from core.organizations.policy import only_own_team
+
+OPTIONS: Final = ("period", "from", "to", "cmp", "by", "grain", "basis", "include", "role", "booking")
+PAGE_KEYS: Final = ("metric", "tz", "q", "sort", "after", "org", "format", "impact", "record", "page", "tab")
+SINGLE: Final = ("period", "from", "to", "cmp", "grain", "basis", "booking")
+
+
+@dataclass(frozen=True)
+class Query:
+    """
+    What a page or call of the API asks for.
+
+    Attributes:
+        filter: the figures asked for, narrowed to what the asker may see.
+        comparison: the same for the period to compare with, or None.
+        label: how the period is named in its address: 2026-Q3, or two days.
+        errors: what could not be read, one sentence each; the rest is answered all the same.
+    """
+
+    filter: Filter
+    comparison: Filter | None
+    label: str
+    params: dict[str, tuple[str, ...]]
+    errors: tuple[str, ...] = field(default=())
+
+    def link(self, **changes: str | tuple[str, ...] | None) -> str:
+        """Write the query string of this query with some parameters changed; None takes one out."""
+        params = dict(self.params)
+        for name, value in changes.items():
+            key = name.rstrip("_")
+            if value is None:
+                params.pop(key, None)
+            else:
+                params[key] = (value,) if isinstance(value, str) else value
+        return "?" + urlencode(sorted(params.items()), doseq=True)
+
+
+def read_query(
+    data: QueryDict, *, identity: Identity, today: date, fiscal_start: int = 1, strict: bool = False
+) -> Query:
+    """
+    Read a query string, keep what can be read, and say what cannot.
+
+    The default is the last complete quarter against the one before, all teams, location-based with upstream and embodied.
+    With ``strict`` (the API) the first fault is raised as FilterError instead.
+    """
+    errors: list[str] = []
+    params: dict[str, tuple[str, ...]] = {}
+    for key in data:
+        values = tuple(value for value in data.getlist(key) if value != "")
+        if key in (*OPTIONS, *FILTERS):
+            if values:
+                params[key] = values
+        elif key not in PAGE_KEYS:
+            note(errors, FilterError(key, f"There is no filter {key!r}."), strict)
+    for key in SINGLE:
+        if len(params.get(key, ())) > 1:
+            note(errors, FilterError(key, f"{key} can have one value only."), strict)
+            params[key] = params[key][-1:]
+
+    period, label = read_period(params, errors, today=today, fiscal_start=fiscal_start, strict=strict)
+    filtered = Filter(period.from_day, period.to_day, dims=narrowed(params, identity))
+    for name, allowed in (("grain", GRAINS), ("basis", BASES), ("booking", BOOKINGS)):
+        filtered = with_option(filtered, name, params.get(name, ("",))[0], allowed, errors, strict=strict)
+    for name in ("by", "include", "role"):
+        if name in params:
+            values = tuple(part for value in params[name] for part in value.split(",") if part and part != "none")
+            try:
+                option: dict[str, Any] = {name: values}
+                filtered = replace(filtered, **option)
+            except FilterError as error:
+                note(errors, error, strict)
+    comparison = compared(
+        filtered, params.get("cmp", ("previous",))[0], errors, fiscal_start=fiscal_start, strict=strict
+    )
+    return Query(filtered, comparison, label, params, tuple(errors))
+
+
+def note(errors: list[str], error: FilterError, strict: bool) -> None:
+    if strict:
+        raise error
+    errors.append(str(error))
+
+
+def with_option(
+    filtered: Filter, name: str, value: str, allowed: tuple[str, ...], errors: list[str], *, strict: bool
+) -> Filter:
+    if not value:
+        return filtered
+    if value not in allowed:
+        note(errors, FilterError(name, f"{name} is one of {', '.join(allowed)}, not {value!r}."), strict)
+        return filtered
+    option: dict[str, Any] = {name: value}
+    return replace(filtered, **option)
+
+
+def narrowed(params: dict[str, tuple[str, ...]], identity: Identity) -> dict[str, tuple[str, ...]]:
+    """Pick the filters of dimensions; who may see one team only has it chosen for them, whatever they ask for."""
+    dims = {name: params[name] for name in FILTERS if name in params}
+    team = only_own_team(identity)
+    if team is not None:
+        dims["team"] = (team,)
+    if identity.token_id is not None and identity.project:
+        dims["project"] = (identity.project,)
+    return dims
+
+
+def read_period(
+    params: dict[str, tuple[str, ...]], errors: list[str], *, today: date, fiscal_start: int, strict: bool
+) -> tuple[Period, str]:
+    """Read ``period``, or ``from`` and ``to``; else the last complete quarter."""
+    try:
+        if "period" in params:
+            name = params["period"][0]
+            return parse_period(name, fiscal_start, today=today), name
+        if "from" in params or "to" in params:
+            first = day("from", params["from"][0]) if "from" in params else None
+            last = day("to", params["to"][0]) if "to" in params else today
+            if first is None:
+                raise FilterError("from", "to needs from beside it.")
+            if last < first:
+                raise FilterError("to", f"The period ends on {last}, before it starts on {first}.")
+            return Period(first, last), f"{first} – {last}"
+    except FilterError as error:
+        note(errors, error, strict)
+    name = latest_quarter(today)
+    return parse_period(name), name
+
+
+def day(name: str, text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise FilterError(name, f"{name}={text!r} is no day: write 2026-07-01.") from None
+
+
+def latest_quarter(today: date) -> str:
+    """
+    Name the last calendar quarter that is complete.
+
+    >>> latest_quarter(date(2026, 11, 25)), latest_quarter(date(2026, 1, 1))
+    ('2026-Q3', '2025-Q4')
+    """
+    quarter = (today.month - 1) // 3
+    return f"{today.year}-Q{quarter}" if quarter else f"{today.year - 1}-Q4"
+
+
+def compared(filtered: Filter, wanted: str, errors: list[str], *, fiscal_start: int, strict: bool) -> Filter | None:
+    """Find the days to compare with: those just before, the same a year ago, a named period, or none."""
+    if wanted == "none":
+        return None
+    if wanted == "year":
+        return replace(filtered, from_day=year_before(filtered.from_day), to_day=year_before(filtered.to_day))
+    if wanted != "previous":
+        try:
+            period = parse_period(wanted, fiscal_start)
+        except FilterError as error:
+            note(errors, FilterError("cmp", f"cmp is previous, year, none or a period: {error}"), strict)
+        else:
+            return replace(filtered, from_day=period.from_day, to_day=period.to_day)
+    first, last = before(filtered.from_day, filtered.to_day)
+    return replace(filtered, from_day=first, to_day=last)
+
+
+def before(first: date, last: date) -> tuple[date, date]:
+    """
+    Find the stretch before: as many whole months for whole months, as many days else.
+
+    >>> before(date(2026, 7, 1), date(2026, 9, 30))
+    (datetime.date(2026, 4, 1), datetime.date(2026, 6, 30))
+    >>> before(date(2026, 7, 3), date(2026, 7, 9))
+    (datetime.date(2026, 6, 26), datetime.date(2026, 7, 2))
+    """
+    until = first - timedelta(days=1)
+    following = last + timedelta(days=1)
+    if first.day == 1 and following.day == 1:
+        months = (following.year - first.year) * 12 + following.month - first.month
+        start = first.year * 12 + first.month - 1 - months
+        return date(start // 12, start % 12 + 1, 1), until
+    return until - (last - first), until
+
+
+def year_before(moment: date) -> date:
+    """Go back a year; the 29th of February becomes the 28th."""
+    try:
+        return moment.replace(year=moment.year - 1)
+    except ValueError:
+        return moment.replace(year=moment.year - 1, day=28)
+
+
+__all__ = ["INCLUDES", "Query", "latest_quarter", "read_query"]
