@@ -42,6 +42,22 @@ def facility_energy_kwh(it_energy_kwh: Numbers, pue: Numbers) -> Numbers:
     return it_energy_kwh * pue
 
 
+def it_of_facility_kwh(facility_energy_kwh: Numbers, pue: Numbers) -> Numbers:
+    """
+    Take cooling and power losses out of what a facility's meter shows.
+
+    Args:
+        facility_energy_kwh: at the site meter. [kWh]
+        pue: facility / IT energy, at least 1. [1]
+
+    Source: methodology 2.1.
+
+    >>> round(it_of_facility_kwh(10.0, 1.2), 3)
+    8.333
+    """
+    return facility_energy_kwh / pue
+
+
 def it_energy_kwh(device_energy_kwh: Numbers, host_factor: Numbers) -> Numbers:
     """
     Add the rest of the node to what its accelerator or CPU package drew.

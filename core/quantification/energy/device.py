@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -55,6 +56,18 @@ def interpolate(load: float, knots: Sequence[float], values: Sequence[float]) ->
         if load <= right:
             return below + (above - below) * (load - left) / (right - left)
     return values[-1]
+
+
+def log_power_w(a: float, b: float, c: float, d: float, load_percent: float) -> float:
+    """
+    Return a server CPU's power from its fitted consumption profile.
+
+    Source: Boavizta; Xeon Platinum a 171.1813, b 0.0354, c 36.8953, d -10.1336.
+
+    >>> round(log_power_w(171.1813, 0.0354, 36.8953, -10.1336, 50), 2)
+    182.22
+    """
+    return a * math.log(b * (load_percent + c)) + d
 
 
 @dataclass(frozen=True)
