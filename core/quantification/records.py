@@ -37,6 +37,7 @@ __all__ = [
     "check_record",
     "conform",
     "empty_activity",
+    "explain",
     "from_columns",
     "from_structs",
     "from_wire",
@@ -335,7 +336,7 @@ def read_record(row: int, value: object) -> Record | Rejection:
     try:
         return msgspec.convert({name: _plain(name, item) for name, item in value.items()}, Record, strict=True)
     except (msgspec.ValidationError, ValueError) as error:
-        field, detail = _explain(str(error))
+        field, detail = explain(str(error))
         return Rejection(row, _id_of(value), field, "bad_field", detail, value)
 
 
@@ -353,7 +354,7 @@ _AT: Final = re.compile(r"^(?P<what>.*?)(?: - at `\$(?:\.(?P<field>[^.\[`]+))?.*
 _NAMED: Final = re.compile(r"(?:unknown|missing required) field `(?P<field>[^`]*)`")
 
 
-def _explain(message: str) -> tuple[str | None, str]:
+def explain(message: str) -> tuple[str | None, str]:
     """Take the field out of a decoder's message ("Expected `int`, got `str` - at `$.requests`")."""
     match = _AT.match(message)
     what, field = (match["what"], match["field"]) if match else (message, None)

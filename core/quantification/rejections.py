@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -69,6 +71,10 @@ REASONS: Final[Mapping[str, Reason]] = {
 """Every reason of the quarantine. The keys are stable: filters, exports and tests of senders rely on them."""
 
 
+PAYLOAD_TEXT: Final = 2_000
+PAYLOAD_ITEMS: Final = 200
+
+
 @dataclass(frozen=True)
 class Rejection:
     """
@@ -89,13 +95,36 @@ class Rejection:
     field: str | None
     reason: str
     detail: str = ""
-    payload: object = field(default=None, compare=False, repr=False)
+    payload: object = dataclasses.field(default=None, compare=False, repr=False)
     rows: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse a reason that nobody could look up."""
+        """Refuse a reason that nobody could look up, and make what the sender wrote fit to be stored."""
         if self.reason not in REASONS:
             raise ValueError(f"unknown quarantine reason {self.reason!r}: add it to REASONS with its remedy")
+        for name, longest in (("record_id", 200), ("field", 200), ("detail", 400)):
+            text = getattr(self, name)
+            if text is not None:
+                object.__setattr__(self, name, _storable_text(text)[:longest])
+        object.__setattr__(self, "payload", _storable(self.payload))
+
+
+def _storable_text(text: str) -> str:
+    """Take out what PostgreSQL keeps in no text: U+0000 and halves of surrogate pairs."""
+    return text.replace("\x00", "\ufffd").encode(errors="replace").decode()
+
+
+def _storable(value: object) -> object:
+    """Make a value fit for a `jsonb` column: no NaN, no U+0000, text and lists of a length that a person would read."""
+    if isinstance(value, str):
+        return _storable_text(value[:PAYLOAD_TEXT])
+    if isinstance(value, Mapping):
+        return {_storable_text(str(key)[:200]): _storable(item) for key, item in [*value.items()][:PAYLOAD_ITEMS]}
+    if isinstance(value, list | tuple):
+        return [_storable(item) for item in value[:PAYLOAD_ITEMS]]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value if value is None or isinstance(value, bool | int | float) else str(value)[:PAYLOAD_TEXT]
 
 
 @dataclass(frozen=True)
@@ -112,6 +141,6 @@ class Cover:
     """
 
     snapshot: str
-    scope: Mapping[str, str | None] = field(default_factory=dict)
+    scope: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
     started_at: datetime | None = None
     ended_at: datetime | None = None
