@@ -35,6 +35,7 @@ os.environ.update(
     }
 )
 Path(os.environ["VAR_DIR"]).chmod(0o711)  # PostgreSQL runs as another user when the tests run as root
+Path(os.environ["VAR_DIR"], "static").mkdir()  # WhiteNoise warns when nothing was collected, and warnings are errors
 atexit.register(shutil.rmtree, os.environ["VAR_DIR"], ignore_errors=True)
 
 

@@ -1,0 +1,270 @@
+"""Reading payloads: from stored bytes, through the adapter of their wire format, to chunks of the activity table."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, BinaryIO, Final
+from uuid import UUID
+
+import msgspec
+import pandas as pd
+from django.conf import settings
+from django.db import connection
+
+from core.organizations.tenancy import organization_scope
+from core.quantification.rejections import Cover
+from ingestion import payloads
+from ingestion.claims import Claimed
+from ingestion.models import CodeCarbonExperiment, CodeCarbonRun, QuarantinedRow
+from ingestion.sources import registry
+from ingestion.sources.base import Context, Parsed, UnreadablePayload
+
+Chunk = Parsed
+OUTSIDE_KEYS: Final = ("classification", "service", "currency")
+OUTSIDE_LINES: Final = 500
+"""Lines of the summary of rows outside; the rest is summed up as one."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A payload's row: one file, or the body of one request."""
+
+    batch_id: UUID
+    number: int
+    content_type: str
+    encoding: str
+    filename: str
+    location: str | None
+    body: bytes | None
+
+
+class Reader:
+    """Opens and reads the payloads of claimed batches of one organization."""
+
+    def __init__(self, organization_id: int) -> None:
+        self.organization_id = organization_id
+        self._starts: dict[UUID, list[int]] = {}
+        self._known: dict[str, Mapping[str, object]] = {}
+        self._settings: dict[str, Mapping[str, object]] = {}
+        self._fetched: dict[UUID, list[Stored]] = {}
+
+    def fetch(self, batches: Sequence[Claimed]) -> None:
+        """Read the payloads' rows of a group with one query."""
+        self._fetched = {}
+        for stored in _stored_files(self.organization_id, [batch.payload_of or batch.id for batch in batches]):
+            self._fetched.setdefault(stored.batch_id, []).append(stored)
+
+    def chunks(self, batch: Claimed) -> Iterator[Chunk]:
+        """
+        Read a batch in chunks, its files one after the other, the rows numbered through the whole delivery.
+
+        Raises UnreadablePayload when no row can be read, or when the payload's retention is over.
+        """
+        files = self._fetched.pop(batch.payload_of or batch.id, None)
+        if files is None:
+            raise UnreadablePayload("The payload is no longer kept. Send it again.")
+        adapter = registry.adapter(batch.kind)
+        only = self._rows_to_replay(batch) if batch.replay else None
+        covers: list[Cover] = []
+        parsed: Parsed | None = None
+        starts = self._starts[batch.id] = []
+        start = 0
+        for file in files:
+            starts.append(start)
+            latest_row = 0
+            with _opened(file) as stream:
+                for parsed in adapter.parse(stream, self._context(batch, file)):
+                    covers += parsed.cover
+                    latest_row = max(latest_row, _latest_row(parsed))
+                    chunk = replace(parsed, cover=[])
+                    yield _numbered(chunk if only is None else _only_rows(chunk, only.get(file.number, set())), start)
+            start += latest_row
+        if covers and parsed is not None and only is None:
+            yield Parsed(parsed.activity.iloc[:0], [], 0, cover=merged(covers))
+
+    def place(self, batch_id: UUID, row: int) -> tuple[int, int]:
+        """Tell file and row of the file from a row of the delivery, both from 1."""
+        starts = self._starts[batch_id]
+        file = max((at for at, start in enumerate(starts) if start < row), default=0)
+        return file + 1, row - starts[file]
+
+    def _context(self, batch: Claimed, file: Stored) -> Context:
+        return Context(
+            received_at=batch.received_at,
+            setting=self._setting(batch),
+            defaults={"team": batch.team or None, "project": batch.project or None, "stage": batch.stage or None},
+            content_type=file.content_type,
+            filename=file.filename or None,
+            known=self._facts(batch.kind),
+        )
+
+    def _setting(self, batch: Claimed) -> Mapping[str, object]:
+        if not batch.kind.startswith("codecarbon"):
+            return batch.settings
+        if "experiments" not in self._settings:
+            self._settings["experiments"] = {"experiments": experiments(self.organization_id)}
+        return batch.settings | self._settings["experiments"]
+
+    def _facts(self, kind: str) -> Mapping[str, object]:
+        if kind != "codecarbon":
+            return {}
+        if kind not in self._known:
+            self._known[kind] = Lookup(lambda run_id: run_body(self.organization_id, run_id))
+        return self._known[kind]
+
+    def _rows_to_replay(self, batch: Claimed) -> dict[int, set[int]]:
+        with organization_scope(self.organization_id):
+            rows = QuarantinedRow.objects.filter(organization_id=self.organization_id, replayed_by=batch.id)
+            wanted: dict[int, set[int]] = {}
+            for file, row in rows.values_list("file", "row"):
+                wanted.setdefault(file, set()).add(row)
+        return wanted
+
+
+class Lookup(Mapping[str, object]):
+    """A mapping that asks when it does not know, once for each key."""
+
+    def __init__(self, ask: Callable[[str], object | None]) -> None:
+        self._ask = ask
+        self._answers: dict[str, object | None] = {}
+
+    def __getitem__(self, key: str) -> object:
+        if key not in self._answers:
+            self._answers[key] = self._ask(key)
+        answer = self._answers[key]
+        if answer is None:
+            raise KeyError(key)
+        return answer
+
+    def __iter__(self) -> Iterator[str]:
+        return (key for key, answer in self._answers.items() if answer is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def run_body(organization_id: int, run_id: str) -> object | None:
+    """Give what a CodeCarbon tracker said in its POST /runs, None for a run that was never announced."""
+    try:
+        wanted = UUID(run_id)
+    except ValueError:
+        return None
+    with organization_scope(organization_id):
+        run = CodeCarbonRun.objects.filter(organization_id=organization_id, id=wanted).first()
+    return run.body if run else None
+
+
+def experiments(organization_id: int) -> dict[str, dict[str, object]]:
+    """Give what an organization has bound its CodeCarbon experiments to, by experiment id; only what is set."""
+    names = ("team", "project", "stage", "hosting", "pue")
+    with organization_scope(organization_id):
+        rows = list(CodeCarbonExperiment.objects.filter(organization_id=organization_id))
+    return {str(row.id): {name: getattr(row, name) for name in names if getattr(row, name)} for row in rows}
+
+
+def merged(covers: Sequence[Cover]) -> list[Cover]:
+    """
+    Join the covers of a delivery's files: it speaks from its first charge to its last, also between two files.
+
+    Covers of the same snapshot and scope become one; an open end stays open.
+    """
+    joined: dict[tuple[str, tuple[tuple[str, str | None], ...]], Cover] = {}
+    for cover in covers:
+        key = (cover.snapshot, tuple(sorted(cover.scope.items())))
+        other = joined.get(key)
+        if other is not None:
+            cover = replace(
+                cover,
+                started_at=_outer(min, cover.started_at, other.started_at),
+                ended_at=_outer(max, cover.ended_at, other.ended_at),
+            )
+        joined[key] = cover
+    return list(joined.values())
+
+
+def _outer(
+    choose: Callable[[datetime, datetime], datetime], one: datetime | None, two: datetime | None
+) -> datetime | None:
+    return None if one is None or two is None else choose(one, two)
+
+
+def add_outside(lines: list[dict[str, Any]], more: pd.DataFrame | None) -> list[dict[str, Any]]:
+    """Add a chunk's rows outside to the batch's summary by classification, service and currency."""
+    if more is None or not len(more):
+        return lines
+    frame = (
+        pd.concat([pd.DataFrame(lines, columns=[*OUTSIDE_KEYS, "rows", "cost"]), more], ignore_index=True)
+        if lines
+        else more
+    )
+    summed = frame.groupby(list(OUTSIDE_KEYS), dropna=False, sort=False)[["rows", "cost"]].sum().reset_index()
+    summed = summed.sort_values("cost", ascending=False, kind="stable")
+    return [
+        {
+            **{name: None if pd.isna(row[name]) else str(row[name]) for name in OUTSIDE_KEYS},
+            "rows": int(row["rows"]),
+            "cost": float(row["cost"]),
+        }
+        for row in summed.to_dict("records")
+    ]
+
+
+def to_json(value: object) -> str:
+    """Write JSON for a jsonb column."""
+    return msgspec.json.encode(value).decode().replace("\\u0000", "\\ufffd")
+
+
+def _stored_files(organization_id: int, batch_ids: list[UUID]) -> Iterator[Stored]:
+    with organization_scope(organization_id), connection.cursor() as cursor:
+        cursor.execute(
+            "select batch_id, number, content_type, encoding, filename, location, body from ingestion_payload"
+            " where organization_id = %s and batch_id = any(%s) and (body is not null or location is not null)"
+            " order by batch_id, number",
+            [organization_id, batch_ids],
+        )
+        rows = cursor.fetchall()
+    return (Stored(*row[:6], None if row[6] is None else bytes(row[6])) for row in rows)
+
+
+def _opened(file: Stored) -> BinaryIO:
+    """Open what is stored. Bodies of requests are unpacked in memory (the door has held them to its limit)."""
+    if file.body is None:
+        try:
+            stream = payloads.open_stored(file.location or "")
+        except FileNotFoundError:
+            raise UnreadablePayload("The payload is no longer kept. Send it again.") from None
+        if not file.encoding:
+            return stream
+        with stream:
+            packed = stream.read()
+    else:
+        packed = file.body
+    return io.BytesIO(payloads.unpack(packed, file.encoding, settings.MAX_PAYLOAD_MB * 1024 * 1024))
+
+
+def _latest_row(parsed: Parsed) -> int:
+    rows = [rejection.row for rejection in parsed.rejected]
+    if len(parsed.activity):
+        rows.append(int(parsed.activity["row"].max()))
+    return max([*rows, parsed.received])
+
+
+def _numbered(chunk: Chunk, start: int) -> Chunk:
+    if not start:
+        return chunk
+    return replace(
+        chunk,
+        activity=chunk.activity.assign(row=chunk.activity["row"] + start),
+        rejected=[replace(rejection, row=rejection.row + start) for rejection in chunk.rejected],
+    )
+
+
+def _only_rows(chunk: Chunk, rows: set[int]) -> Chunk:
+    """Keep only some rows of a chunk, for a replay."""
+    activity = chunk.activity[chunk.activity["row"].isin(rows)].reset_index(drop=True)
+    rejected = [rejection for rejection in chunk.rejected if rejection.row in rows]
+    received = int(activity["rows"].sum()) + sum(rejection.rows for rejection in rejected)
+    return Parsed(activity, rejected, received, log=chunk.log)

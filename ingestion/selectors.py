@@ -1,0 +1,67 @@
+"""Reads about what came in: batches, rows in quarantine, sources and their state."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from core.organizations.identity import Identity
+from core.organizations.policy import Action, may
+from ingestion.models import Batch, QuarantinedRow, State
+
+REJECTED_SHOWN = 100
+"""Rejected rows inside a batch object; all of them are at its address /rejected."""
+
+
+def batches(organization_id: int) -> QuerySet[Batch]:
+    """List an organization's batches, the newest first."""
+    return Batch.objects.filter(organization_id=organization_id).select_related("source").order_by("-id")
+
+
+def visible_batches(identity: Identity) -> QuerySet[Batch]:
+    """List the batches that somebody may see: all for those who see sources, its own for a token that only sends."""
+    found = batches(identity.organization_id)
+    if may(identity, Action.SEE_SOURCES):
+        return found
+    return found.filter(token_id=identity.token_id) if identity.token_id is not None else found.none()
+
+
+def visible_batch(identity: Identity, batch_id: UUID) -> Batch | None:
+    """Find one batch that somebody may see."""
+    return visible_batches(identity).filter(id=batch_id).first()
+
+
+def rejected_rows(batch: Batch) -> QuerySet[QuarantinedRow]:
+    """List a batch's rows in quarantine in their order, resolved ones included."""
+    return QuarantinedRow.objects.filter(organization_id=batch.organization_id, batch_id=batch.id).order_by("id")
+
+
+def rejected_object(row: QuarantinedRow) -> dict[str, Any]:
+    """Give a rejected row as contracts.md section 4 shows it, with its file where a delivery has several."""
+    shown: dict[str, Any] = {
+        "row": row.row,
+        "record_id": row.record_id,
+        "field": row.field,
+        "reason": row.reason,
+        "detail": row.detail,
+    }
+    return shown if row.file == 1 else shown | {"file": row.file}
+
+
+def batch_object(batch: Batch) -> dict[str, Any]:
+    """Give a batch as contracts.md section 4 shows it, with its first rejected rows."""
+    shown = {
+        "id": str(batch.id),
+        "source": batch.kind,
+        "state": batch.state,
+        "received_at": batch.received_at.isoformat().replace("+00:00", "Z"),
+        "finished_at": batch.finished_at.isoformat().replace("+00:00", "Z") if batch.finished_at else None,
+        "counts": batch.counts,
+        "rejected": [rejected_object(row) for row in rejected_rows(batch)[:REJECTED_SHOWN]]
+        if batch.quarantined
+        else [],
+        "log": [*batch.log, *([batch.held] if batch.held and batch.state == State.PENDING else [])],
+    }
+    return shown | {"dry_run": True} if batch.dry_run else shown

@@ -1,0 +1,233 @@
+"""Taking a payload in: stored and committed before anybody is told that it arrived."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+import psycopg.errors
+from django.db import IntegrityError, connection
+
+from core.identifiers import uuid7
+from core.ledger.services import ensure_source
+from core.organizations.identity import Identity
+from core.organizations.services import record_event
+from core.organizations.tenancy import organization_scope
+from ingestion.models import State
+from ingestion.payloads import PayloadFile
+from ingestion.sources import registry
+
+IDEMPOTENCY_WINDOW = timedelta(hours=24)
+IDEMPOTENCY_LOCK = 0x1DE4  # first key of the advisory lock that lets one of two equal requests go first
+
+
+class KeyReusedError(Exception):
+    """The Idempotency-Key came with another body within 24 hours."""
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """
+    What the door may now promise.
+
+    Args:
+        batch_id: under which the payload is followed.
+        announced: rows that the door counted; None when they are counted while they are read.
+        received_at: UTC.
+        repeated: the same Idempotency-Key and body came before; nothing new was stored.
+    """
+
+    batch_id: UUID
+    announced: int | None
+    received_at: datetime
+    repeated: bool = False
+
+
+_source_ids: dict[tuple[int, str, str], int] = {}
+
+_BATCH = (
+    "id, organization_id, source_id, kind, state, held, confirmed, in_order, dry_run, payload_of, replay, received_at,"
+    " attempts, announced, received, written, duplicate, quarantined, outside, outside_by, log, filename, size_bytes,"
+    " body_hash, idempotency_key, team, project, stage, token_id, person_id, request_id"
+)
+_INSERT_BATCH = f"""
+insert into ingestion_batch ({_BATCH})
+values (%(id)s, %(organization)s, %(source)s, %(kind)s, '{State.PENDING}', '', false, %(in_order)s, %(dry_run)s,
+        %(payload_of)s, %(replay)s, %(received_at)s, 0, %(announced)s, 0, 0, 0, 0, 0, '[]', '{{}}', %(filename)s,
+        %(size_bytes)s, %(body_hash)s, %(idempotency_key)s, %(team)s, %(project)s, %(stage)s, %(token_id)s,
+        %(person_id)s, %(request_id)s)
+"""
+_INSERT_PAYLOAD = """
+insert into ingestion_payload (organization_id, batch_id, number, received_on, content_type, encoding, filename,
+                               size_bytes, location, body)
+values (%(organization)s, %(id)s, %(number)s, %(received_on)s, %(content_type)s, %(encoding)s, %(filename)s,
+        %(size_bytes)s, %(location)s, %(body)s)
+"""
+
+
+def accept_payload(
+    *,
+    identity: Identity,
+    kind: str,
+    files: Sequence[PayloadFile],
+    batch_id: UUID | None = None,
+    source_name: str = "",
+    announced: int | None = None,
+    idempotency_key: str = "",
+    dry_run: bool = False,
+    audit: bool = False,
+    received_at: datetime | None = None,
+) -> Accepted:
+    """
+    Put a delivery into the inbox; it is committed when this returns.
+
+    Args:
+        identity: who sends; a token's team, project and stage become the defaults of its records.
+        kind: wire format, a name of the registry.
+        files: scrubbed content, already on the disk where it is large.
+        batch_id: given when files had to be named after it.
+        source_name: connection that the records belong to; the token's own wins, default is the kind.
+        announced: rows counted by the door.
+        idempotency_key: of the request; the same key and content within 24 hours is accepted once.
+        dry_run: read and compare, write nothing.
+        audit: leave an audit event of its own (uploads); pushes are summed up by the worker (docs/adr/0005).
+        received_at: the present time unless a test says otherwise.
+
+    Raises KeyReusedError. Does not wake a worker: the door does, after this.
+    """
+    now = received_at or datetime.now(UTC)
+    values = _values(identity, kind, files, batch_id or uuid7(), now)
+    values |= {
+        "source": source_id(identity.organization_id, kind, identity.source or source_name or kind),
+        "announced": announced,
+        "idempotency_key": idempotency_key,
+        "dry_run": dry_run,
+    }
+    try:
+        return _insert(identity, values, files, audit=audit)
+    except IntegrityError as error:
+        if not isinstance(error.__cause__, psycopg.errors.CheckViolation):
+            raise
+        ensure_payload_partition(now.date())
+        return _insert(identity, values, files, audit=audit)
+
+
+def _values(
+    identity: Identity, kind: str, files: Sequence[PayloadFile], batch_id: UUID, now: datetime
+) -> dict[str, object]:
+    return {
+        "id": batch_id,
+        "organization": identity.organization_id,
+        "kind": kind,
+        "in_order": registry.adapter(kind).SNAPSHOT,
+        "payload_of": None,
+        "replay": False,
+        "received_at": now,
+        "received_on": now.date(),
+        "filename": ", ".join(file.filename for file in files if file.filename),
+        "size_bytes": sum(file.size_bytes for file in files),
+        "body_hash": delivery_hash(files),
+        "team": identity.team if identity.token_id else "",
+        "project": identity.project,
+        "stage": identity.stage,
+        "token_id": identity.token_id,
+        "person_id": identity.person_id,
+        "request_id": identity.actor.request_id,
+    }
+
+
+def _insert(identity: Identity, values: dict[str, object], files: Sequence[PayloadFile], *, audit: bool) -> Accepted:
+    with organization_scope(identity.organization_id), connection.cursor() as cursor:
+        if values["idempotency_key"] and (earlier := _earlier_answer(cursor, values)):
+            return earlier
+        cursor.execute(_INSERT_BATCH, values)
+        for number, file in enumerate(files, 1):
+            cursor.execute(_INSERT_PAYLOAD, values | vars(file) | {"number": number})
+        if audit:
+            event = record_event(
+                organization_id=identity.organization_id,
+                actor=identity.actor,
+                action="dry_run_payload" if values["dry_run"] else "accept_payload",
+                object_type="batch",
+                object_id=values["id"],
+                after={
+                    "source": values["kind"],
+                    "files": [
+                        {"name": file.filename, "size_bytes": file.size_bytes, "sha256": file.digest.hex()}
+                        for file in files
+                    ],
+                },
+            )
+            cursor.execute(
+                "update ingestion_batch set audit_sequence = %s where organization_id = %s and id = %s",
+                [event.sequence, identity.organization_id, values["id"]],
+            )
+    return Accepted(values["id"], values["announced"], values["received_at"])  # type: ignore[arg-type]  # as put in
+
+
+def _earlier_answer(cursor: object, values: dict[str, object]) -> Accepted | None:
+    cursor.execute(  # type: ignore[attr-defined]
+        "select pg_advisory_xact_lock(%s, hashtext(%s))",
+        [IDEMPOTENCY_LOCK, f"{values['organization']}:{values['token_id']}:{values['idempotency_key']}"],
+    )
+    cursor.execute(  # type: ignore[attr-defined]
+        "select id, announced, received_at, body_hash, kind from ingestion_batch where organization_id = %(organization)s"
+        " and idempotency_key = %(idempotency_key)s and received_at > %(since)s"
+        " and token_id is not distinct from %(token_id)s and person_id is not distinct from %(person_id)s"
+        " order by received_at desc limit 1",
+        values | {"since": values["received_at"] - IDEMPOTENCY_WINDOW},  # type: ignore[operator]
+    )
+    row = cursor.fetchone()  # type: ignore[attr-defined]
+    if row is None:
+        return None
+    if bytes(row[3]) != values["body_hash"] or row[4] != values["kind"]:
+        raise KeyReusedError
+    return Accepted(row[0], row[1], row[2], repeated=True)
+
+
+def delivery_hash(files: Sequence[PayloadFile]) -> bytes:
+    """Identify a delivery by its content: the file's hash, or the hash of the sorted hashes of several."""
+    if len(files) == 1:
+        return files[0].digest
+    return hashlib.sha256(b"".join(sorted(file.digest for file in files))).digest()
+
+
+def source_id(organization_id: int, kind: str, name: str) -> int:
+    """Find or make the source connection; remembered by the process, since sources are never deleted."""
+    key = (organization_id, kind, name)
+    found = _source_ids.get(key)
+    if found is None:
+        found = ensure_source(organization_id, kind, name).id
+        _source_ids[key] = found
+    return found
+
+
+def ensure_payload_partition(day: date) -> None:
+    """Make the payload table's partition of a UTC day, if it is not there."""
+    name = f"ingestion_payload_{day:%Y%m%d}"
+    bound = f"for values from ('{day}') to ('{day + timedelta(days=1)}')"
+    with connection.cursor() as cursor:
+        cursor.execute("select wattledger_ensure_partition('ingestion_payload', %s, %s)", [name, bound])
+
+
+def wait_until_done(organization_id: int, batch_id: UUID, seconds: float) -> bool:
+    """Wait up to `seconds` for a batch to be done or failed; tell whether it is."""
+    deadline = time.monotonic() + seconds
+    pause = 0.02
+    while True:
+        with organization_scope(organization_id), connection.cursor() as cursor:
+            cursor.execute(
+                "select state in ('done', 'failed') from ingestion_batch where organization_id = %s and id = %s",
+                [organization_id, batch_id],
+            )
+            row = cursor.fetchone()
+        if row and row[0]:
+            return True
+        if time.monotonic() + pause > deadline:
+            return False
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.5)

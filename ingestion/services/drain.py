@@ -1,0 +1,325 @@
+"""From the inbox to the ledger: claim, read, stage, and commit everything that follows in one transaction."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+from django.db import InterfaceError, OperationalError, connection
+
+from core.ledger.writer import BatchResult, Writer, WriteResult
+from core.organizations.tenancy import organization_scope
+from ingestion import quarantining, reading
+from ingestion.claims import MOST_ATTEMPTS, Claimed, Claims
+from ingestion.models import COUNTS
+from ingestion.services import audit
+from ingestion.sources.base import UnreadablePayload
+
+log = structlog.get_logger()
+
+PROGRESS_S: Final = 0.5
+"""Between two notes of a large file's progress."""
+RETRY_AFTER: Final = timedelta(seconds=20)
+LOG_LINES: Final = 200
+"""Lines kept of a batch's log; a delivery of many files may say more."""
+
+
+@dataclass
+class Drained:
+    """What one drain did: batches finished, the five counts of them, and whether some still wait."""
+
+    batches: int = 0
+    counts: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(COUNTS, 0)))
+    more: bool = False
+
+
+@dataclass
+class Tally:
+    """What reading one batch has found so far. ``failed`` says why no row of it could be read."""
+
+    received: int = 0
+    rejected: int = 0
+    outside: int = 0
+    outside_by: list[dict[str, Any]] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+    failed: str | None = None
+
+
+class _DryRun(Exception):  # noqa: N818  # no error: it carries a result
+    """Carries the result of a dry run out of the transaction that it must not commit."""
+
+    def __init__(self, result: WriteResult) -> None:
+        self.result = result
+
+
+def drain_inbox(organization_id: int, *, seconds: float = 45.0) -> Drained:
+    """
+    Read waiting batches, group by group, until none is left or the time is up.
+
+    Returns what was done. Raises OperationalError when the database goes away; what was claimed is then free again.
+    """
+    drained = Drained()
+    deadline = time.monotonic() + seconds
+    with Claims(organization_id) as claims:
+        while group := claims.take():
+            _work_on(organization_id, group, drained)
+            if time.monotonic() > deadline:
+                drained.more = True
+                break
+    return drained
+
+
+def _work_on(organization_id: int, group: list[Claimed], drained: Drained) -> None:
+    exhausted = [batch for batch in group if batch.attempts >= MOST_ATTEMPTS]
+    if exhausted:
+        _give_up(organization_id, exhausted, "Reading it ended its worker three times; it is not tried again.")
+        drained.batches += len(exhausted)
+    group = [batch for batch in group if batch.attempts < MOST_ATTEMPTS]
+    if not group:
+        return
+    _note_claim(organization_id, group)
+    started = time.monotonic()
+    try:
+        done = Group(organization_id, group).write()
+    except (OperationalError, InterfaceError) as error:
+        # Nobody's fault here: the attempt does not count.
+        log.warning("database went away, batches are free again", batches=len(group), error=str(error)[:200])
+        connection.close()
+        _release(organization_id, group, uncount=True)
+        raise
+    except Exception as error:
+        # A fault of ours must not stop the batches behind it: one by one, then later, then given up with its reason.
+        log.exception("batches could not be read", batches=[str(batch.id) for batch in group][:10])
+        connection.close()
+        _put_back_or_give_up(organization_id, group, error)
+        return
+    for counts in done.values():
+        drained.counts.update(counts)
+    drained.batches += len(done)
+    log.info(
+        "batches drained",
+        batches=len(done),
+        waited_s=round((datetime.now(UTC) - group[0].received_at).total_seconds(), 3),
+        took_s=round(time.monotonic() - started, 3),
+        **dict(sum((Counter(counts) for counts in done.values()), Counter())),
+    )
+
+
+class Group:
+    """The batches of one transaction on their way from their payloads to the ledger."""
+
+    def __init__(self, organization_id: int, batches: list[Claimed]) -> None:
+        self.organization_id = organization_id
+        self.batches = batches
+        self.tallies = {batch.id: Tally() for batch in batches}
+        self.reader = reading.Reader(organization_id)
+        self.noted_at = time.monotonic()
+
+    def write(self) -> dict[UUID, dict[str, int]]:
+        """Read and write all of them; give the counts of those that are finished (held ones are not)."""
+        with Writer(self.organization_id) as writer, quarantining.Staging(self.organization_id) as staging:
+            self.staging = staging
+            self.reader.fetch(self.batches)
+            for batch in self.batches:
+                self._read(batch, writer)
+            if len(self.batches) == 1 and self.tallies[self.batches[0].id].failed:
+                # A large file may have been staged in part before it turned out to be broken.
+                result = WriteResult({}, 0, [])
+                with organization_scope(self.organization_id):
+                    self._finish(result)
+            else:
+                result = self._commit(writer)
+        return {
+            batch.id: self._counts(batch, result) for batch in self.batches if self._outcome(batch, result).held is None
+        }
+
+    def _commit(self, writer: Writer) -> WriteResult:
+        if not self.batches[0].dry_run:
+            return writer.commit(self._finish)
+
+        def stop(result: WriteResult) -> None:
+            raise _DryRun(result)
+
+        try:
+            return writer.commit(stop)
+        except _DryRun as dry:
+            with organization_scope(self.organization_id):
+                self._finish(dry.result)
+            return dry.result
+
+    def _read(self, batch: Claimed, writer: Writer) -> None:
+        """Stage one batch. A small one is read whole first, so that a broken one leaves nothing staged in its group."""
+        tally = self.tallies[batch.id]
+        try:
+            chunks: Iterable[reading.Chunk] = self.reader.chunks(batch)
+            for chunk in chunks if batch.alone else list(chunks):
+                self._stage(batch, tally, chunk, writer)
+                if batch.alone:
+                    self._note_progress(batch, tally)
+        except UnreadablePayload as error:
+            tally.failed = str(error)
+
+    def _stage(self, batch: Claimed, tally: Tally, chunk: reading.Chunk, writer: Writer) -> None:
+        tally.received += chunk.received
+        tally.rejected += sum(rejection.rows for rejection in chunk.rejected)
+        tally.outside += chunk.outside
+        tally.outside_by = reading.add_outside(tally.outside_by, chunk.outside_by)
+        tally.log += chunk.log
+        self.staging.add(batch.id, batch.source_id, chunk.rejected, self.reader.place)
+        writer.stage(
+            chunk.activity,
+            source_id=batch.source_id,
+            batch_id=batch.id,
+            cover=chunk.cover,
+            confirmed=batch.confirmed,
+        )
+
+    def _note_progress(self, batch: Claimed, tally: Tally) -> None:
+        """Let the batch's address show how far it is; counts only ever grow, also when it is read for the second time."""
+        if time.monotonic() - self.noted_at < PROGRESS_S:
+            return
+        self.noted_at = time.monotonic()
+        with organization_scope(self.organization_id), connection.cursor() as cursor:
+            cursor.execute(
+                "update ingestion_batch set received = greatest(received, %s), outside = greatest(outside, %s)"
+                " where organization_id = %s and id = %s",
+                [tally.received, tally.outside, self.organization_id, batch.id],
+            )
+
+    def _outcome(self, batch: Claimed, result: WriteResult) -> BatchResult:
+        return result.batches.get(batch.id) or BatchResult()
+
+    def _counts(self, batch: Claimed, result: WriteResult) -> dict[str, int]:
+        tally, outcome = self.tallies[batch.id], self._outcome(batch, result)
+        if tally.failed:
+            return dict.fromkeys(COUNTS, 0)
+        return {
+            "received": tally.received,
+            "written": outcome.written,
+            "duplicate": outcome.duplicate,
+            "quarantined": tally.rejected + sum(rejection.rows for rejection in outcome.rejected),
+            "outside": tally.outside,
+        }
+
+    def _finish(self, result: WriteResult) -> None:
+        """Inside the ledger's transaction: rows in quarantine, states and counts, and who is answerable for it."""
+        finished = []
+        kept_out: list[UUID] = []
+        for batch in self.batches:
+            outcome = self._outcome(batch, result)
+            if outcome.held is not None:
+                kept_out.append(batch.id)
+                _hold(self.organization_id, batch, outcome)
+                continue
+            if self.tallies[batch.id].failed:
+                kept_out.append(batch.id)
+            self.staging.add(batch.id, batch.source_id, outcome.rejected, self.reader.place)
+            finished.append(batch)
+        if not self.batches[0].dry_run:
+            self.staging.keep(kept_out)
+        self._set_done(finished, result)
+        audit.record_pushes(self.organization_id, finished)
+
+    def _set_done(self, finished: list[Claimed], result: WriteResult) -> None:
+        columns: dict[str, list[Any]] = {name: [] for name in ("id", "state", "log", "outside_by", *COUNTS)}
+        for batch in finished:
+            tally = self.tallies[batch.id]
+            lines = [tally.failed] if tally.failed else [*tally.log, *self._outcome(batch, result).log]
+            columns["id"].append(batch.id)
+            columns["state"].append("failed" if tally.failed else "done")
+            columns["log"].append(reading.to_json(_shortened(lines)))
+            columns["outside_by"].append(reading.to_json(tally.outside_by))
+            for name, count in self._counts(batch, result).items():
+                columns[name].append(count)
+        with connection.cursor() as cursor:
+            cursor.execute(_SET_DONE, columns | {"organization": self.organization_id, "now": datetime.now(UTC)})
+
+
+# In the order of ids, so that two workers that finish groups at once take the rows in one order.
+_SET_DONE = """
+update ingestion_batch b
+set state = d.state, finished_at = %(now)s, retry_at = null,
+    log = array(select jsonb_array_elements_text(d.log::jsonb)), outside_by = d.outside_by::jsonb,
+    received = d.received, written = d.written, duplicate = d.duplicate, quarantined = d.quarantined,
+    outside = d.outside
+from unnest(%(id)s::uuid[], %(state)s::text[], %(log)s::text[], %(outside_by)s::text[], %(received)s::bigint[],
+            %(written)s::bigint[], %(duplicate)s::bigint[], %(quarantined)s::bigint[], %(outside)s::bigint[])
+     as d (id, state, log, outside_by, received, written, duplicate, quarantined, outside)
+where b.organization_id = %(organization)s and b.id = d.id
+"""
+
+
+def _shortened(lines: list[str]) -> list[str]:
+    return lines if len(lines) <= LOG_LINES else [*lines[:LOG_LINES], f"... and {len(lines) - LOG_LINES} more lines"]
+
+
+def _hold(organization_id: int, batch: Claimed, outcome: BatchResult) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update ingestion_batch set state = 'pending', held = %s, attempts = 0"
+            " where organization_id = %s and id = %s",
+            [outcome.held, organization_id, batch.id],
+        )
+
+
+def _note_claim(organization_id: int, group: list[Claimed]) -> None:
+    with organization_scope(organization_id), connection.cursor() as cursor:
+        cursor.execute(
+            "update ingestion_batch set state = 'processing', claimed_at = now(), attempts = attempts + 1"
+            " where organization_id = %s and id = any(%s)",
+            [organization_id, [batch.id for batch in group]],
+        )
+
+
+def _release(organization_id: int, group: list[Claimed], *, uncount: bool) -> None:
+    """Let a group wait again, as soon as the database can be reached; if it cannot, the next claim takes it as it is."""
+    for pause_s in (0.2, 1.0, 3.0, 6.0):
+        time.sleep(pause_s)
+        with contextlib.suppress(OperationalError, InterfaceError):
+            with organization_scope(organization_id), connection.cursor() as cursor:
+                cursor.execute(
+                    "update ingestion_batch set state = 'pending', attempts = attempts - %s"
+                    " where organization_id = %s and id = any(%s) and state = 'processing' and attempts > 0",
+                    [int(uncount), organization_id, [batch.id for batch in group]],
+                )
+            return
+        connection.close()
+
+
+def _put_back_or_give_up(organization_id: int, group: list[Claimed], error: Exception) -> None:
+    last = [batch for batch in group if batch.attempts + 1 >= MOST_ATTEMPTS and len(group) == 1]
+    if last:
+        reason = f"Reading it failed three times, by a fault that is not the sender's ({type(error).__name__})."
+        _give_up(organization_id, last, reason)
+        return
+    with organization_scope(organization_id), connection.cursor() as cursor:
+        cursor.execute(
+            "update ingestion_batch set state = 'pending', retry_at = %s where organization_id = %s and id = any(%s)",
+            [
+                datetime.now(UTC) + RETRY_AFTER if len(group) == 1 else None,
+                organization_id,
+                [batch.id for batch in group],
+            ],
+        )
+
+
+def _give_up(organization_id: int, batches: list[Claimed], reason: str) -> None:
+    log.error("batches given up", batches=[str(batch.id) for batch in batches], reason=reason)
+    with organization_scope(organization_id), connection.cursor() as cursor:
+        cursor.execute(
+            "update ingestion_batch set state = 'failed', finished_at = now(), log = array_append(log, %s)"
+            " where organization_id = %s and id = any(%s)",
+            [
+                f"{reason} The payload is kept until its retention ends.",
+                organization_id,
+                [batch.id for batch in batches],
+            ],
+        )
+        audit.record_pushes(organization_id, batches)

@@ -1,0 +1,44 @@
+"""Background work: drain inboxes, find what nobody was woken for, make room ahead. Each task calls one service."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from celery import shared_task
+from django.db import InterfaceError, OperationalError
+
+from ingestion import services, wake
+
+log = structlog.get_logger()
+
+DRAIN_SECONDS = 45.0
+"""A drain hands over after this, so that organizations take turns; a large file is finished whatever it takes."""
+
+
+@shared_task(name="ingestion.drain", autoretry_for=(OperationalError, InterfaceError), retry_backoff=1, max_retries=5)
+def drain(*, organization_id: int, **_: Any) -> dict[str, int]:
+    """Read what waits in an organization's inbox; wake derive when something was written."""
+    structlog.contextvars.bind_contextvars(organization=organization_id)
+    drained = services.drain_inbox(organization_id, seconds=DRAIN_SECONDS)
+    if drained.counts["written"]:
+        wake.derive(organization_id)
+    if drained.more:
+        wake.drain(organization_id)
+    return {"batches": drained.batches, **drained.counts}
+
+
+@shared_task(name="ingestion.sweep")
+def sweep(**_: Any) -> list[int]:
+    """Wake a worker for every organization whose batches wait; this is what finds them when the broker lost everything."""
+    services.beat("worker")
+    waiting = services.organizations_with_waiting_batches()
+    for organization_id in waiting:
+        wake.drain(organization_id)
+    return waiting
+
+
+@shared_task(name="ingestion.housekeeping")
+def housekeeping(**_: Any) -> dict[str, int]:
+    """Make partitions ahead, drop what is past its retention."""
+    return services.keep_house()
