@@ -1,0 +1,394 @@
+"""Rows of AI services -> activity records: one for each key of the difference import, equal keys summed exactly."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute
+
+from core.quantification import units
+from ingestion.sources import bill_columns
+from ingestion.sources.base import LABEL_TEXT
+from ingestion.sources.bill_columns import Column
+from ingestion.sources.bill_meaning import Meaning, account_of, geography_of, region_of
+from ingestion.sources.bill_tags import NO_TAGS, Tags, UnreadableTagsError, read_tags
+from ingestion.sources.focus_rows import Faults, Rows, Use, faults_of_records, is_token_measure, rule_measure, use_of
+
+KEY: Final = (
+    *("BillingAccountId", "BillingPeriodStart", "ChargePeriodStart", "ChargePeriodEnd", "SubAccountId", "ServiceName"),
+    *("SkuId", "SkuPriceId", "SkuMeter", "RegionId", "ResourceId", "ChargeCategory", "ChargeClass", "PricingCategory"),
+    *("CommitmentDiscountId", "CommitmentDiscountStatus", "Tags", "BillingCurrency"),
+)
+"""
+Parts of the key of the difference import, in order. BillingCurrency is one of them so that money of two currencies is
+never added; where neither SkuId nor SkuMeter is stated, ChargeDescription stands for the meter.
+"""
+
+CORRECTION: Final = "Correction"
+MEASURES: Final = ("input_tokens", "cached_input_tokens", "output_tokens", "instance_hours", "device_hours", "cost")
+FLAGS: Final = ("unknown_meter", "naive_time", "global_routing", "characters", "no_usage")
+
+pc: Any = pyarrow.compute  # the stubs know only some of its overloads
+
+_INT_LIMIT: Final = 2.0**62
+_JOB: Final = re.compile(r"(?:training|processing|transform)-job/(?P<job>.+)$")
+_PASSING: Final = re.compile(
+    r"^(?:i-[0-9a-z]+|ocid1?\..*|(?=.*\d)[0-9a-f-]{8,}|.*_[0-9a-f]{6,}|.*-[0-9a-f]{8,})$", re.IGNORECASE
+)
+"""Names of single machines and of nodes of scale sets: too many, too short-lived to be a dimension."""
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """A measure of each row in the fixed integer unit of cells, and whether it is there."""
+
+    integers: np.ndarray
+    present: np.ndarray
+    per_unit: int
+
+
+@dataclass(frozen=True)
+class Draft:
+    """
+    What rows hold before they are summed.
+
+    Args:
+        use: the quantity of each row that counts.
+        tags: of the distinct texts of the column Tags.
+        amounts: measures of each row.
+        faults: rows that cannot become records.
+    """
+
+    use: Use
+    tags: Sequence[Tags]
+    amounts: Mapping[str, Amounts]
+    faults: Faults
+
+
+def draft(rows: Rows, labels: frozenset[str], *, received_at: datetime, max_age_days: float) -> Draft:
+    """
+    Read what the rows hold, and find those at fault.
+
+    Args:
+        rows: that should become records.
+        labels: names of tags to keep as labels, in lower case.
+        received_at, max_age_days: as in `focus_rows.faults_of_records`.
+    """
+    use = use_of(rows)
+    faults = faults_of_records(rows, use, received_at=received_at, max_age_days=max_age_days)
+    return Draft(use, tags_of(rows, labels, faults), amounts_of(rows, use, faults), faults)
+
+
+def tags_of(rows: Rows, allowed: frozenset[str], faults: Faults) -> list[Tags]:
+    """Read the distinct tags of rows, and note as faults the rows whose tags cannot be read."""
+    codes = rows.codes_of("Tags")
+    tags: list[Tags] = []
+    broken = np.zeros(len(codes.values), dtype=bool)
+    for position, text in enumerate(codes.values):
+        try:
+            tags.append(read_tags(text, allowed))
+        except UnreadableTagsError:
+            broken[position] = True
+            tags.append(NO_TAGS)
+    if broken.any():
+        detail = "it is no JSON object of tags"
+        faults.add(codes.take(broken, absent=False), "Tags", "bad_field", detail)
+    return tags
+
+
+def amounts_of(rows: Rows, use: Use, faults: Faults) -> dict[str, Amounts]:
+    """Put each row's quantity under its measures, in integers, and note as faults the rows that do not fit."""
+    tokens = rows.by_meaning(is_token_measure).astype(bool)
+    measure = rows.by_meaning(rule_measure)
+    gpu_count = rows.by_meaning(lambda meaning: meaning.gpu_count).astype("float64")
+    # Quantities are decimal: the half of 3.9185 x 1000 must stay a half, so noise of the product goes first.
+    whole_tokens = np.rint(np.round(use.amount, 6))
+    amount = np.where(tokens, whole_tokens, use.amount)
+    nothing = np.full(len(rows), np.nan)
+    cached = np.where(measure == "cached_input_tokens", amount, nothing)
+    floats = {
+        "input_tokens": np.where(measure == "input_tokens", amount, cached),
+        "cached_input_tokens": cached,
+        "output_tokens": np.where(measure == "output_tokens", amount, nothing),
+        "instance_hours": np.where(measure == "instance_hours", amount, nothing),
+        "device_hours": np.where(
+            measure == "device_hours", amount, np.where(measure == "instance_hours", amount * gpu_count, nothing)
+        ),
+        "cost": rows.cost,
+    }
+    scales = {"instance_hours": units.PER_HOUR, "device_hours": units.PER_HOUR, "cost": units.PER_CURRENCY_UNIT}
+    amounts = {}
+    for name, values in floats.items():
+        scaled = np.rint(values * scales.get(name, 1))
+        field = "EffectiveCost" if name == "cost" else "ConsumedQuantity"
+        huge = np.abs(scaled) >= _INT_LIMIT
+        faults.add(huge, field, "bad_field", _too_large(values))
+        present = ~np.isnan(scaled) & ~huge
+        amounts[name] = Amounts(np.where(present, scaled, 0).astype("int64"), present, scales.get(name, 1))
+    return amounts
+
+
+def to_frame(rows: Rows, draft: Draft, *, stage: str | None) -> pd.DataFrame:
+    """
+    Make one record of all rows of a key.
+
+    Args:
+        rows: rows without fault, at least one.
+        draft: what they hold.
+        stage: for machines whose purpose the bill does not say; None leaves it open.
+
+    Returns:
+        Canonical columns, `row` (the first of a key) and `rows`; sums are exact, so the cut of the file does not show.
+    """
+    use, tags = draft.use, draft.tags
+    parts = _key_parts(rows, use, tags)
+    joined = _join(parts)
+    group, first = _groups(joined)
+    head = rows.subset(_mask(first, len(rows)))
+    # `first` is in order of appearance and so is the subset: both are sorted by position.
+    keys = joined.take(pa.array(first))
+    frame = _dimensions(head, tags, rows.codes_of("Tags").codes[first], stage)
+    frame["record_id"] = _ids(keys)
+    frame["corrects"] = _corrected_ids(parts, first, rows)
+    for name, sums in _sums(draft.amounts, group, len(first)).items():
+        frame[name] = sums
+    frame["cost"] = frame["cost"].astype("float64")
+    frame["currency"] = pd.array(head.text["BillingCurrency"].to_pylist(), "str")
+    idle = head.by_meaning(lambda meaning: meaning.measure == "idle_instance_hours").astype(bool)
+    frame["instance_utilization"] = np.where(idle & frame["instance_hours"].notna(), 0.0, np.nan)
+    frame["flags"] = _flags(rows, use, group, len(first))
+    frame["row"] = head.row
+    frame["rows"] = np.bincount(group, minlength=len(first))
+    return frame
+
+
+def _too_large(values: np.ndarray) -> Callable[[int], str]:
+    return lambda at: f"{values[at]:g} is larger than one record can hold"
+
+
+# --- keys -------------------------------------------------------------------------------------------------------------
+
+
+def bills_of(rows: Rows) -> tuple[np.ndarray, list[str]]:
+    """Number the bill of each row, and name the bills: `focus:<billing account>:<YYYY-MM of the billing period>`."""
+    accounts = rows.codes_of("BillingAccountId")
+    months = rows.times["BillingPeriodStart"].values.astype("datetime64[M]")
+    since_first = months.astype("int64") - int(months.astype("int64").min(initial=0))
+    pairs = bill_columns.distinct([accounts.codes, since_first])
+    names = [f"focus:{account_of(accounts.values[accounts.codes[at]])}:{months[at]}" for at in pairs.first.tolist()]
+    return pairs.inverse, names
+
+
+def account_ids(rows: Rows) -> np.ndarray:
+    """Give the account of each row: the sub-account, else the billing account."""
+    sub, billing = rows.codes_of("SubAccountId"), rows.codes_of("BillingAccountId")
+    subs = sub.spread([account_of(value) for value in sub.values])
+    billings = billing.spread([account_of(value) for value in billing.values])
+    return np.where(sub.codes < 0, billings, subs)
+
+
+def _key_parts(rows: Rows, use: Use, tags: Sequence[Tags]) -> dict[str, Column]:
+    parts = {name: rows.text[name] for name in KEY if name in rows.text}
+    for name in ("BillingPeriodStart", "ChargePeriodStart", "ChargePeriodEnd"):
+        parts[name] = _iso(rows.times[name].values)
+    for name in ("BillingAccountId", "SubAccountId"):
+        codes = rows.codes_of(name)
+        parts[name] = _spread(codes, [account_of(value) for value in codes.values])
+    azure = rows.by_meaning(lambda meaning: meaning.provider == "azure").astype(bool)
+    parts["ResourceId"] = pc.if_else(pa.array(azure), pc.utf8_lower(rows.text["ResourceId"]), rows.text["ResourceId"])
+    parts["SkuMeter"] = pc.if_else(
+        pc.is_null(rows.text["SkuId"]),
+        pc.coalesce(rows.text["SkuMeter"], rows.text["ChargeDescription"]),
+        rows.text["SkuMeter"],
+    )
+    correction = rows.says("ChargeClass", "correction") | (use.amount < 0)
+    parts["ChargeClass"] = pc.if_else(pa.array(correction), CORRECTION, pa.scalar(None, pa.string()))
+    parts["Tags"] = _spread(rows.codes_of("Tags"), [each.canonical for each in tags])
+    return parts
+
+
+def _join(parts: Mapping[str, Column]) -> Column:
+    columns = [parts[name] for name in KEY]
+    return pc.binary_join_element_wise(*columns, "\x1f", null_handling="replace", null_replacement="")
+
+
+def _groups(joined: Column) -> tuple[np.ndarray, np.ndarray]:
+    """Number the distinct keys in order of appearance; give each row's number and each key's first row."""
+    codes = bill_columns.encode(joined).codes
+    found = bill_columns.distinct([codes])
+    return found.inverse, found.first
+
+
+def _ids(keys: Column) -> list[str]:
+    return [f"focus:{hashlib.sha256(key.encode()).hexdigest()}" for key in keys.to_pylist()]
+
+
+def _corrected_ids(parts: Mapping[str, Column], first: np.ndarray, rows: Rows) -> np.ndarray:
+    """
+    Name the record that each correction corrects: the same key without the class, billed in the month of its charge
+    period when that lies before the correction's own billing period.
+    """
+    ids = np.full(len(first), None, dtype=object)
+    at = first[pc.is_valid(parts["ChargeClass"]).to_numpy(zero_copy_only=False)[first]]
+    if len(at):
+        billed, charged = rows.times["BillingPeriodStart"].values[at], rows.times["ChargePeriodStart"].values[at]
+        period = np.where(charged < billed, charged.astype("datetime64[M]").astype("datetime64[us]"), billed)
+        original = {name: array.take(pa.array(at)) for name, array in parts.items()}
+        original["ChargeClass"] = pa.nulls(len(at), pa.string())
+        original["BillingPeriodStart"] = _iso(period)
+        ids[np.searchsorted(first, at)] = _ids(_join(original))
+    return ids
+
+
+def _iso(times: np.ndarray) -> Column:
+    codes, distinct_times = pd.factorize(times.astype("int64"))
+    texts = np.datetime_as_string(distinct_times.astype("datetime64[us]"), unit="s")
+    column: Column = pa.array(texts.tolist(), pa.string())
+    return column.take(pa.array(codes))
+
+
+def _spread(codes: bill_columns.Codes, values: Sequence[str | None]) -> Column:
+    column: Column = pa.array([*values, None], pa.string())
+    return column.take(pa.array(np.where(codes.codes < 0, len(values), codes.codes)))
+
+
+def _mask(positions: np.ndarray, size: int) -> np.ndarray:
+    mask = np.zeros(size, dtype=bool)
+    mask[positions] = True
+    return mask
+
+
+# --- measures and flags -----------------------------------------------------------------------------------------------
+
+
+def _sums(amounts: Mapping[str, Amounts], group: np.ndarray, groups: int) -> dict[str, pd.Series]:
+    """Add the measures of each key in integers; absent where none of its rows has the measure."""
+    order = np.argsort(group, kind="stable")
+    starts = np.searchsorted(group[order], np.arange(groups))
+    sums: dict[str, pd.Series] = {}
+    for name, each in amounts.items():
+        totals = np.add.reduceat(each.integers[order], starts)
+        rough = np.add.reduceat(each.integers[order].astype("float64"), starts)
+        absent = ~np.logical_or.reduceat(each.present[order], starts)
+        if each.per_unit == 1:
+            sums[name] = pd.Series(totals, dtype="Int64").mask(absent)
+        else:
+            # A sum beyond 64 bits keeps its rough size, for which the checks quarantine it.
+            exact = np.where(np.abs(rough) < 2 * _INT_LIMIT, totals, rough) / each.per_unit
+            sums[name] = pd.Series(np.where(absent, np.nan, exact))
+    return sums
+
+
+def _flags(rows: Rows, use: Use, group: np.ndarray, groups: int) -> np.ndarray:
+    usage = rows.says("ChargeCategory", "usage")
+    naive = rows.times["ChargePeriodStart"].naive | rows.times["ChargePeriodEnd"].naive
+    region = rows.codes_of("RegionId")
+    anywhere = region.take(np.array([region_of(value)[1] for value in region.values], dtype=bool), absent=False)
+    masks = {
+        "unknown_meter": usage & (rows.by_meaning(lambda meaning: meaning.rule.flag) == "unknown_meter"),
+        "naive_time": naive,
+        "global_routing": anywhere | rows.by_meaning(lambda meaning: meaning.global_routing).astype(bool),
+        "characters": rows.by_meaning(lambda meaning: meaning.characters).astype(bool) & ~np.isnan(use.amount),
+        "no_usage": use.missing,
+    }
+    bits = sum((masks[name].astype("int64") << bit for bit, name in enumerate(FLAGS)), np.zeros(len(rows), "int64"))
+    order = np.argsort(group, kind="stable")
+    together = np.bitwise_or.reduceat(bits[order], np.searchsorted(group[order], np.arange(groups)))
+    sets = np.empty(1 << len(FLAGS), dtype=object)
+    sets[:] = [tuple(sorted(n for bit, n in enumerate(FLAGS) if value >> bit & 1)) for value in range(len(sets))]
+    return sets[together]
+
+
+# --- dimensions -------------------------------------------------------------------------------------------------------
+
+
+def _dimensions(head: Rows, tags: Sequence[Tags], tag_codes: np.ndarray, stage: str | None) -> pd.DataFrame:
+    """Give the columns that the first row of each key decides."""
+    frame = pd.DataFrame(index=range(len(head)))
+    frame["started_at"] = pd.DatetimeIndex(head.times["ChargePeriodStart"].values, tz="UTC")
+    frame["ended_at"] = pd.DatetimeIndex(head.times["ChargePeriodEnd"].values, tz="UTC")
+    bills, names = bills_of(head)
+    frame["snapshot"] = np.array(names, dtype=object)[bills]
+    frame["account"] = account_ids(head)
+    every_tag = np.empty(len(tags) + 1, dtype=object)
+    every_tag[:] = [*tags, NO_TAGS]
+    for column in ("team", "project", "environment", "application"):
+        values = np.empty(len(every_tag), dtype=object)
+        values[:] = [each.attribution.get(column) for each in every_tag]
+        frame[column] = values[tag_codes]
+    for column, what in _OF_MEANING.items():
+        frame[column] = head.by_meaning(what)
+    frame["stage"] = [each or stage for each in head.by_meaning(lambda meaning: meaning.stage)]
+    frame["evidence"] = "modelled"
+    anywhere = head.by_meaning(lambda meaning: meaning.global_routing or meaning.data_zone).astype(bool)
+    region = head.codes_of("RegionId")
+    frame["region"] = region.spread([region_of(value)[0] for value in region.values])
+    frame.loc[anywhere, "region"] = None
+    frame["labels"], frame["run"] = _labels_and_runs(head, every_tag, tag_codes)
+    return frame
+
+
+_OF_MEANING: Final = {
+    "hosting": lambda meaning: meaning.rule.hosting,
+    "provider": lambda meaning: meaning.provider,
+    "model": lambda meaning: meaning.model,
+    "hardware": lambda meaning: meaning.hardware,
+    "instance_type": lambda meaning: meaning.instance_type,
+    "tier": lambda meaning: meaning.tier,
+}
+
+
+def _labels_and_runs(head: Rows, tags: np.ndarray, tag_codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    columns = {name: head.codes_of(name) for name in ("SkuId", "ResourceName", "ResourceId", "RegionId")}
+    combinations = bill_columns.distinct([head.meaning, tag_codes, *(each.codes for each in columns.values())])
+    labels = np.empty(len(combinations.first), dtype=object)
+    runs = np.full(len(combinations.first), None, dtype=object)
+    values = {name: [*each.values, None] for name, each in columns.items()}
+    for position, at in enumerate(combinations.first.tolist()):
+        sku, name, resource_id, region = (values[column][columns[column].codes[at]] for column in columns)
+        resource, runs[position] = resource_of(name, resource_id)
+        labels[position] = _labels(head.meanings[head.meaning[at]], tags[tag_codes[at]], sku, resource, region)
+    return labels[combinations.inverse], runs[combinations.inverse]
+
+
+def _labels(
+    meaning: Meaning, tags: Tags, sku: str | None, resource: str | None, region: str | None
+) -> dict[str, object]:
+    labels = dict(tags.labels)
+    labels["service"] = meaning.service[:LABEL_TEXT]
+    if sku:
+        labels["sku"] = sku[:LABEL_TEXT]
+    if resource:
+        labels["resource"] = resource[:LABEL_TEXT]
+    if meaning.service_provider:
+        labels["service_provider"] = meaning.service_provider
+    if meaning.data_zone:
+        labels["geography"] = geography_of(region_of(region)[0])
+    return labels
+
+
+def resource_of(name: str | None, resource_id: str | None) -> tuple[str | None, str | None]:
+    """
+    Give a resource's lasting name and, for jobs, their run.
+
+    Names of single machines pass too quickly to be a dimension and are left out.
+
+    >>> resource_of(None, "/subscriptions/5f/providers/Microsoft.CognitiveServices/accounts/aoai-search")
+    ('aoai-search', None)
+    >>> resource_of(None, "arn:aws:sagemaker:eu-west-1:123456789012:training-job/bert-17")
+    (None, 'bert-17')
+    >>> resource_of(None, "arn:aws:ec2:us-east-1:123456789012:instance/i-0a1")
+    (None, None)
+    """
+    if found := _JOB.search(resource_id or ""):
+        return None, found["job"][:200]
+    last = name or (resource_id or "").rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1]
+    return (last if last and _PASSING.match(last) is None else None), None
