@@ -1,0 +1,96 @@
+"""Writes of the ledger: sources, the writer, and the upkeep of its monthly partitions."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from core.ledger import partitions
+from core.ledger.models import Source
+from core.ledger.writer import BatchResult, Writer, WriteResult
+from core.organizations.services import record_event
+from core.organizations.tenancy import organization_scope
+
+__all__ = [
+    "BatchResult",
+    "WriteResult",
+    "Writer",
+    "drop_expired_text",
+    "ensure_months_ahead",
+    "ensure_source",
+    "update_source",
+]
+
+MONTHS_AHEAD = 3
+
+
+class SourceError(Exception):
+    """A change of a source that cannot be made; the message says why."""
+
+
+def ensure_source(organization_id: int, kind: str, name: str | None = None) -> Source:
+    """Give the connection of this kind and name (default: named as its kind), making it on first use."""
+    with organization_scope(organization_id):
+        source, created = Source.objects.get_or_create(organization_id=organization_id, kind=kind, name=name or kind)
+        if created:
+            record_event(
+                organization_id=organization_id,
+                action="create_source",
+                object_type="source",
+                object_id=source.id,
+                after={"kind": source.kind, "name": source.name},
+            )
+    return source
+
+
+def update_source(
+    *,
+    organization_id: int,
+    source_id: int,
+    name: str | None = None,
+    settings: dict[str, Any] | None = None,
+    paused: bool | None = None,
+    reason: str = "",
+) -> Source:
+    """
+    Change a connection; what is not given stays. Records keep what they were read with.
+
+    Raises:
+        SourceError: there is no such source, or another of its kind has that name.
+    """
+    changes = {"name": name, "settings": settings, "paused": paused}
+    changes = {field: value for field, value in changes.items() if value is not None}
+    with organization_scope(organization_id):
+        source = Source.objects.select_for_update().filter(organization_id=organization_id, id=source_id).first()
+        if source is None:
+            raise SourceError("There is no source of that id.")
+        others = Source.objects.filter(organization_id=organization_id, kind=source.kind).exclude(id=source_id)
+        if name is not None and others.filter(name=name).exists():
+            raise SourceError(f"Another source of kind {source.kind} is named {name!r} already.")
+        before = {field: getattr(source, field) for field in changes}
+        for field, value in changes.items():
+            setattr(source, field, value)
+        source.save(update_fields=list(changes))
+        record_event(
+            organization_id=organization_id,
+            action="update_source",
+            object_type="source",
+            object_id=source_id,
+            before=before,
+            after=changes,
+            reason=reason,
+        )
+    return source
+
+
+def ensure_months_ahead(today: date) -> None:
+    """Make the partitions of this month and the next ``MONTHS_AHEAD``, so that no writer has to."""
+    months = [partitions.month_of(today)]
+    for _ in range(MONTHS_AHEAD):
+        months.append(partitions.next_month(months[-1]))
+    partitions.ensure_months(months, oldest_text=months[0])
+
+
+def drop_expired_text(now: datetime, retention_days: int = partitions.TEXT_RETENTION_DAYS) -> list[str]:
+    """Drop the ids as text of months whose last day is past the retention; give the names of the partitions."""
+    return partitions.drop_text_before(partitions.oldest_text_month(now, retention_days))
