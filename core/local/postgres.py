@@ -37,7 +37,7 @@ SETTINGS = {
     "log_line_prefix": "%m [%p] %q%u ",
     "log_checkpoints": "off",
 }
-NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}  # for tests only
+NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}  # for tests: survives a kill, not a power cut
 
 # fast shutdown (rolls back and disconnects), then the one without a checkpoint, which recovers at the next start
 STOP_SIGNALS = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 10.0))
