@@ -47,9 +47,7 @@ def detect(head: bytes, filename: str) -> str | None:
         telling = (b'"record_id"', b'"started_at"')
         return f"canonical records, {form}" if all(word in head for word in telling) else None
     if form in (ARROW, PARQUET):
-        return (
-            f"canonical records, {form}" if b"record_id" in head or (form == PARQUET and "activity" in filename) else None
-        )
+        return f"canonical records, {form}" if all(word in head for word in (b"record_id", b"started_at")) else None
     if form == XLSX:
         return "canonical records, XLSX template"
     columns = re.split(rb"[,;\t]", head.removeprefix(BOM).split(b"\n", 1)[0])
@@ -250,10 +248,14 @@ def _read_piece(row: int, piece: bytes | memoryview) -> records.Record | Rejecti
 
 # --- privacy ----------------------------------------------------------------------------------------------------------
 
-_PRIVATE_WORDS: Final = tuple(
-    word.encode()
-    for word in (*(f'"{key}"' for key in CONTENT_KEYS), "user", "mail", "login", "person", "employee", "api_key")
-) + (b"apikey", b"api-key", b"password", b"secret", b'token"', b'_name"', b"phone", b"_ip", b"authorization", b"\\u")
+_PERSON_WORDS: Final = (
+    'user mail login person employee api_key apikey api-key password secret authorization phone _ip _name token"'
+)
+_PRIVATE_WORDS: Final = (
+    *(f'"{key}"'.encode() for key in CONTENT_KEYS),
+    *(word.encode() for word in _PERSON_WORDS.split()),
+    b"\\u",  # an escaped key may spell any of them
+)
 
 
 def _may_hold_private_keys(body: bytes) -> bool:

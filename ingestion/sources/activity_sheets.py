@@ -62,8 +62,7 @@ INSTRUCTIONS: Final = (
     "Times are in UTC and written like 2026-10-01T09:00:00Z; the end is exclusive.",
     f"stage: {', '.join(activity.STAGES)}",
     f"hosting: {', '.join(activity.HOSTINGS)} - who runs the hardware",
-    f"evidence: {', '.join(activity.EVIDENCES)} - a meter or agent; computed from tokens, hours or size; a provider's "
-    "own footprint statement",
+    f"evidence: {', '.join(activity.EVIDENCES)} - by a meter or agent; from tokens, hours or size; by the provider",
     f"tier: {', '.join(activity.TIERS)}",
     f"energy_boundary, beside energy_kwh: {', '.join(activity.ENERGY_BOUNDARIES)} - where it was measured",
     f"reported_basis, beside reported_kg_co2e: {', '.join(activity.REPORTED_BASES)}",
@@ -71,8 +70,7 @@ INSTRUCTIONS: Final = (
     "cached_input_tokens are a part of input_tokens. device_hours count devices held, used or not; utilization is 0 to 1.",
     "Leave a cell empty when you do not know; write 0 only when it was zero. Decimal point, no thousands separator.",
     "techniques: several are separated by a semicolon (quantized:int8;cached)",
-    "Columns that you do not use may be deleted. A column label.<name> becomes a label; labels that name a person are "
-    "dropped.",
+    "Columns that you do not use may be deleted. A column label.<name> becomes a label, unless it names a person.",
 )
 
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Final, cast
+from typing import BinaryIO, Final, cast
+
+import pyarrow
+from pyarrow import parquet
 
 from ingestion.sources.base import Adapter
+
+HEAD_BYTES: Final = 64 * 1024
 
 SOURCES: Final = (
     # Detection asks in this order: formats that say what they are come before those that only have telling columns.
@@ -31,12 +36,30 @@ def adapter(name: str) -> Adapter:
     return cast(Adapter, import_module(f"ingestion.sources.{name}"))
 
 
+def head_of(stream: BinaryIO) -> bytes:
+    """
+    Give what `detect` looks at: the first 64 KiB of an unpacked, seekable file, which stays where it was.
+
+    Parquet keeps the names of its columns at the end, so they are added: `PAR1`, then one name a line.
+    """
+    start = stream.tell()
+    head = stream.read(HEAD_BYTES)
+    if head[:4] == b"PAR1":
+        try:
+            stream.seek(start)
+            head = "\n".join(["PAR1", *parquet.ParquetFile(stream).schema_arrow.names, ""]).encode()
+        except (pyarrow.ArrowException, OSError):
+            pass  # damaged: whoever is asked to read it says so
+    stream.seek(start)
+    return head
+
+
 def detect(head: bytes, filename: str) -> tuple[str, str] | None:
     """
     Tell which wire format a file looks like.
 
     Args:
-        head: its first bytes, unpacked; 64 KiB are plenty, fewer may leave the question open.
+        head: its first bytes as `head_of` gives them; fewer may leave the question open.
         filename: as the sender names it; endings help where the content leaves a choice.
 
     Returns:

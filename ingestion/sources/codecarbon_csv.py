@@ -1,0 +1,274 @@
+"""
+CodeCarbon's `emissions.csv` (header decides; recorded with 3.3.2 and 2.8.4) and its task files.
+
+Rows are running totals of a run: after a `flush()` one run has several, and the one with the longest duration says all.
+They are a snapshot per run, so that a longer file sent later corrects what stands instead of adding to it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any, BinaryIO, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from core.quantification import records
+from core.quantification.rejections import Rejection
+from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload, digest, finish
+from ingestion.sources.codecarbon import (
+    DEFAULT_PLACE,
+    FALLBACK,
+    PARTS,
+    devices,
+    energy_boundary,
+    experiment_setting,
+    host_labels,
+    parts_mismatch,
+)
+from ingestion.sources.vocabulary import provider_slug
+
+NAME: Final = "codecarbon_csv"
+SNAPSHOT: Final = True
+
+TELLING: Final = ("timestamp", "duration", "emissions", "energy_consumed", "tracking_mode")
+REQUIRED: Final = ("timestamp", "project_name", "run_id", "duration", "emissions", "energy_consumed")
+
+MORE_CELLS: Final = "(cells beyond the header)"
+
+NO_RUN: Final = ("", "None")
+"""What the client writes as run_id when API mode is on: the run is known to the API only."""
+
+
+def detect(head: bytes, filename: str) -> str | None:
+    """Recognize the header of emissions.csv and of task files."""
+    names = head.removeprefix(b"\xef\xbb\xbf").split(b"\n", 1)[0].decode(errors="replace").strip().split(",")
+    if not set(TELLING) <= set(names):
+        return None
+    what = "task file" if names[0] == "task_name" else "emissions.csv"
+    return f"CodeCarbon {what} with {len(names)} columns"
+
+
+def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
+    """Leave the file as it is: it names no person (the client's `user` field is not in its CSV)."""
+    return body
+
+
+def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
+    """
+    Read a file twice: first which row of each run is its last, then those rows in chunks.
+
+    Raises UnreadablePayload: not UTF-8, not this CSV, or a setting `timezone` that does not exist.
+    """
+    zone = clock_zone(context)
+    start = stream.tell()
+    chosen = _last_rows(_rows(stream), zone)
+    stream.seek(start)
+    rows = enumerate(_rows(stream), 1)
+    while chunk := list(islice(rows, CHUNK_ROWS)):
+        yield _chunk(chunk, chosen, zone, context)
+
+
+class Bad(Exception):  # noqa: N818  # a row, not a bug
+    """A row cannot be read: the field and what is wrong with it."""
+
+    def __init__(self, field: str, detail: str, reason: str = "bad_field") -> None:
+        super().__init__(detail)
+        self.field, self.detail, self.reason = field, detail, reason
+
+
+def _rows(stream: BinaryIO) -> Iterator[dict[str, Any]]:
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+    try:
+        reader = csv.DictReader(text, restkey=MORE_CELLS)
+        missing = [name for name in REQUIRED if name not in (reader.fieldnames or ())]
+        if missing:
+            raise UnreadablePayload(f"The file lacks the columns {', '.join(missing)} of CodeCarbon's emissions.csv.")
+        yield from reader
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise UnreadablePayload(f"The file is not CSV in UTF-8: {error}.") from error
+    finally:
+        text.detach()
+
+
+def _last_rows(rows: Iterator[dict[str, Any]], zone: ZoneInfo) -> dict[bytes, tuple[int, float, int]]:
+    """Find for each run the number and duration of its longest row, and how many rows it has."""
+    chosen: dict[bytes, tuple[int, float, int]] = {}
+    for number, row in enumerate(rows, 1):
+        try:
+            key = _short(record_id_of(row, zone))
+            duration = number_of(row, "duration") or 0.0
+        except Bad:
+            continue
+        last, longest, count = chosen.get(key, (number, duration, 0))
+        chosen[key] = (number, duration, count + 1) if duration >= longest else (last, longest, count + 1)
+    return chosen
+
+
+def _short(record_id: str) -> bytes:
+    return bytes.fromhex(digest(record_id)[:32])
+
+
+def _chunk(
+    chunk: list[tuple[int, dict[str, Any]]],
+    chosen: Mapping[bytes, tuple[int, float, int]],
+    zone: ZoneInfo,
+    context: Context,
+) -> Parsed:
+    """Read the chosen rows of a chunk; the other rows of a run are counted with the chosen one."""
+    read: list[dict[str, Any]] = []
+    rejected: list[Rejection] = []
+    received = 0
+    for number, row in chunk:
+        try:
+            key = _short(record_id_of(row, zone))
+            number_of(row, "duration")
+        except Bad as bad:
+            received += 1
+            rejected.append(Rejection(number, None, bad.field, bad.reason, bad.detail, row))
+            continue
+        last, _, count = chosen[key]
+        if number != last:
+            continue
+        received += count
+        try:
+            read.append({**totals_record(row, zone, context), "row": number, "rows": count})
+        except Bad as bad:
+            identity = record_id_of(row, zone)
+            rejected.append(Rejection(number, identity, bad.field, bad.reason, bad.detail, row, count))
+    return finish(
+        records.to_activity(read),
+        context,
+        received=received,
+        rejected=rejected,
+        fallback=FALLBACK,
+        max_power_kw=context.max_power_kw,
+    )
+
+
+def clock_zone(context: Context) -> ZoneInfo:
+    """Give the zone of the clock that wrote the times: the setting `timezone`, default UTC."""
+    name = context.setting.get("timezone") or "UTC"
+    try:
+        return ZoneInfo(str(name))
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise UnreadablePayload(
+            f"The source's setting timezone {name!r} does not exist. Use one like Europe/Paris."
+        ) from error
+
+
+def record_id_of(row: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """
+    Name a run, or a task of it. Raises Bad.
+
+    Where the client wrote no run id, (experiment, project, start to 2 s) stands for it: the start is the same in all rows
+    of a run, up to the whole second to which the end is cut.
+    """
+    if row.get(MORE_CELLS):
+        raise Bad("timestamp", f"the row has {len(row[MORE_CELLS])} cells more than the header")
+    task = row.get("task_name") or ""
+    run = row.get("run_id") or ""
+    if run not in NO_RUN:
+        return f"cccsv:{run}:{digest(task)[:16]}" if task else f"cccsv:{run}"
+    start = (end_of(row, zone)[0] - timedelta(seconds=number_of(row, "duration") or 0.0)).timestamp()
+    return f"cccsv:{digest(row.get('experiment_id'), row.get('project_name'), round(start / 2) * 2, task)[:32]}"
+
+
+def totals_record(row: Mapping[str, Any], zone: ZoneInfo, context: Context) -> dict[str, Any]:
+    """
+    Read one row of totals (text from the CSV, or JSON values of the HTTP output) as a record.
+
+    Raises Bad with the field at fault.
+    """
+    record_id = record_id_of(row, zone)
+    ended_at, flags = end_of(row, zone)
+    duration_s = number_of(row, "duration")
+    energy_kwh = number_of(row, "energy_consumed")
+    if duration_s is None or energy_kwh is None:
+        raise Bad("duration" if duration_s is None else "energy_consumed", "it is missing")
+    for name in ("duration", "energy_consumed", "emissions", "water_consumed", *PARTS):
+        value = number_of(row, name)
+        if value is not None and value < 0:
+            raise Bad(name, f"{name} is negative: {value}", "negative_quantity")
+    experiment = experiment_setting(context, text_of(row, "experiment_id") or "")
+    boundary, pue_flags = energy_boundary(number_of(row, "pue") if "pue" in row else experiment.get("pue"))
+    place, place_flags = _place(row, experiment)
+    if parts_mismatch([number_of(row, name) for name in PARTS], energy_kwh):
+        flags = [*flags, "parts_mismatch"]
+    run = text_of(row, "run_id")
+    emissions_kg = number_of(row, "emissions")
+    mode = text_of(row, "tracking_mode")
+    labels: dict[str, str] = host_labels(mode, text_of(row, "codecarbon_version"), text_of(row, "cpu_model"))
+    if task := text_of(row, "task_name"):
+        labels["task_name"] = task[:200]
+    return {
+        "record_id": record_id,
+        "snapshot": f"cccsv:{run}" if run else record_id,
+        "started_at": ended_at - timedelta(seconds=duration_s),
+        "ended_at": ended_at,
+        "run": run,
+        "account": f"exp:{row['experiment_id']}" if text_of(row, "experiment_id") else None,
+        "team": experiment.get("team"),
+        "project": experiment.get("project") or text_of(row, "project_name"),
+        "environment": experiment.get("environment"),
+        "stage": experiment.get("stage"),
+        "evidence": "measured",
+        **place,
+        **devices(number_of(row, "gpu_count"), text_of(row, "gpu_model"), mode, duration_s),
+        "energy_kwh": energy_kwh,
+        "energy_boundary": boundary,
+        "reported_kg_co2e": emissions_kg,
+        "reported_basis": None if emissions_kg is None else "location",
+        "water_l": number_of(row, "water_consumed") if number_of(row, "wue") else None,
+        "labels": labels,
+        "flags": [*flags, *pue_flags, *place_flags],
+    }
+
+
+def _place(row: Mapping[str, Any], experiment: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    cloud = text_of(row, "cloud_provider")
+    coordinates = (number_of(row, "longitude"), number_of(row, "latitude"))
+    unlocated = coordinates == DEFAULT_PLACE and not cloud
+    provider = provider_slug(cloud) or experiment.get("provider")
+    place = {
+        "hosting": "cloud" if provider else experiment.get("hosting") or "owned",
+        "provider": provider,
+        "region": text_of(row, "cloud_region") or experiment.get("region"),
+        "zone": experiment.get("zone") or (None if unlocated else text_of(row, "country_iso_code")),
+        "site": experiment.get("site"),
+    }
+    return place, ["location_default"] if unlocated else []
+
+
+def end_of(row: Mapping[str, Any], zone: ZoneInfo) -> tuple[datetime, list[str]]:
+    """Read the end of a row in UTC: local time without offset, in the zone of the source. Raises Bad."""
+    text = str(row.get("timestamp") or "")
+    try:
+        read_at = datetime.fromisoformat(text)
+    except ValueError:
+        raise Bad("timestamp", f"{text[:60]!r} is not a time like 2026-10-01T09:00:00") from None
+    if read_at.tzinfo is not None:
+        return read_at.astimezone(UTC), []
+    return read_at.replace(tzinfo=zone).astimezone(UTC), ["naive_time"]
+
+
+def number_of(row: Mapping[str, Any], name: str) -> float | None:
+    """Read a number; empty is absent. Raises Bad for text that is none, and for NaN and infinities."""
+    value = row.get(name)
+    if value is None or value == "":
+        return None
+    try:
+        number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else float("nan")
+    except ValueError:
+        number = float("nan")
+    if number - number != 0:
+        raise Bad(name, f"{str(value)[:40]!r} is not a number")
+    return number
+
+
+def text_of(row: Mapping[str, Any], name: str) -> str | None:
+    """Give a text; empty and the client's `None` are absent."""
+    value = row.get(name)
+    return str(value) if value is not None and str(value) not in NO_RUN else None
