@@ -20,7 +20,7 @@ from ingestion import payloads
 from ingestion.claims import Claimed
 from ingestion.models import CodeCarbonExperiment, CodeCarbonRun, QuarantinedRow
 from ingestion.sources import registry
-from ingestion.sources.base import Context, Parsed, UnreadablePayload
+from ingestion.sources.base import Context, Draft, Parsed, UnreadablePayload
 
 Chunk = Parsed
 OUTSIDE_KEYS: Final = ("classification", "service", "currency")
@@ -48,8 +48,10 @@ class Reader:
         self.organization_id = organization_id
         self._starts: dict[UUID, list[int]] = {}
         self._known: dict[str, Mapping[str, object]] = {}
-        self._settings: dict[str, Mapping[str, object]] = {}
+        self._experiments: dict[str, Any] | None = None
         self._fetched: dict[UUID, list[Stored]] = {}
+        self._drafted: set[UUID] = set()
+        self.faults: dict[UUID, str] = {}
 
     def fetch(self, batches: Sequence[Claimed]) -> None:
         """Read the payloads' rows of a group with one query."""
@@ -85,9 +87,37 @@ class Reader:
         if covers and parsed is not None and only is None:
             yield Parsed(parsed.activity.iloc[:0], [], 0, cover=merged(covers))
 
+    def drafts(self, batches: Sequence[Claimed]) -> dict[int, list[tuple[Claimed, Draft | None, Context]]]:
+        """
+        Read the small payloads whose adapter reads them as drafts, to be finished together.
+
+        Returns:
+            By source: each batch with its draft, None where it cannot be read at all (`faults` says why).
+        """
+        found: dict[int, list[tuple[Claimed, Draft | None, Context]]] = {}
+        for batch in batches:
+            read = getattr(registry.adapter(batch.kind), "read", None)
+            files = self._fetched.get(batch.id, [])
+            if read is None or batch.alone or batch.replay or len(files) != 1:
+                continue
+            context = self._context(batch, files[0])
+            self._drafted.add(batch.id)
+            draft: Draft | None = None
+            try:
+                with _opened(files[0]) as stream:
+                    draft = read(stream.read(), context)
+            except UnreadablePayload as error:
+                self.faults[batch.id] = str(error)
+            found.setdefault(batch.source_id, []).append((batch, draft, context))
+        return found
+
+    def was_drafted(self, batch: Claimed) -> bool:
+        """Tell whether `drafts` has read this batch."""
+        return batch.id in self._drafted
+
     def place(self, batch_id: UUID, row: int) -> tuple[int, int]:
         """Tell file and row of the file from a row of the delivery, both from 1."""
-        starts = self._starts[batch_id]
+        starts = self._starts.get(batch_id, [0])
         file = max((at for at, start in enumerate(starts) if start < row), default=0)
         return file + 1, row - starts[file]
 
@@ -104,9 +134,9 @@ class Reader:
     def _setting(self, batch: Claimed) -> Mapping[str, object]:
         if not batch.kind.startswith("codecarbon"):
             return batch.settings
-        if "experiments" not in self._settings:
-            self._settings["experiments"] = {"experiments": experiments(self.organization_id)}
-        return batch.settings | self._settings["experiments"]
+        if self._experiments is None:
+            self._experiments = {"experiments": experiments(self.organization_id)}
+        return batch.settings | self._experiments
 
     def _facts(self, kind: str) -> Mapping[str, object]:
         if kind != "codecarbon":
@@ -226,7 +256,10 @@ def _stored_files(organization_id: int, batch_ids: list[UUID]) -> Iterator[Store
             [organization_id, batch_ids],
         )
         rows = cursor.fetchall()
-    return (Stored(*row[:6], None if row[6] is None else bytes(row[6])) for row in rows)
+    return (
+        Stored(batch_id, number, content_type, encoding, filename, location, None if body is None else bytes(body))
+        for batch_id, number, content_type, encoding, filename, location, body in rows
+    )
 
 
 def _opened(file: Stored) -> BinaryIO:

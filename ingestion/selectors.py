@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Min, QuerySet
 
 from core.organizations.identity import Identity
+from core.organizations.models import Organization
 from core.organizations.policy import Action, may
-from ingestion.models import Batch, QuarantinedRow, State
+from core.organizations.tenancy import organization_scope
+from ingestion.models import Batch, CodeCarbonRun, Heartbeat, QuarantinedRow, State
 
 REJECTED_SHOWN = 100
 """Rejected rows inside a batch object; all of them are at its address /rejected."""
@@ -65,3 +68,25 @@ def batch_object(batch: Batch) -> dict[str, Any]:
         "log": [*batch.log, *([batch.held] if batch.held and batch.state == State.PENDING else [])],
     }
     return shown | {"dry_run": True} if batch.dry_run else shown
+
+
+def run_exists(organization_id: int, run_id: UUID) -> bool:
+    """Tell whether a CodeCarbon run was announced; for the door, which has no scope open."""
+    with organization_scope(organization_id):
+        return CodeCarbonRun.objects.filter(organization_id=organization_id, id=run_id).exists()
+
+
+def heartbeat_age_s(name: str, now: datetime) -> float | None:
+    """Give the seconds since a kind of background process was seen at work; None when it never was. [s]"""
+    beaten_at = Heartbeat.objects.filter(name=name).values_list("beaten_at", flat=True).first()
+    return None if beaten_at is None else (now - beaten_at).total_seconds()
+
+
+def oldest_waiting_s(now: datetime) -> float:
+    """Give the seconds that the oldest batch of any organization has waited; held ones wait for people. [s]"""
+    oldest = now
+    for organization_id in Organization.objects.values_list("id", flat=True):
+        with organization_scope(organization_id):
+            waiting = Batch.objects.filter(organization_id=organization_id, state=State.PENDING, held="")
+            oldest = min(oldest, waiting.aggregate(oldest=Min("received_at"))["oldest"] or now)
+    return (now - oldest).total_seconds()

@@ -26,7 +26,7 @@ PAGE_ROWS = 1000
 class RejectedSerializer(serializers.Serializer[Any]):
     row = serializers.IntegerField(help_text="number of the payload's row, from 1")
     record_id = serializers.CharField(allow_null=True)
-    field = serializers.CharField(allow_null=True)  # type: ignore[assignment]  # a Serializer has a `field` of its own
+    field = serializers.CharField(allow_null=True)
     reason = serializers.CharField()
     detail = serializers.CharField()
 

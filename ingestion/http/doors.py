@@ -23,7 +23,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from core.identifiers import uuid7
 from core.organizations.identity import Identity, act_as
-from core.organizations.middleware import own_identity
+from core.organizations.middleware import own_identity, own_scope
 from core.organizations.policy import Action, may
 from core.organizations.services import authenticate_token
 from core.problems import Problem, problem
@@ -45,16 +45,18 @@ def problem_document(_: HttpRequest, error: Problem) -> HttpResponse:
     return problem(error.status_code, error.kind, str(error.detail), **error.members)
 
 
-def door(*methods: str, respond: Respond = problem_document) -> Callable[[View], View]:
+def door(*methods: str, respond: Respond = problem_document, session: bool = False) -> Callable[[View], View]:
     """
     Make a plain view a door: only these methods, every expected fault answered in the protocol's own form.
+
+    With ``session`` people may use it too: the middleware then settles who asks, and the view checks the CSRF token.
 
     A database that is away or restarting is 503 with Retry-After, never 500: agents drop their data on 500.
     """
 
     def decorate(view: View) -> View:
         @csrf_exempt
-        @own_identity
+        @(own_scope if session else own_identity)
         @functools.wraps(view)
         def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if request.method not in methods:
@@ -183,11 +185,16 @@ def require_media_type(body: Body, *allowed: str) -> str:
 
 def keep(identity: Identity, kind: str, body: Body, filename: str = "") -> payloads.PayloadFile:
     """
-    Scrub a body and lay it down, as sent where nothing had to be dropped.
+    Scrub a body and lay it down.
 
     Raises UnreadablePayload when its format cannot be read at all.
     """
     scrubbed = registry.adapter(kind).scrub(body.unpacked, body.content_type, filename or None)
+    return keep_scrubbed(identity, body, scrubbed, filename)
+
+
+def keep_scrubbed(identity: Identity, body: Body, scrubbed: bytes, filename: str = "") -> payloads.PayloadFile:
+    """Lay a body down, as sent where nothing had to be dropped from it."""
     untouched = scrubbed == body.unpacked
     return payloads.from_body(
         body.sent if untouched else scrubbed,

@@ -3,12 +3,14 @@
 from ingestion.services.accept import Accepted, KeyReusedError, accept_payload, wait_until_done
 from ingestion.services.drain import Drained, drain_inbox
 from ingestion.services.house import beat, keep_house, organizations_with_waiting_batches
+from ingestion.services.runs import announce_run
 
 __all__ = [
     "Accepted",
     "Drained",
     "KeyReusedError",
     "accept_payload",
+    "announce_run",
     "beat",
     "drain_inbox",
     "keep_house",

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import psycopg.errors
@@ -118,7 +119,7 @@ def accept_payload(
 
 def _values(
     identity: Identity, kind: str, files: Sequence[PayloadFile], batch_id: UUID, now: datetime
-) -> dict[str, object]:
+) -> dict[str, Any]:
     return {
         "id": batch_id,
         "organization": identity.organization_id,
@@ -140,7 +141,7 @@ def _values(
     }
 
 
-def _insert(identity: Identity, values: dict[str, object], files: Sequence[PayloadFile], *, audit: bool) -> Accepted:
+def _insert(identity: Identity, values: dict[str, Any], files: Sequence[PayloadFile], *, audit: bool) -> Accepted:
     with organization_scope(identity.organization_id), connection.cursor() as cursor:
         if values["idempotency_key"] and (earlier := _earlier_answer(cursor, values)):
             return earlier
@@ -166,22 +167,22 @@ def _insert(identity: Identity, values: dict[str, object], files: Sequence[Paylo
                 "update ingestion_batch set audit_sequence = %s where organization_id = %s and id = %s",
                 [event.sequence, identity.organization_id, values["id"]],
             )
-    return Accepted(values["id"], values["announced"], values["received_at"])  # type: ignore[arg-type]  # as put in
+    return Accepted(values["id"], values["announced"], values["received_at"])
 
 
-def _earlier_answer(cursor: object, values: dict[str, object]) -> Accepted | None:
-    cursor.execute(  # type: ignore[attr-defined]
+def _earlier_answer(cursor: Any, values: dict[str, Any]) -> Accepted | None:
+    cursor.execute(
         "select pg_advisory_xact_lock(%s, hashtext(%s))",
         [IDEMPOTENCY_LOCK, f"{values['organization']}:{values['token_id']}:{values['idempotency_key']}"],
     )
-    cursor.execute(  # type: ignore[attr-defined]
+    cursor.execute(
         "select id, announced, received_at, body_hash, kind from ingestion_batch where organization_id = %(organization)s"
         " and idempotency_key = %(idempotency_key)s and received_at > %(since)s"
         " and token_id is not distinct from %(token_id)s and person_id is not distinct from %(person_id)s"
         " order by received_at desc limit 1",
-        values | {"since": values["received_at"] - IDEMPOTENCY_WINDOW},  # type: ignore[operator]
+        values | {"since": values["received_at"] - IDEMPOTENCY_WINDOW},
     )
-    row = cursor.fetchone()  # type: ignore[attr-defined]
+    row = cursor.fetchone()
     if row is None:
         return None
     if bytes(row[3]) != values["body_hash"] or row[4] != values["kind"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -89,11 +89,11 @@ def stamp(moment: datetime) -> str:
 
 
 @pytest.fixture
-def batch_of(organization: Organization) -> Iterator[Callable[[str | UUID], Any]]:
+def batch_of(organization: Organization) -> Callable[[str | UUID], Any]:
     """Give the row of a batch."""
 
     def find(batch: str | UUID) -> Any:
         with organization_scope(organization.id):
             return selectors.batches(organization.id).get(id=batch)
 
-    yield find
+    return find

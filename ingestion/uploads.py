@@ -1,0 +1,158 @@
+"""Files of a delivery, from whoever hands them over (form, command, API) to their place below PAYLOAD_URL."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import PurePath
+from typing import BinaryIO, Final, cast
+from uuid import UUID
+
+from django.conf import settings
+
+from ingestion import payloads
+from ingestion.sources import activity, registry
+from ingestion.sources.base import UnreadablePayload, open_maybe_compressed
+
+HEAD_BYTES: Final = 64 * 1024
+CONTENT_FREE: Final = frozenset({"focus", "codecarbon_csv"})
+"""Formats that cannot carry prompts or people, so files of any size are kept as they are, unread."""
+
+LINE_BLOCK_BYTES: Final = 8 * 1024 * 1024
+
+
+class UnknownFormatError(Exception):
+    """The files are of no format that is known here, or of several; the message says which and what to do."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file as it is handed over. ``open`` gives a seekable stream at its start, each time anew."""
+
+    filename: str
+    open: Callable[[], BinaryIO]
+    content_type: str = ""
+
+
+@dataclass(frozen=True)
+class Detected:
+    """The wire format of a delivery and why it was taken for that, file by file."""
+
+    kind: str
+    reasons: list[str]
+
+
+def detect(uploads: Sequence[Upload], wanted: str = "") -> Detected:
+    """
+    Tell the wire format of a delivery, all of whose files must be of one.
+
+    Args:
+        uploads: its files.
+        wanted: the format that the sender names; then nothing is guessed.
+
+    Raises UnknownFormatError.
+    """
+    if wanted:
+        if wanted not in registry.SOURCES:
+            raise UnknownFormatError(
+                f"No source is called {wanted!r}; there are {', '.join(sorted(registry.SOURCES))}."
+            )
+        return Detected(wanted, ["as named by the sender"] * len(uploads))
+    kinds: list[str] = []
+    reasons: list[str] = []
+    for upload in uploads:
+        found = registry.detect(head_of(upload), upload.filename)
+        if found is None:
+            raise UnknownFormatError(
+                f"{upload.filename or 'The file'} looks like none of the formats read here"
+                f" ({', '.join(sorted(registry.SOURCES))}). Name its source if it is one of them."
+            )
+        kinds.append(found[0])
+        reasons.append(found[1])
+    if len(set(kinds)) > 1:
+        listed = ", ".join(f"{upload.filename} is {kind}" for upload, kind in zip(uploads, kinds, strict=True))
+        raise UnknownFormatError(f"One delivery has one format, but {listed}. Send them apart.")
+    return Detected(kinds[0], reasons)
+
+
+def head_of(upload: Upload) -> bytes:
+    """Read the first 64 KiB, unpacked. Raises UnreadablePayload when a packed file is broken from the start."""
+    with upload.open() as stream:
+        return open_maybe_compressed(stream).read(HEAD_BYTES)
+
+
+def keep(
+    uploads: Sequence[Upload], *, kind: str, organization_id: int, batch_id: UUID, day: date
+) -> list[payloads.PayloadFile]:
+    """
+    Scrub the files of a delivery and lay them down, named after the batch.
+
+    Raises UnreadablePayload for a file of which no row can be read.
+    """
+    kept = []
+    for number, upload in enumerate(uploads, 1):
+        with upload.open() as stream:
+            kept.append(
+                payloads.from_stream(
+                    scrubbed(stream, kind, upload),
+                    content_type=upload.content_type,
+                    filename=PurePath(upload.filename).name,
+                    name=payloads.new_name(organization_id, day, batch_id, number),
+                )
+            )
+    return kept
+
+
+def scrubbed(stream: BinaryIO, kind: str, upload: Upload) -> BinaryIO:
+    """Give the file's content without prompts and people; files too large for memory only where lines can be cut."""
+    if kind in CONTENT_FREE:
+        return stream
+    limit = settings.MAX_PAYLOAD_MB * 1024 * 1024
+    plain = open_maybe_compressed(stream)
+    head = plain.read(limit + 1)
+    if len(head) <= limit:
+        body = registry.adapter(kind).scrub(head, upload.content_type, upload.filename)
+        if body != head:
+            return io.BytesIO(body)
+        stream.seek(0)
+        return stream
+    form = activity.form_of(head[:64], upload.filename, upload.content_type) if kind == activity.NAME else ""
+    if form == activity.LINES:
+        return cast(BinaryIO, _Joined(_scrubbed_lines(head, plain)))
+    if form in (activity.PARQUET, activity.ARROW, activity.CSV):
+        stream.seek(0)
+        return stream
+    raise UnreadablePayload(
+        f"{upload.filename}: files of this form may have {settings.MAX_PAYLOAD_MB} MB. Split it, or send JSON lines."
+    )
+
+
+def _scrubbed_lines(head: bytes, rest: BinaryIO) -> Iterator[bytes]:
+    waiting = head
+    while waiting:
+        more = rest.read(LINE_BLOCK_BYTES)
+        end = waiting.rfind(b"\n") + 1 if more else len(waiting)
+        if end:
+            yield activity.scrub(waiting[:end], "application/x-ndjson", None)
+        waiting = waiting[end:] + more
+
+
+class _Joined(io.RawIOBase):
+    """Reads pieces one after the other."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces, self._rest = pieces, b""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        while not self._rest:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return b""
+            self._rest = piece
+        part, self._rest = (self._rest, b"") if size < 0 else (self._rest[:size], self._rest[size:])
+        return part

@@ -1,0 +1,134 @@
+"""The CodeCarbon client's API: what its trackers send is kept within milliseconds, and counts once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from core.organizations import services as organizations
+
+pytestmark = pytest.mark.usefixtures("committed_db")
+
+EXPERIMENT = "11111111-2222-4333-8444-555555555555"
+
+
+def run_body(**fields: Any) -> dict[str, Any]:
+    return {
+        "timestamp": datetime.now(UTC).isoformat(),
+        "experiment_id": EXPERIMENT,
+        "os": "Linux",
+        "python_version": "3.11.7",
+        "codecarbon_version": "3.3.2",
+        "cpu_count": 8,
+        "cpu_model": "AMD EPYC",
+        "gpu_count": None,
+        "gpu_model": "",
+        "ram_total_size": 31.2,
+        "region": "eu-west-3",
+        "provider": "aws",
+        "tracking_mode": "machine",
+    } | fields
+
+
+def emission_body(run_id: str, **fields: Any) -> dict[str, Any]:
+    return {
+        "timestamp": (datetime.now(UTC) - timedelta(minutes=1)).isoformat(),
+        "run_id": run_id,
+        "duration": 60,
+        "emissions_sum": 0.0001,
+        "emissions_rate": 0.000001,
+        "cpu_energy": 0.001,
+        "gpu_energy": 0.0,
+        "ram_energy": 0.0005,
+        "energy_consumed": 0.0015,
+    } | fields
+
+
+@pytest.fixture
+def run_id(post: Any) -> str:
+    return str(post("/codecarbon/runs", run_body()).json()["id"])
+
+
+def test_an_emission_is_written_once_however_often_it_comes(post: Any, drained: Any, run_id: str) -> None:
+    body = emission_body(run_id)
+
+    first = post("/codecarbon/emissions", body)
+    again = post("/codecarbon/emissions", body)
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert drained(first.json())["counts"]["written"] == 1
+    assert drained(again.json())["counts"]["duplicate"] == 1
+
+
+def test_the_client_token_header_and_doubled_slashes_are_taken(client: Any, token: str, woken: Any) -> None:
+    answer = client.post(
+        "/codecarbon//runs", run_body(), content_type="application/json", headers={"x-api-token": token}
+    )
+
+    assert answer.status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "field"),
+    [
+        ({"run_id": "None"}, 422, "run_id"),
+        ({"run_id": str(uuid4())}, 404, "run_id"),
+        ({"energy_consumed": -1.0}, 422, "energy_consumed"),
+        ({"duration": 0}, 422, "duration"),
+        ({"timestamp": "yesterday"}, 422, "timestamp"),
+    ],
+)
+def test_a_wrong_emission_names_the_field(
+    post: Any, run_id: str, fields: dict[str, Any], status: int, field: str
+) -> None:
+    answer = post("/codecarbon/emissions", emission_body(run_id) | fields)
+
+    assert (answer.status_code, answer.json()["field"]) == (status, field)
+
+
+def test_an_implausible_energy_is_taken_and_quarantined(post: Any, drained: Any, run_id: str) -> None:
+    answer = post("/codecarbon/emissions", emission_body(run_id, energy_consumed=5000.0))
+
+    batch = drained(answer.json())
+    assert answer.status_code == 201
+    assert [row["reason"] for row in batch["rejected"]] == ["implausible_energy"]
+
+
+def test_the_run_of_another_organization_does_not_exist(post: Any, run_id: str, other_organization: Any) -> None:
+    secret = organizations.issue_token(organization_id=other_organization.id, name="x", scopes=["ingest"])[1]
+
+    assert post("/codecarbon/emissions", emission_body(run_id), secret=secret).status_code == 404
+
+
+def test_calls_of_the_public_service_are_not_offered(client: Any) -> None:
+    answer = client.get("/codecarbon/organizations")
+
+    assert answer.status_code == 501
+    assert "experiment_id" in answer.json()["detail"]
+
+
+def test_the_http_output_carries_its_token_in_the_address(client: Any, token: str, woken: Any, drained: Any) -> None:
+    body = {
+        "timestamp": "2026-11-22T01:50:17",
+        "project_name": "summarizer",
+        "run_id": "None",
+        "experiment_id": EXPERIMENT,
+        "duration": 7.5,
+        "emissions": 9.7e-08,
+        "energy_consumed": 2.4e-05,
+        "cpu_energy": 1e-05,
+        "gpu_energy": 0.0,
+        "ram_energy": 1.4e-05,
+        "country_iso_code": "DEU",
+        "tracking_mode": "process",
+        "user": "ada",
+    }
+
+    answer = client.post(f"/codecarbon/http-output/{token}", body, content_type="application/json")
+
+    assert answer.status_code == 201
+    assert drained(answer.json())["counts"]["written"] == 1
+    assert client.post("/codecarbon/http-output/wl_1_wrong", body, content_type="application/json").status_code == 401
