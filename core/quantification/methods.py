@@ -18,9 +18,10 @@ METHODS: Final = (*PHYSICAL, "seats", "spend", "reported")
 @dataclass(frozen=True, eq=False)
 class Methodology:
     """
-    Hold the settings of one methodology version; numbers are defaults of docs/methodology, with their section.
+    Hold the settings of one version; numbers are defaults of docs/methodology, with their section.
 
-    An organization's own settings are a methodology of another version, made with ``dataclasses.replace``. Two objects are equal only if they are one.
+    An organization's own settings are a methodology of another version, made with ``dataclasses.replace``. Two objects
+    are equal only if they are one.
     """
 
     version: str = "2026.1"
@@ -92,7 +93,7 @@ METHODOLOGIES: Final = {"2026.1": Methodology()}
 LATEST: Final = "2026.1"
 
 
-class UnknownMethodology(ValueError):
+class UnknownMethodology(ValueError):  # noqa: N818  # said in the words of the product
     """No such methodology version."""
 
 

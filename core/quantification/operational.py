@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final
+from typing import Final, cast
 
 import pandas as pd
 
@@ -166,18 +166,17 @@ def choose_grid(
     """
     notes = list(place_notes)
     index = _grid_rows(pack)
-    for zone, match in (*zones, (WORLD, "world")):
-        if zone in index:
-            row = choose_year(index[zone], year, method.factor_max_age_years)
-            break
-    else:
-        return Grid(None, None, (), False, "world", None, (*notes, "no_grid_factor"))
+    found = next(((zone, match) for zone, match in (*zones, (WORLD, "world")) if zone in index), None)
+    if found is None:
+        return Grid(None, None, (), losses_inside=False, match="world", zone=None, notes=(*notes, "no_grid_factor"))
+    zone, match = found
+    row = choose_year(index[zone], year, method.factor_max_age_years)
     if match == "world":
         notes.append("grid_world_average")
     elif match == "country":
         notes.append("grid_country_average")
     location = _grid_factor(row, "grid_location", float(row["g_per_kwh"]), match, year, method)
-    if location.detail["age_years"] < 0:  # type: ignore[operator]
+    if int(row["year"]) > year:
         notes.append("factor_later_than_use")
     if row["gas_basis"] == "CO2":
         notes.append("co2_only_grid_factor")
@@ -192,7 +191,7 @@ def choose_grid(
     if lifecycle is None:
         notes.append("no_upstream_factor")
         return Grid(location, None, (location,), inside, match, zone, tuple(notes))
-    value = float(fuel_g_per_kwh(float(lifecycle["g_per_kwh"]), float(row["g_per_kwh"])))
+    value = cast(float, fuel_g_per_kwh(float(lifecycle["g_per_kwh"]), float(row["g_per_kwh"])))
     upstream = replace(
         _grid_factor(lifecycle, "grid_upstream", value, match, year, method),
         id=f"{grid_id(lifecycle)} - {grid_id(row)}",

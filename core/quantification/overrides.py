@@ -31,7 +31,7 @@ _MINIMUM: Final = {"pue": 1.0}
 _POSITIVE: Final = frozenset({"device_tdp_w", "lifetime_h", "model_active_params_b", "model_total_params_b"})
 
 
-class ImpossibleFactor(ValueError):
+class ImpossibleFactor(ValueError):  # noqa: N818  # said in the words of the product
     """An override that cannot be: unknown, not a number, outside its range, or an interval without its value."""
 
     def __init__(self, field: str, reason: str, detail: str) -> None:
@@ -53,33 +53,32 @@ def parse_overrides(given: Mapping[str, object]) -> dict[str, tuple[float, float
     parsed = {}
     for name, raw in given.items():
         if name not in UNITS:
-            raise ImpossibleFactor(f"factors.{name}", "unknown_factor", f"no such factor; known: {', '.join(UNITS)}")
+            raise ImpossibleFactor(name, "unknown_factor", f"no such factor; known: {', '.join(UNITS)}")
         if raw is None:
             continue
         parsed[name] = _interval(name, raw)
     if ("embodied_kg_co2e" in parsed) != ("lifetime_h" in parsed):
         missing = "lifetime_h" if "embodied_kg_co2e" in parsed else "embodied_kg_co2e"
-        raise ImpossibleFactor(f"factors.{missing}", "missing", "embodied_kg_co2e and lifetime_h go together")
+        raise ImpossibleFactor(missing, "missing", "embodied_kg_co2e and lifetime_h go together")
     return parsed
 
 
 def _interval(name: str, raw: object) -> tuple[float, float, float]:
-    field = f"factors.{name}"
     parts = raw if isinstance(raw, Mapping) else {"value": raw, "low": raw, "high": raw}
     if set(parts) != {"value", "low", "high"}:
-        raise ImpossibleFactor(field, "bad_interval", "an interval has value, low and high")
+        raise ImpossibleFactor(name, "bad_interval", "an interval has value, low and high")
     numbers = []
     for key in ("value", "low", "high"):
         number = parts[key]
         if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-            raise ImpossibleFactor(field, "not_a_number", f"{key} is {number!r}")
+            raise ImpossibleFactor(name, "not_a_number", f"{key} is {number!r}")
         numbers.append(float(number))
     value, low, high = numbers
     if not low <= value <= high:
-        raise ImpossibleFactor(field, "bad_interval", f"{value:g} lies outside {low:g} .. {high:g}")
+        raise ImpossibleFactor(name, "bad_interval", f"{value:g} lies outside {low:g} .. {high:g}")
     check_range(name, low)
     if name == "grid_loss_fraction" and high >= 1.0:
-        raise ImpossibleFactor(field, "out_of_range", "losses are below 1")
+        raise ImpossibleFactor(name, "out_of_range", "losses are below 1")
     return value, low, high
 
 
@@ -88,7 +87,7 @@ def check_range(name: str, low: float) -> None:
     minimum = _MINIMUM.get(name, 0.0)
     if low < minimum or (name in _POSITIVE and low <= 0.0):
         least = f"at least {minimum:g}" if name not in _POSITIVE else "above 0"
-        raise ImpossibleFactor(f"factors.{name}", "out_of_range", f"{low:g} is not {least}")
+        raise ImpossibleFactor(name, "out_of_range", f"{low:g} is not {least}")
 
 
 def override_factor(name: str, overrides: Overrides, *, as_name: str | None = None) -> Factor | None:

@@ -40,8 +40,6 @@ _METHODS: Final[dict[str, tuple[tuple[str, ...], Callable[[Use, Context], Energy
 }
 """Physical methods, best first: the measures of which one must be there, and the rule."""
 
-_LOCATION_FREE: Final = frozenset({"energy_it_kwh", "energy_facility_kwh", "embodied_kg_co2e"})
-
 
 @dataclass(frozen=True, eq=False)
 class Plan:
@@ -190,7 +188,7 @@ def _grid(use: Use, context: Context) -> Grid:
     fuel = replace(own, name="grid_upstream", value=0.0, low=0.0, high=0.0)
     zone = context.place.zones[0][0] if context.place.zones else None
     key = zone or f"override:{own.value!r}"
-    return Grid(own, fuel, (own,), False, "override", key, ("upstream_in_location",))
+    return Grid(own, fuel, (own,), losses_inside=False, match="override", zone=key, notes=("upstream_in_location",))
 
 
 def _electricity(use: Use, context: Context, energy: Energy, grid: Grid, draft: _Draft) -> Market | None:

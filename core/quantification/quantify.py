@@ -6,7 +6,7 @@ what a factor depends on. It holds because a plan is a list of terms, each one m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -178,7 +178,7 @@ def uses_of(frame: pd.DataFrame, overrides: pd.DataFrame | None) -> list[Use]:
     return uses
 
 
-def _overrides(row: dict[str, float]) -> tuple[tuple[str, tuple[float, float, float]], ...]:
+def _overrides(row: Mapping[Hashable, float]) -> tuple[tuple[str, tuple[float, float, float]], ...]:
     given: dict[str, object] = {}
     for name in OVERRIDES:
         value = row.get(name)

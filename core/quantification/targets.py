@@ -43,7 +43,7 @@ def reduction_fraction(
     if mode == "linear":
         return annual_rate * years
     if mode == "compound":
-        return 1.0 - (1.0 - annual_rate) ** years
+        return 1.0 - math.pow(1.0 - annual_rate, years)
     raise ValueError(f"no target mode {mode!r}; known: {', '.join(MODES)}")
 
 

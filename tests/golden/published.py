@@ -32,7 +32,7 @@ Outputs = dict[str, Any]
 METHODS: dict[str, Callable[[Inputs], Outputs]] = {}
 
 
-class UnknownMethod(LookupError):
+class UnknownMethod(LookupError):  # noqa: N818  # said in the words of the product
     """A case of a method that this table does not know."""
 
 

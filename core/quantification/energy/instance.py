@@ -15,6 +15,7 @@ from core.quantification.factor import Factor, spread
 from core.quantification.operational import defaults_of
 from core.quantification.pack import FILE, FactorPack, Row
 from core.quantification.resolve import Instance, number
+from core.quantification.terms import Power
 from core.quantification.use import Context, Energy, EnergyTerm, Refusal, Use
 
 Numbers = float | pd.Series  # one value, or one row per cell
@@ -89,7 +90,7 @@ def instance(use: Use, context: Context) -> Energy | Refusal:
     gsd = method.gsd["instance_observed" if observed else "instance_default"]
     width = (spread("instance_spread", gsd, method.source), 1)
     load = None if observed else method.instance_utilization
-    notes = () if observed else ("default_utilization",)
+    notes: tuple[str, ...] = () if observed else ("default_utilization",)
     row = found.power_row
     terms: tuple[EnergyTerm, ...] = ()
     listed: tuple[Factor, ...] = ()
@@ -105,7 +106,7 @@ def instance(use: Use, context: Context) -> Energy | Refusal:
             return Refusal("no_instance_power")
         if accelerators is not None:
             count, curve = accelerators
-            inputs = ((count, 1), width)
+            inputs: tuple[Power, ...] = ((count, 1), width)
             if row is None:
                 host = host_factor(method)
                 inputs += ((host.fixed(), 1),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.quantification.factor import Factor, spread
 from core.quantification.methods import Methodology
+from core.quantification.terms import Power
 from core.quantification.use import Context, Energy, EnergyTerm, Use
 
 
@@ -18,13 +19,13 @@ def measured(use: Use, context: Context) -> Energy:
     kind = "measured" if metered else f"{use.evidence}_energy"
     width = spread(f"{kind}_spread", method.gsd[kind], method.source)
     boundary = use.energy_boundary or "it"
-    notes = () if use.energy_boundary else ("energy_boundary_unknown",)
+    notes: tuple[str, ...] = () if use.energy_boundary else ("energy_boundary_unknown",)
     if not metered:
         notes += ("energy_not_metered",)
         quality = 5 if use.evidence == "stated" else 4
     else:
         quality = 2 if boundary == "device" else 1
-    inputs = ((width, 1),)
+    inputs: tuple[Power, ...] = ((width, 1),)
     if boundary == "device":
         inputs += ((host_factor(method), 1),)
     term = EnergyTerm("energy_pkwh", inputs, at_facility=boundary == "facility")

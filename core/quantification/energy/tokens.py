@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, cast
 
 import pandas as pd
 
@@ -187,7 +187,16 @@ def parameters_of(use: Use, model: Model | None) -> Parameters | None:
     if model is None:
         if active is None or total is None:
             return None
-        return Parameters(active, total, True, False, "given with the record", "override:model", "override", None)
+        return Parameters(
+            active_b=active,
+            total_b=total,
+            disclosed=True,
+            midpoint=False,
+            source="given with the record",
+            id="override:model",
+            match="override",
+            valid_from=None,
+        )
     row = model.row
     overridden = active is not None or total is not None
     return Parameters(
@@ -225,7 +234,7 @@ class Serving:
 
     def seconds(self, active_b: float) -> float:
         """Return the seconds of one output token."""
-        return float(token_seconds(active_b, self.batch_size, self.fit, self.output_tps))
+        return cast(float, token_seconds(active_b, self.batch_size, self.fit, self.output_tps))
 
     def factor(self, name: str, unit: str, formula: Callable[[float, float], float]) -> Factor:
         """Evaluate a formula of (active, total) over the interval of the parameters."""
@@ -298,7 +307,7 @@ def tokens(use: Use, context: Context) -> Energy | Refusal:
         return seconds(active_b) * server_kwh_per_s(serving.gpus(total_b), batch, fit)
 
     def decode(active_b: float, total_b: float) -> float:
-        gpus = serving.gpus(total_b) * float(token_wh(active_b, batch, fit)) / units.WH_PER_KWH
+        gpus = serving.gpus(total_b) * cast(float, token_wh(active_b, batch, fit)) / units.WH_PER_KWH
         return gpus + (server(serving.seconds, active_b, total_b) if "generation_s" not in use.present else 0.0)
 
     if "output_tokens" in use.present:
@@ -324,7 +333,7 @@ def prefill_terms(use: Use, serving: Serving, method: Methodology) -> tuple[Ener
     """Return the energy of reading the prompt; cached tokens cost the share ``cached_token_share`` of others."""
     if not method.prefill or "input_tokens" not in use.present:
         return ()
-    factor = serving.factor(_NAME, "kWh/input token", lambda active_b, _: float(prefill_kwh(active_b, method)))
+    factor = serving.factor(_NAME, "kWh/input token", lambda active_b, _: cast(float, prefill_kwh(active_b, method)))
     width = Factor("methodology:prefill_spread", "prefill_spread", 1.0, 0.0, 2.0, "1", method.source, None, "default")
     inputs: tuple[Power, ...] = ((factor, 1), (width, 1))
     terms = [EnergyTerm("input_tokens", inputs)]

@@ -1,0 +1,69 @@
+"""Worked figures that the methodology prints (its appendix B): the same numbers to the last printed digit."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from core.quantification.bounds import lognormal_product
+from core.quantification.intensity import ratio_of_sums
+from core.quantification.methods import Methodology
+
+NO_PREFILL = dataclasses.replace(Methodology(), version="no-prefill", prefill=False)
+CLOSE = 5e-5
+
+
+def test_anchor_1_tokens_of_a_dense_model(one):
+    factors = {"grid_g_co2e_per_kwh": 384.4, "pue": 1.12, "wue_l_per_kwh": 0.2, "grid_water_l_per_kwh": 3.1321}
+    model = "meta-llama/Meta-Llama-3.1-8B-Instruct"
+
+    result = one(hosting="api", model=model, output_tokens=250, factors=factors, methodology=NO_PREFILL)
+
+    assert result.plan.method == "tokens"
+    assert result["energy_facility_kwh"] == pytest.approx(2.0811e-05, rel=CLOSE)
+    assert result["location_kg_co2e"] == pytest.approx(7.9997e-06, rel=CLOSE)
+    assert result["embodied_kg_co2e"] == pytest.approx(1.8264e-06, rel=CLOSE)
+    assert result["water_l"] == pytest.approx(6.890e-05, rel=CLOSE)
+
+
+def test_anchor_2_device_hours(one):
+    factors = {"device_idle_w": 84, "device_tdp_w": 700, "pue": 1.15, "grid_g_co2e_per_kwh": 400}
+
+    result = one(hardware="NVIDIA H100 80GB HBM3", device_hours=800, device_utilization=0.85, factors=factors)
+
+    assert result["energy_it_kwh"] == pytest.approx(656.208)
+    assert result["energy_facility_kwh"] == pytest.approx(754.6392)
+    assert result["location_kg_co2e"] == pytest.approx(301.85568)
+
+
+def test_anchor_4_an_intensity_is_a_ratio_of_sums():
+    assert ratio_of_sums([(100, 1000), (10, 10)]) == pytest.approx(0.1089, abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("boundary", "it_kwh", "facility_kwh"), [("device", 13.5, 16.2), ("it", 10, 12), ("facility", 8.333333, 10)]
+)
+def test_anchor_5_each_boundary_goes_one_way_up(one, boundary, it_kwh, facility_kwh):
+    result = one(energy_kwh=10, energy_boundary=boundary, factors={"pue": 1.2})
+
+    assert result["energy_it_kwh"] == pytest.approx(it_kwh)
+    assert result["energy_facility_kwh"] == pytest.approx(facility_kwh)
+
+
+def test_anchor_6_spreads_combine_as_root_of_squares(one):
+    product = lognormal_product(100, [1.3, 1.05, 1.10])
+
+    assert product["gsd"] == pytest.approx(1.3276, abs=5e-5)
+    assert product["p2_5"] == pytest.approx(57.4, abs=0.05)
+    assert product["p97_5"] == pytest.approx(174.3, abs=0.05)
+    # The same three spreads in the engine: default load, a provider's PUE, a factor of another year.
+    result = one(
+        hosting="cloud",
+        provider="aws",
+        region="eu-central-1",
+        hardware="NVIDIA H100 80GB HBM3",
+        device_hours=1,
+    )
+    value, low, high = result.bounds("location_kg_co2e")
+    assert (low / value, high / value) == pytest.approx((0.574, 1.743), abs=5e-4)
