@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -68,17 +68,17 @@ def uuids(keys: Bytes, null: npt.NDArray[np.bool_] | None = None) -> Column:
 
 def texts(values: pd.Series) -> Column:
     """Encode text; missing values are null."""
-    array = pa.array(values, type=pa.large_string(), from_pandas=True)
+    array: Any = pa.array(values, type=pa.large_string(), from_pandas=True)
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
     present = array.drop_null()
-    null = array.is_null().to_numpy(zero_copy_only=False)
-    offsets = np.frombuffer(present.buffers()[1], dtype=np.int64)[present.offset : present.offset + len(present) + 1]
     lengths = np.full(len(array), -1, dtype=np.int32)
     if not len(present):
         return Column(lengths, np.zeros(0, dtype=np.uint8))
-    lengths[~null] = np.diff(offsets)
-    return Column(lengths, np.frombuffer(present.buffers()[2], dtype=np.uint8)[offsets[0] : offsets[-1]])
+    _, offsets, data = present.buffers()
+    ends = np.frombuffer(offsets, dtype=np.int64)[present.offset : present.offset + len(present) + 1]
+    lengths[~array.is_null().to_numpy(zero_copy_only=False)] = np.diff(ends)
+    return Column(lengths, np.frombuffer(data or b"", dtype=np.uint8)[ends[0] : ends[-1]])
 
 
 def _fixed(values: npt.NDArray[np.generic], null: npt.NDArray[np.bool_] | None) -> Column:

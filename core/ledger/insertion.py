@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final, Protocol
@@ -76,7 +76,8 @@ def drop_known(organization_id: int, start: int) -> list[tuple[int, bool]]:
             " returning s.position, l.same",
             [start, organization_id],
         )
-        return cursor.fetchall()
+        known: list[tuple[int, bool]] = cursor.fetchall()
+        return known
 
 
 def prepare(staged: int) -> None:
@@ -108,7 +109,7 @@ class Group:
             for _ in self._taken_off("s.batch = any(%s)", list(batches)):
                 pass
 
-    def insert(self, start: int, results: dict[int, Result]) -> int:
+    def insert(self, start: int, results: Mapping[int, Result]) -> int:
         """
         Write the staged rows from ``start`` on into the ledger; give their number.
 
@@ -153,7 +154,7 @@ class Group:
                 [start, f"{self.oldest_text} 00:00:00+00"],
             )
 
-    def _settle_lost(self, start: int, results: dict[int, Result]) -> None:
+    def _settle_lost(self, start: int, results: Mapping[int, Result]) -> None:
         with connection.cursor() as cursor:
             cursor.execute(f"{_KNOWN} select position, same from looked_up", [start, self.organization_id])
             lost = dict(cursor.fetchall())
@@ -179,7 +180,7 @@ class Group:
                 )
             yield rows
 
-    def count_written(self, results: dict[int, Result]) -> None:
+    def count_written(self, results: Mapping[int, Result]) -> None:
         """Add the payload rows of what is still on the stage, and so was written, to their batches."""
         with connection.cursor() as cursor:
             cursor.execute("select batch, sum(rows) from pg_temp.staged_record group by batch")

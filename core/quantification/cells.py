@@ -62,7 +62,10 @@ def grain(frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
 
 def microseconds(times: pd.Series) -> Integers:
     """Turn a column of UTC times into microseconds since 1970."""
-    return times.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy(dtype="datetime64[us]").astype(np.int64)
+    converted: Integers = (
+        times.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy(dtype="datetime64[us]").astype(np.int64)
+    )
+    return converted
 
 
 def unfit(frame: pd.DataFrame) -> pd.Series:
@@ -152,7 +155,8 @@ class Spread:
 def slots_touched(started_us: Integers, ended_us: Integers, by_day: npt.NDArray[np.bool_]) -> Integers:
     """Count the hours (days, where ``by_day``) that each record touches: at least the one of its start."""
     step = np.where(by_day, DAY_US, HOUR_US)
-    return np.maximum((ended_us - 1) // step - started_us // step + 1, 1)
+    touched: Integers = np.maximum((ended_us - 1) // step - started_us // step + 1, 1)
+    return touched
 
 
 def spread_over_hours(

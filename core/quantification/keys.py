@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from core.quantification import cells
+from core.quantification import cells, units
 from core.quantification.activity import COUNTS, NUMBERS, SERIES_TEXT
 
 Bytes = npt.NDArray[np.uint8]
@@ -171,7 +171,7 @@ def _fuse(coded: list[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
         width = int(codes.max(initial=-1)) + 2
         if width == 1:
             continue
-        if size > cells.units.INT64_MAX // width:
+        if size > units.INT64_MAX // width:
             _, fused = np.unique(fused, return_inverse=True)
             fused, size = fused.reshape(-1), int(fused.max(initial=0)) + 1
         fused, size = fused * width + codes + 1, size * width
