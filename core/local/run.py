@@ -1,6 +1,5 @@
 """`make run`: the whole product on this machine, under one supervisor."""
 
-import http.client
 import os
 import signal
 import subprocess
@@ -14,6 +13,7 @@ from core.local import options as run_options
 from core.local import processes
 from core.local.announce import Announcer
 from core.local.errors import LocalError, ServerFailedError
+from core.local.health import web_answers
 from core.local.locks import AlreadyRunningError, Lock
 from core.local.options import PROJECT, Options
 from core.local.place import choose_servers_folder
@@ -118,14 +118,7 @@ class Run:
         )
 
     def _web_answers(self) -> bool:
-        connection = http.client.HTTPConnection(self.options.local_host, self.options.port, timeout=5)
-        try:
-            connection.request("GET", "/healthz")
-            return connection.getresponse().status < 500
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
+        return web_answers(self.options.local_host, self.options.port)
 
     def _manage(self, *arguments: str, seconds: float = 600) -> str:
         """Run a management command to its end and return what it printed; its errors are in log/setup.log."""

@@ -158,7 +158,7 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
     }
 }
 STATIC_URL = "/static/"
-STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT = BASE_DIR / "var" / "static" if PRODUCTION else None  # collected when the image is built
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = not PRODUCTION  # on one machine files are served as they lie: nothing to collect or compress
 STORAGES = {
