@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -173,11 +173,11 @@ def _check_texts(
 
 def _check_plain_text(column: str, values: pd.Series, findings: _Findings) -> bool:
     """Check lengths and characters; tell whether some text is empty."""
-    text = pa.array(values, pa.large_string())
-    lengths = pc.utf8_length(text)
-    bounds = pc.min_max(lengths).as_py()
+    text: Any = pa.array(values, pa.large_string())
+    lengths: Any = pc.utf8_length(text)
+    bounds: Any = pc.min_max(lengths).as_py()
     if bounds["max"] > TEXT_LENGTHS[column]:
-        long = pc.greater(lengths, TEXT_LENGTHS[column]).fill_null(fill_value=False)
+        long: Any = pc.greater(lengths, pa.scalar(TEXT_LENGTHS[column])).fill_null(fill_value=False)
         findings.add(_mask(long), column, "bad_field", f"it is longer than {TEXT_LENGTHS[column]} characters")
     # PostgreSQL keeps no U+0000 in text; in ids other control characters are refused too (they separate key parts).
     forbidden = (
@@ -186,7 +186,9 @@ def _check_plain_text(column: str, values: pd.Series, findings: _Findings) -> bo
     if pc.any(forbidden).as_py():
         findings.add(_mask(forbidden.fill_null(fill_value=False)), column, "bad_field", "it holds control characters")
     if column == "record_id" and bounds["min"] == 0:
-        findings.add(_mask(pc.equal(lengths, 0).fill_null(fill_value=False)), column, "bad_field", "it is empty")
+        findings.add(
+            _mask(pc.equal(lengths, pa.scalar(0)).fill_null(fill_value=False)), column, "bad_field", "it is empty"
+        )
     return bool(bounds["min"] == 0)
 
 
@@ -200,9 +202,7 @@ def _check_sets(frame: pd.DataFrame, findings: _Findings) -> None:
         }
         if faults:
             odd = frame[column].isin(list(faults)).to_numpy()
-            findings.add(
-                odd, column, "bad_field", lambda at, column=column, faults=faults: faults[frame[column].iat[at]]
-            )
+            findings.add(odd, column, "bad_field", _looked_up(frame[column], faults))
     labels = frame["labels"].tolist()
     faulty = {at: fault for at, each in enumerate(labels) if each and (fault := _label_fault(each)) is not None}
     if faulty:
@@ -232,11 +232,11 @@ def _check_numbers(frame: pd.DataFrame, findings: _Findings, present: Mapping[st
         values = frame[column].to_numpy()
         if column in UTILIZATIONS:
             odd = present[column] & ~((values >= 0) & (values <= 1))
-            findings.add(odd, column, "bad_field", lambda at, v=values: f"{v[at]} is not between 0 and 1")
+            findings.add(odd, column, "bad_field", _says(frame[column], "is not between 0 and 1"))
         else:
             odd = present[column] & ~(np.abs(values) < LARGEST[column])
             detail = f"is larger than one record can hold ({LARGEST[column]:.3g})"
-            findings.add(odd, column, "bad_field", lambda at, v=values, detail=detail: f"{v[at]} {detail}")
+            findings.add(odd, column, "bad_field", _says(frame[column], detail))
 
 
 def _check_measures(
@@ -252,7 +252,7 @@ def _check_measures(
     for column in NEVER_NEGATIVE:
         if column in used:
             below = (frame[column] < 0).fillna(value=False).to_numpy(dtype=bool) & ~corrects
-            findings.add(below, column, "negative_quantity", lambda at, c=column: f"{frame[c].iat[at]}")
+            findings.add(below, column, "negative_quantity", _says(frame[column], "is below zero"))
 
 
 def _check_times(
@@ -267,7 +267,7 @@ def _check_times(
     started, ended = frame["started_at"], frame["ended_at"]
 
     def interval(at: int) -> str:
-        return f"{started.iat[at].isoformat()} to {ended.iat[at].isoformat()}"
+        return f"it ends {_z_form(ended.iat[at])}, it starts {_z_form(started.iat[at])}"
 
     findings.add((ended < started).to_numpy(), "ended_at", "negative_interval", interval)
     if received_at is not None:
@@ -313,7 +313,7 @@ def _tidy(frame: pd.DataFrame, blank: Sequence[str], *, has_cache: bool) -> pd.D
             ]
     if blank:
         filled = {column: frame[column].mask(frame[column] == "") for column in blank}
-        frame = frame.assign(**filled)  # type: ignore[arg-type]  # columns by name
+        frame = frame.assign(**filled)
     return frame
 
 
@@ -325,7 +325,13 @@ def _rejections(frame: pd.DataFrame, findings: _Findings) -> list[Rejection]:
     numbers = broken["row"].tolist() if "row" in frame else [at + 1 for at in positions]
     weights = broken["rows"].tolist() if "rows" in frame else [1] * len(positions)
     return [
-        Rejection(int(number), record.get("record_id"), *findings.faults[at], payload=record, rows=int(weight))
+        Rejection(
+            int(number),
+            None if (name := record.get("record_id")) is None else str(name),
+            *findings.faults[at],
+            payload=record,
+            rows=int(weight),
+        )
         for at, number, weight, record in zip(positions, numbers, weights, as_records(broken), strict=True)
     ]
 
@@ -347,8 +353,9 @@ def as_records(frame: pd.DataFrame) -> list[dict[str, object]]:
     ]
 
 
-def _z_form(value: pd.Timestamp) -> str:
-    return value.isoformat().replace("+00:00", "Z")
+def _z_form(value: Any) -> str:
+    """Write a UTC timestamp as the wire does."""
+    return str(value.isoformat()).replace("+00:00", "Z")
 
 
 def _matches(values: pd.Series, pattern: re.Pattern[str]) -> np.ndarray:
@@ -357,9 +364,15 @@ def _matches(values: pd.Series, pattern: re.Pattern[str]) -> np.ndarray:
 
 
 def _says(values: pd.Series, what: str) -> Callable[[int], str]:
-    return lambda at: f"{str(values.iat[at])[:80]!r} {what}"
+    """Describe a fault by the value that is at fault."""
+    plain: list[Any] = values.tolist()
+    return lambda at: f"{str(plain[at])[:80]!r} {what}" if isinstance(plain[at], str) else f"{plain[at]} {what}"
 
 
-def _mask(values: pa.Array) -> np.ndarray:
+def _looked_up(values: pd.Series, faults: Mapping[Any, str]) -> Callable[[int], str]:
+    return lambda at: faults[values.iat[at]]
+
+
+def _mask(values: Any) -> np.ndarray:
     mask: np.ndarray = values.to_numpy(zero_copy_only=False)
     return mask

@@ -48,18 +48,17 @@ __all__ = [
 
 TEXT: Final = (*activity.IDENTIFIERS, *activity.SERIES_TEXT)
 
-ARROW_SCHEMA: Final = pa.schema(
-    [
-        *((name, pa.string()) for name in activity.IDENTIFIERS),
-        *((name, pa.timestamp("us", tz="UTC")) for name in activity.TIMES),
-        *((name, pa.string()) for name in activity.SERIES_TEXT),
-        *((name, pa.int64()) for name in activity.COUNTS),
-        *((name, pa.float64()) for name in activity.NUMBERS),
-    ]
-)
+_FIELDS: Final[list[Any]] = [
+    *(pa.field(name, pa.string()) for name in activity.IDENTIFIERS),
+    *(pa.field(name, pa.timestamp("us", tz="UTC")) for name in activity.TIMES),
+    *(pa.field(name, pa.string()) for name in activity.SERIES_TEXT),
+    *(pa.field(name, pa.int64()) for name in activity.COUNTS),
+    *(pa.field(name, pa.float64()) for name in activity.NUMBERS),
+]
+ARROW_SCHEMA: Final = pa.schema(_FIELDS)
 """The plain columns of the activity table as Arrow types (techniques, labels and flags are Python objects)."""
 
-_PANDAS_TYPES: Final = {pa.int64(): pd.Int64Dtype()}.get
+_PANDAS_TYPES: Final[Mapping[Any, Any]] = {pa.int64(): pd.Int64Dtype()}
 _ABSENT_STRUCTURE: Final[Mapping[str, object]] = {"techniques": (), "flags": ()}
 
 _Count = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -188,26 +187,29 @@ def conform(frame: pd.DataFrame) -> pd.DataFrame:
     return ordered
 
 
-def _conformed(frame: pd.DataFrame, name: str, dtype: str) -> pd.Series:
+def _conformed(frame: pd.DataFrame, name: str, dtype: Any) -> pd.Series:
     if name not in frame:
         absent: Any = pd.NA if dtype == "Int64" else np.nan
-        return pd.Series(absent, range(len(frame)), dtype)  # type: ignore[call-overload]  # dtype chosen at run time
-    values = frame[name]
+        return pd.Series(absent, range(len(frame)), dtype)
+    values: pd.Series = frame[name]
     if values.dtype == "category":
         values = values.astype(values.cat.categories.dtype)
-    return values.astype(dtype).reset_index(drop=True)
+    converted: pd.Series = values.astype(dtype)
+    return converted.reset_index(drop=True)
 
 
 def _utc(values: pd.Series) -> pd.Series:
     aware = values.dt.tz_localize(UTC) if values.dt.tz is None else values.dt.tz_convert(UTC)
-    return aware.astype("datetime64[us, UTC]").reset_index(drop=True)
+    converted: pd.Series = aware.astype("datetime64[us, UTC]")
+    return converted.reset_index(drop=True)
 
 
 def _objects(name: str, values: Sequence[Any] | None, size: int) -> pd.Series:
     """Make a column of tuples (techniques, flags) or dicts (labels)."""
     column = np.empty(size, dtype=object)
     if values is None:
-        column[:] = [{} for _ in range(size)] if name == "labels" else [()] * size
+        absent: list[Any] = [{} for _ in range(size)] if name == "labels" else [()] * size
+        column[:] = absent
         return pd.Series(column)
     if name == "labels":
         column[:] = [dict(value) if isinstance(value, Mapping) else {} for value in values]
@@ -232,7 +234,7 @@ def from_columns(columns: Mapping[str, Sequence[Any]], size: int) -> pd.DataFram
         pa.array(columns[field.name], field.type) if field.name in columns else pa.nulls(size, field.type)
         for field in ARROW_SCHEMA
     ]
-    frame = pa.table(arrays, schema=ARROW_SCHEMA).to_pandas(types_mapper=_PANDAS_TYPES, ignore_metadata=True)
+    frame = pa.table(arrays, schema=ARROW_SCHEMA).to_pandas(types_mapper=_PANDAS_TYPES.get, ignore_metadata=True)
     for name in activity.STRUCTURES:
         frame[name] = _objects(name, columns.get(name), size)
     return frame[list(activity.COLUMNS)]
@@ -267,7 +269,7 @@ def from_structs(decoded: Sequence[Record], rows: Sequence[int]) -> tuple[pd.Dat
     columns = dict(zip(Record.__struct_fields__, zip(*map(msgspec.structs.astuple, decoded), strict=True), strict=True))
     numbers = np.asarray(rows, dtype="int64")
     faults: dict[int, Rejection] = {}
-    times: dict[str, pa.Array] = {}
+    times: dict[str, Any] = {}
     for name in reversed(activity.TIMES):
         times[name], odd = read_times(columns[name])
         for at in odd:
@@ -380,7 +382,7 @@ def _kind(value: object) -> str:
     return "null" if value is None else names.get(type(value), type(value).__name__)
 
 
-def read_times(texts: Sequence[str]) -> tuple[pa.Array, list[int]]:
+def read_times(texts: Sequence[str]) -> tuple[Any, list[int]]:
     """Read times in `Z` form (fractions beyond the microsecond are cut); give also the positions that are none."""
     text = pa.array(texts, pa.string())
     wanted = ARROW_SCHEMA.field("started_at").type

@@ -267,11 +267,11 @@ def _may_hold_private_keys(body: bytes) -> bool:
 def _without_private(value: object) -> object:
     if not isinstance(value, dict):
         return value
-    kept = {key: None if key.lower() in CONTENT_KEYS else item for key, item in value.items()}
-    for key in [key for key in kept if _is_person_key(key)]:
-        kept[key] = None
-    if isinstance(kept.get("labels"), dict):
-        kept["labels"] = _public_labels(kept["labels"])
+    private = {key for key in value if key.lower() in CONTENT_KEYS or _is_person_key(key)}
+    kept: dict[str, object] = {key: None if key in private else item for key, item in value.items()}
+    labels = kept.get("labels")
+    if isinstance(labels, dict):
+        kept["labels"] = _public_labels(labels)
     return kept
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 
 import numpy as np
 import pandas as pd
@@ -30,7 +31,7 @@ _WHOLE: Final = re.compile(r"[+-]?\d{1,19}(?:\.0*)?")
 def read_arrow(stream: BinaryIO, *, has_stage: bool) -> Iterator[Chunk]:
     """Read an Arrow IPC stream batch by batch; raise UnreadablePayload for a stream or columns that cannot be read."""
     try:
-        with pa.ipc.open_stream(stream) as reader:
+        with pa.ipc.open_stream(cast("io.IOBase", stream)) as reader:
             check_columns(reader.schema.names, "Arrow stream", has_stage=has_stage)
             check_types(reader.schema, "Arrow stream")
             yield from _numbered(reader)
@@ -116,9 +117,9 @@ class _Faults:
 
     found: dict[int, tuple[str, str]] = field(default_factory=dict)
 
-    def add(self, positions: Sequence[int], column: str, detail: Callable[[int], str]) -> None:
+    def add(self, positions: Sequence[int], column: str, detail: Callable[[int], str] | str) -> None:
         for at in positions:
-            self.found.setdefault(at, (column, detail(at)))
+            self.found.setdefault(at, (column, detail if isinstance(detail, str) else detail(at)))
 
 
 def typed(batch: pa.RecordBatch, rows: Sequence[int]) -> Chunk:
@@ -135,7 +136,7 @@ def typed(batch: pa.RecordBatch, rows: Sequence[int]) -> Chunk:
     faults = _Faults()
     columns: dict[str, Any] = {}
     for name in batch.schema.names:
-        values = batch.column(name)
+        values: Any = batch.column(name)
         if pa.types.is_dictionary(values.type):
             values = values.dictionary_decode()
         if name.startswith(LABEL_PREFIX):
@@ -166,11 +167,11 @@ def typed(batch: pa.RecordBatch, rows: Sequence[int]) -> Chunk:
     return frame.drop(index=list(faults.found)).reset_index(drop=True), rejected, batch.num_rows
 
 
-def _is_text(values: pa.Array) -> bool:
+def _is_text(values: Any) -> bool:
     return pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
 
 
-def _times(name: str, values: pa.Array, faults: _Faults) -> pa.Array:
+def _times(name: str, values: Any, faults: _Faults) -> Any:
     wanted = pa.timestamp("us", tz="UTC")
     if _is_text(values):
         texts = values.to_pylist()
@@ -184,16 +185,14 @@ def _times(name: str, values: pa.Array, faults: _Faults) -> pa.Array:
     return pc.floor_temporal(values, unit="microsecond").cast(wanted, safe=False)
 
 
-def _counts(name: str, values: pa.Array, faults: _Faults) -> pa.Array:
+def _counts(name: str, values: Any, faults: _Faults) -> Any:
     if (pa.types.is_integer(values.type) and not pa.types.is_uint64(values.type)) or pa.types.is_null(values.type):
         return values.cast(pa.int64())
     read: list[int | None] = []
     for at, value in enumerate(values.to_pylist()):
         count = _whole(value)
         if count is None and value is not None:
-            faults.add(
-                [at], name, lambda _, value=value: f"{str(value)[:40]!r} is not a whole number that fits 64 bits"
-            )
+            faults.add([at], name, f"{str(value)[:40]!r} is not a whole number that fits 64 bits")
         read.append(count)
     return pa.array(read, pa.int64())
 
@@ -211,7 +210,7 @@ def _whole(value: object) -> int | None:
     return count if count is not None and -(2**63) <= count < 2**63 else None
 
 
-def _numbers(name: str, values: pa.Array, faults: _Faults) -> pa.Array:
+def _numbers(name: str, values: Any, faults: _Faults) -> Any:
     given = values.is_valid().to_numpy(zero_copy_only=False)
     if _is_text(values):
         read = np.array([_number(value) for value in values.to_pylist()], dtype="float64")
@@ -229,12 +228,12 @@ def _number(text: str | None) -> float:
         return float("nan")
 
 
-def _lists(name: str, values: pa.Array, faults: _Faults) -> list[tuple[str, ...] | None]:
+def _lists(name: str, values: Any, faults: _Faults) -> list[tuple[str, ...] | None]:
     read: list[tuple[str, ...] | None] = []
     for at, value in enumerate(values.to_pylist()):
         items = [item.strip() for item in value.split(";") if item.strip()] if isinstance(value, str) else value or []
         if any(not isinstance(item, str) for item in items) or len(set(items)) < len(items):
-            faults.add([at], name, lambda _: "it must hold different texts")
+            faults.add([at], name, "it must hold different texts")
             items = []
         read.append(tuple(items))
     return read
@@ -250,7 +249,7 @@ def _labels(batch: pa.RecordBatch, faults: _Faults) -> list[dict[str, Any]] | No
         for at, value in enumerate(batch.column("labels").to_pylist()):
             given = _label_map(value)
             if given is None:
-                faults.add([at], "labels", lambda _: "it is not a JSON object of text, numbers and booleans")
+                faults.add([at], "labels", "it is not a JSON object of text, numbers and booleans")
             else:
                 labels[at].update(given)
     for name in single:

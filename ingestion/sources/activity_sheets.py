@@ -7,7 +7,7 @@ import io
 import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, Literal
 
 import openpyxl
 import pyarrow as pa
@@ -83,7 +83,7 @@ def read_csv(stream: BinaryIO, *, has_stage: bool) -> Iterator[Chunk]:
     check_columns(header, "CSV file", has_stage=has_stage)
     torn: list[Rejection] = []
 
-    def skip(row: Any) -> str:
+    def skip(row: Any) -> Literal["skip", "error"]:
         number = (row.number or 1) - 1
         detail = f"the row has {row.actual_columns} cells, the header {row.expected_columns}"
         torn.append(Rejection(number, None, None, "bad_field", detail, row.text[:500]))

@@ -226,7 +226,7 @@ def finish_drafts(drafts: Sequence[tuple[Draft, Context]]) -> Group:
     if not everything:
         return Group(frame, [draft for draft, _ in drafts])
 
-    def each_row(values: Sequence[Any], dtype: str) -> Any:
+    def each_row(values: Sequence[Any], dtype: Any) -> Any:
         return pd.Series([values[position] for position in payload]).astype(dtype)
 
     valid, broken = records.check_activity(
@@ -331,6 +331,35 @@ def limit_labels(labels: Mapping[str, object]) -> dict[str, str | int | float | 
 # --- packed files -----------------------------------------------------------------------------------------------------
 
 
+class _Zstandard:
+    """
+    Unpacks Zstandard frames one after the other; the library's own reader takes a truncated frame for the end.
+
+    It is fed 1 KiB at a time, since a block of 4 bytes may unpack to 128 KiB.
+    """
+
+    def __init__(self, packed: BinaryIO) -> None:
+        self._packed, self._rest, self._ready = packed, b"", b""
+        self._frame = zstandard.ZstdDecompressor().decompressobj()
+        self._begun = False
+
+    def read(self, size: int) -> bytes:
+        while not self._ready:
+            piece = self._rest or self._packed.read(1024)
+            self._rest = b""
+            if not piece:
+                if self._begun:
+                    raise EOFError("a frame has no end")
+                return b""
+            self._begun = True
+            self._ready = self._frame.decompress(piece)
+            if self._frame.eof:
+                self._rest, self._begun = self._frame.unused_data, False
+                self._frame = zstandard.ZstdDecompressor().decompressobj()
+        part, self._ready = self._ready[:size], self._ready[size:]
+        return part
+
+
 class _Unpacked(io.RawIOBase):
     """Reads a packed stream; stops at the limit, at a bomb's ratio, and at a broken or truncated end."""
 
@@ -377,7 +406,7 @@ def open_maybe_compressed(stream: BinaryIO, limit: int | None = None) -> BinaryI
     if magic[:2] == b"\x1f\x8b":
         unpacked = gzip.GzipFile(fileobj=stream, mode="rb")  # type: ignore[assignment]  # a BinaryIO in all but name
     elif magic == b"\x28\xb5\x2f\xfd":
-        unpacked = zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True, closefd=False)
+        unpacked = _Zstandard(stream)  # type: ignore[assignment]  # it reads, which is all that is asked of it
     else:
         return stream
-    return io.BufferedReader(_Unpacked(stream, unpacked, limit), 256 * 1024)  # type: ignore[return-value]
+    return io.BufferedReader(_Unpacked(stream, unpacked, limit), 256 * 1024)

@@ -112,7 +112,7 @@ def read_emission(body: bytes) -> Emission:
 
     Raises InvalidBody (a field is wrong, the energy is negative, no time has passed) or UnreadablePayload (not JSON).
     """
-    emission = _read(body, Emission)
+    emission: Emission = _read(body, Emission)
     _time(emission.timestamp)
     _check(emission)
     return emission

@@ -90,6 +90,9 @@ API_VENDORS: Final = frozenset(
 SERVER_FAULT: Final = "unknown_service"  # what an SDK writes as service.name when nobody named it
 
 
+_NOT_HEX: Final = re.compile(r"[^0-9a-f]")
+
+
 @dataclass(frozen=True)
 class Accepted:
     """What the door needs to know of a body: what to store, and what to tell the exporter about items it refuses."""
@@ -190,8 +193,7 @@ def _record(
     record_id = natural_id("span", span.trace_id, span.span_id)
     fault = _span_fault(span)
     if fault is not None:
-        field, reason, detail = fault
-        return Rejection(row, record_id, field, reason, detail, _readable(span))
+        return Rejection(row, record_id, *fault, payload=_readable(span))
     attributes = span.attributes
     tokens = {
         "input_tokens": _count(attributes, INPUT),
@@ -237,9 +239,9 @@ def _record(
 
 def _span_fault(span: Span) -> tuple[str, str, str] | None:
     """Find what makes a span impossible: (field, reason, detail)."""
-    for field, value, digits in (("traceId", span.trace_id, 32), ("spanId", span.span_id, 16)):
-        if not re.fullmatch(rf"[0-9a-f]{{{digits}}}", value) or not value.strip("0"):
-            return field, "bad_field", f"{value[:40]!r} is not an id of {digits} hex digits"
+    for field, text, digits in (("traceId", span.trace_id, 32), ("spanId", span.span_id, 16)):
+        if len(text) != digits or _NOT_HEX.search(text) or not text.strip("0"):
+            return field, "bad_field", f"{text[:40]!r} is not an id of {digits} hex digits"
     if not 0 < span.start_ns < 2**63 or not 0 < span.end_ns < 2**63:
         return "endTimeUnixNano", "bad_field", "start or end time is missing or no time"
     if span.end_ns < span.start_ns:

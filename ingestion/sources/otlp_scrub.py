@@ -137,7 +137,7 @@ _SPAN_FIELDS: Final = (
 
 
 def _json_span(span: dict[str, Any], keep: Keep) -> tuple[dict[str, Any], int]:
-    kept = {field: span[field] for field in _SPAN_FIELDS if field in span}
+    kept: dict[str, Any] = {field: span[field] for field in _SPAN_FIELDS if field in span}
     status = span.get("status")
     if isinstance(status, dict) and "code" in status:
         kept["status"] = {"code": status["code"]}
@@ -146,7 +146,7 @@ def _json_span(span: dict[str, Any], keep: Keep) -> tuple[dict[str, Any], int]:
 
 
 def _json_metric(metric: dict[str, Any], _: Keep) -> tuple[dict[str, Any], int]:
-    kept = {field: metric[field] for field in ("name", "unit") if field in metric}
+    kept: dict[str, Any] = {field: metric[field] for field in ("name", "unit") if field in metric}
     count = 0
     for kind in KINDS:
         if isinstance(metric.get(kind), dict):
