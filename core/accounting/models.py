@@ -107,15 +107,15 @@ class Plan(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     organization = models.ForeignKey(Organization, models.PROTECT, db_index=False)
-    key = models.UUIDField(help_text="hash of everything below but created_at")
+    key = models.UUIDField(help_text="hash of everything below but created_at, and of the coefficients")
     methodology = models.TextField()
+    use = models.JSONField(help_text="what the plan is for: dimensions, year, measures that are there")
     method = models.TextField(null=True, help_text="null: nothing could be calculated")
     data_quality = models.SmallIntegerField(null=True, help_text="1 best to 5 worst")
     scope = models.TextField(null=True, help_text="of the electricity: 2, 3.1, ...")
     scope_upstream = models.TextField(null=True)
     scope_embodied = models.TextField(null=True)
     factors = models.JSONField(default=list, help_text="as `quantify` prints them")
-    terms = models.JSONField(default=list, help_text="the formula of each impact, with its inputs")
     notes = ArrayField(models.TextField(), default=list)
     created_at = models.DateTimeField(db_default=Now())
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 from django.db.models import Count, QuerySet, Sum
 
 from core.factors.models import FactorSet, FactorSetTable
+from core.factors.pack import NAME
 from core.quantification.pack import FactorPack, content_hash
 
 
@@ -30,12 +31,12 @@ def factor_sets() -> QuerySet[FactorSet]:
     ).order_by("-id")
 
 
-def latest_factor_set() -> FactorSet:
-    """Return the set that was loaded last. Raises NoFactorSet before `load_factors` has run."""
-    latest = FactorSet.objects.order_by("-id").first()
-    if latest is None:
-        raise NoFactorSet("No factor set is loaded: run `manage.py load_factors`.")
-    return latest
+def shipped_factor_set() -> FactorSet:
+    """Return the set that ships with this release, which new organizations begin with. Raises NoFactorSet before load."""
+    shipped = FactorSet.objects.filter(name=NAME).first()
+    if shipped is None:
+        raise NoFactorSet(f"The factor set {NAME!r} is not loaded: run `manage.py load_factors`.")
+    return shipped
 
 
 def factor_set_of(name_or_hash: str) -> FactorSet:

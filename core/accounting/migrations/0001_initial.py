@@ -44,15 +44,15 @@ class Migration(migrations.Migration):
             name="Plan",
             fields=[
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("key", models.UUIDField(help_text="hash of everything below but created_at")),
+                ("key", models.UUIDField(help_text="hash of everything below but created_at, and of the coefficients")),
                 ("methodology", models.TextField()),
+                ("use", models.JSONField(help_text="what the plan is for: dimensions, year, measures that are there")),
                 ("method", models.TextField(help_text="null: nothing could be calculated", null=True)),
                 ("data_quality", models.SmallIntegerField(help_text="1 best to 5 worst", null=True)),
                 ("scope", models.TextField(help_text="of the electricity: 2, 3.1, ...", null=True)),
                 ("scope_upstream", models.TextField(null=True)),
                 ("scope_embodied", models.TextField(null=True)),
                 ("factors", models.JSONField(default=list, help_text="as `quantify` prints them")),
-                ("terms", models.JSONField(default=list, help_text="the formula of each impact, with its inputs")),
                 (
                     "notes",
                     django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None),

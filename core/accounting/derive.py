@@ -1,0 +1,278 @@
+"""
+From sums of cells to figures: resolve, attribute, cover, quantify. Values in, values out; services fetch and store around it.
+
+Everything that can be argued about happens here, on whole days, so a late rule or a new factor rewrites figures and never
+facts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from core.accounting.columns import IMPACTS, MARKET, SUFFIXES, WATER, Impact
+from core.accounting.rules import Rules, attribute, resolve_names, roles_of
+from core.quantification.activity import MASK_BITS, MEASURES
+from core.quantification.factor import Factor
+from core.quantification.pack import FactorPack
+from core.quantification.plan import Plan
+from core.quantification.quantify import quantify, to_integers
+from core.quantification.use import USE_TEXT
+
+Integers = npt.NDArray[np.int64]
+
+DIMENSIONS: Final = (
+    "account",
+    "team",
+    "project",
+    "application",
+    "task",
+    "environment",
+    "site",
+    "stage",
+    "hosting",
+    "provider",
+    "region",
+    "zone",
+    "model",
+    "hardware",
+    "instance_type",
+    "tier",
+    "evidence",
+    "currency",
+)
+"""Text dimensions of a resolved series."""
+
+HOURS_A_DAY: Final = 24
+_ENCODER: Final = msgspec.json.Encoder(order="sorted")
+
+
+@dataclass(frozen=True)
+class Derived:
+    """
+    Figures of one view.
+
+    Args:
+        rows: one per subject and slot of time: the keys that were given (series_id, day or hour), ``resolved`` (position
+            in the other two), and some of ``FIGURES`` as nullable integers.
+        resolved: one row per resolved series: series_id, source_id, role, ``DIMENSIONS``, techniques.
+        plans: of each resolved series.
+    """
+
+    rows: pd.DataFrame
+    resolved: pd.DataFrame
+    plans: tuple[Plan, ...]
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """
+    Series as derive understands them, one entry for each time that the rules are the same.
+
+    Args:
+        frame: series_id, source_id, ``DIMENSIONS``, energy_boundary, reported_basis, techniques, mask, role, use_id.
+        position: of each row's subject in the frame. [rows]
+    """
+
+    frame: pd.DataFrame
+    position: Integers
+
+
+def understand(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules) -> Subjects:
+    """
+    Resolve names, attribute, and decide what counts.
+
+    Args:
+        rows: series_id and day (days since 1970), n rows.
+        series: as `core.ledger.selectors.series_by_id` gives them; every series of the rows is there.
+        rules: of the organization.
+    """
+    boundaries = rules.boundaries()
+    segment = np.searchsorted(boundaries, rows["day"].to_numpy(), side="right")
+    series_ids, series_position = np.unique(rows["series_id"].to_numpy(), return_inverse=True)
+    pairs, first, position = np.unique(
+        series_position.reshape(-1) * (len(boundaries) + 1) + segment, return_index=True, return_inverse=True
+    )
+    frame = series.set_index("series_id").loc[series_ids[pairs // (len(boundaries) + 1)]].reset_index()
+    frame["day"] = rows["day"].to_numpy()[first]
+    frame = attribute(resolve_names(frame, rules.aliases), rules.source_settings)
+    frame["role"] = roles_of(frame, rules)
+    frame["use_id"] = _distinct(frame, (*USE_TEXT, "techniques", "mask"))
+    return Subjects(frame, position.reshape(-1).astype(np.int64))
+
+
+def _distinct(frame: pd.DataFrame, columns: tuple[str, ...]) -> Integers:
+    """Number the distinct combinations of some columns."""
+    code = np.zeros(len(frame), dtype=np.int64)
+    for column in columns:
+        values = frame[column]
+        if column == "techniques":
+            values = values.map(tuple)
+        codes, uniques = pd.factorize(values, use_na_sentinel=True)
+        code = pd.factorize(code * (len(uniques) + 1) + codes + 1)[0].astype(np.int64)
+    return code
+
+
+def figures(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules, pack: FactorPack, methodology: str) -> Derived:
+    """
+    Derive figures from sums of cells.
+
+    Args:
+        rows: series_id, day (days since 1970), records, ``MEASURE_COLUMNS``; int64. Further columns, such as hour, are
+            kept.
+        series, rules: see `understand`.
+        pack, methodology: of the view.
+    """
+    subjects = understand(rows, series, rules)
+    of_row = subjects.frame.iloc[subjects.position]
+    year = (np.datetime64("1970-01-01", "D") + rows["day"].to_numpy()).astype("datetime64[Y]").astype(np.int64) + 1970
+    activity = rows[[measure.column for measure in MEASURES]].assign(
+        use_id=of_row["use_id"].to_numpy(),
+        year=year,
+        mask=of_row["mask"].to_numpy(),
+        techniques=of_row["techniques"].to_numpy(),
+        **{name: of_row[name].to_numpy() for name in USE_TEXT},
+    )
+    quantified = quantify(activity, pack, methodology, key=["use_id"])
+    code = quantified.code
+    pairs, position = np.unique(subjects.position * max(len(quantified.plans), 1) + code, return_inverse=True)
+    plans = tuple(quantified.plans[pair % len(quantified.plans)] for pair in pairs)
+    resolved = subjects.frame.iloc[pairs // max(len(quantified.plans), 1)].reset_index(drop=True)
+    columns = {name: rows[name] for name in rows.columns if name not in _MEASURED} | {
+        "resolved": position.reshape(-1).astype(np.int64),
+        **_measures(rows, of_row["mask"].to_numpy(dtype=np.int64)),
+        **_impacts(quantified.impacts, np.array([plan.market_key is None for plan in quantified.plans])[code]),
+    }
+    return Derived(pd.DataFrame(columns, index=rows.index), _named(resolved, plans), plans)
+
+
+_MEASURED: Final = frozenset(measure.column for measure in MEASURES)
+
+
+def _measures(rows: pd.DataFrame, mask: Integers) -> dict[str, pd.arrays.IntegerArray]:
+    """Leave out what the series does not have: absent is null, not 0."""
+    return {
+        measure.column: pd.arrays.IntegerArray(
+            rows[measure.column].to_numpy(dtype=np.int64), (mask >> MASK_BITS[measure.source] & 1) == 0
+        )
+        for measure in MEASURES
+    }
+
+
+def _impacts(impacts: pd.DataFrame, own_market: npt.NDArray[np.bool_]) -> dict[str, Any]:
+    """Round to the stored integers; the market figure only where it does not follow from energy and a rate."""
+    integers = to_integers(impacts)
+    columns: dict[str, Any] = {}
+    for impact in IMPACTS:
+        for suffix in SUFFIXES:
+            if impact is MARKET:
+                columns[impact.column + suffix] = _market(impacts, impact, suffix, own_market)
+            else:
+                given = "water_nl" if impact is WATER else impact.column
+                columns[impact.column + suffix] = integers[given + suffix].array
+    return columns
+
+
+def _market(
+    impacts: pd.DataFrame, impact: Impact, suffix: str, own_market: npt.NDArray[np.bool_]
+) -> pd.arrays.IntegerArray:
+    values = np.rint(impacts[impact.name + suffix].to_numpy(dtype=float) * float(impact.per_unit))
+    null = np.isnan(values) | ~own_market
+    if np.any(np.abs(values[~null]) >= 2.0**63):
+        raise OverflowError(f"{impact.name}{suffix} does not fit the stored integers")
+    return pd.arrays.IntegerArray(np.where(null, 0.0, values).astype(np.int64), null)
+
+
+def _named(resolved: pd.DataFrame, plans: tuple[Plan, ...]) -> pd.DataFrame:
+    """Give names as the catalog spells them, as reported where it does not know them; the zone is that of the grid."""
+    for name in ("model", "hardware", "instance_type", "region", "zone"):
+        known = [plan.resolved.get(name) for plan in plans]
+        resolved[name] = [new if new is not None else old for new, old in zip(known, resolved[name], strict=True)]
+    columns = ["series_id", "source_id", "role", *DIMENSIONS, "techniques"]
+    named = resolved[columns].astype(object)
+    return named.where(named.notna(), None)
+
+
+@dataclass(frozen=True)
+class PlanFacts:
+    """A plan as it is stored, with the key that tells it from every other."""
+
+    key: str
+    shared_error_key: str
+    shared_error: dict[str, Any]
+    columns: dict[str, Any]
+
+
+@lru_cache(maxsize=65_536)
+def facts_of(plan: Plan, methodology: str) -> PlanFacts:
+    """
+    Write a plan as plain values.
+
+    Its key covers the coefficients too, so a plan that calculates otherwise is another plan, whatever it says of itself.
+    """
+    use = plan.use
+    columns: dict[str, Any] = {
+        "methodology": methodology,
+        "use": {
+            **{name: getattr(use, name) for name in USE_TEXT if getattr(use, name) is not None},
+            "techniques": list(use.techniques),
+            "present": sorted(use.present),
+            "year": use.year,
+            "given": [[name, list(values)] for name, values in use.given],
+        },
+        "method": plan.method,
+        "data_quality": plan.data_quality,
+        "scope": plan.scope,
+        "scope_upstream": plan.scope_upstream,
+        "scope_embodied": plan.scope_embodied,
+        "factors": list(plan.factors),
+        "notes": list(plan.notes),
+    }
+    shared_error = {
+        "group": plan.group,
+        "zone_group": plan.zone_group,
+        "market": plan.market_key,
+        "pool": "",
+        "widths": {impact: list(widths) for impact, widths in sorted(plan.shared.items())},
+    }
+    coefficients = hashlib.sha256(plan.base.tobytes())
+    for measure in sorted(plan.coefficients):
+        coefficients.update(measure.encode() + plan.coefficients[measure].tobytes())
+    return PlanFacts(
+        key=key_of({**columns, "coefficients": coefficients.hexdigest()}),
+        shared_error_key=key_of(shared_error),
+        shared_error=shared_error,
+        columns=columns,
+    )
+
+
+def key_of(content: object) -> str:
+    """Hash plain values to the text of a UUID: sha256 of compact JSON with sorted keys, its first 16 bytes."""
+    digest = hashlib.sha256(_ENCODER.encode(content)).hexdigest()
+    return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:32]}"
+
+
+@dataclass(frozen=True)
+class RateOfYear:
+    """A market's rate in one year of use."""
+
+    market: str
+    year: int
+    rate: Factor
+
+
+def market_rates(plans: tuple[Plan, ...]) -> list[RateOfYear]:
+    """List the rates that plans refer to, each once, in order of market and year."""
+    found = {
+        (plan.market_key, plan.use.year): plan.market_rate
+        for plan in plans
+        if plan.market_key is not None and plan.market_rate is not None
+    }
+    return [RateOfYear(market, year, rate) for (market, year), rate in sorted(found.items(), key=lambda item: item[0])]

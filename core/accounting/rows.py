@@ -1,0 +1,125 @@
+"""Bulk reads and writes of rows of integers: PostgreSQL's binary COPY to and from numpy, without a loop over rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from django.db import connection
+
+from core.accounting.columns import FIGURES
+from core.ledger import copying
+from core.quantification.activity import MEASURE_COLUMNS
+
+Integers = npt.NDArray[np.int64]
+
+EPOCH: Final = np.datetime64("1970-01-01", "D")
+POSTGRES_DAY: Final = 10_957
+"""PostgreSQL counts days from 2000-01-01; this is that day counted from 1970."""
+READ_ROWS: Final = 100_000
+
+SUMMED: Final = ("records", *MEASURE_COLUMNS)
+"""What a cell adds up."""
+
+
+def read_integers(query: str, parameters: Sequence[Any], columns: Sequence[str]) -> pd.DataFrame:
+    """
+    Run a query whose columns are all int8 and never null.
+
+    Args:
+        query: with ``%s`` for parameters.
+        columns: names for the result, one for each column of the query.
+
+    Returns:
+        int64 columns, in the order of the query.
+    """
+    fields = dict.fromkeys(columns, ">i8")
+    connection.ensure_connection()
+    with connection.wrap_database_errors, connection.connection.cursor() as cursor:
+        blocks = list(copying.read_rows(cursor, query, parameters, fields, READ_ROWS))
+    return pd.DataFrame(
+        {
+            name: np.concatenate([block[name] for block in blocks]) if blocks else np.empty(0, dtype=np.int64)
+            for name in columns
+        }
+    )
+
+
+def day_sums(organization_id: int, days: Sequence[date]) -> pd.DataFrame:
+    """
+    Sum the cells of whole days, inside the organization's scope.
+
+    Returns:
+        series_id, day (days since 1970), ``SUMMED``; by day and series. int64.
+    """
+    sums = ", ".join(f"sum(c.{name})::bigint" for name in SUMMED)
+    query = (
+        f"select c.series_id, (d.day - date '1970-01-01')::bigint, {sums}"
+        " from unnest(%s::date[]) as d(day) join ledger_cell c on c.organization_id = %s"
+        "  and c.hour >= d.day::timestamp at time zone 'UTC' and c.hour < (d.day + 1)::timestamp at time zone 'UTC'"
+        " group by d.day, c.series_id order by d.day, c.series_id"
+    )
+    return read_integers(query, [list(days), organization_id], ("series_id", "day", *SUMMED))
+
+
+def hour_cells(organization_id: int, starts_at: datetime, ends_at: datetime) -> pd.DataFrame:
+    """
+    Read the cells of a half-open period, inside the organization's scope.
+
+    Returns:
+        series_id, hour (hours since 1970), ``SUMMED``; by hour and series. int64.
+    """
+    query = (
+        f"select c.series_id, (extract(epoch from c.hour) / 3600)::bigint, {', '.join('c.' + name for name in SUMMED)}"
+        " from ledger_cell c where c.organization_id = %s and c.hour >= %s and c.hour < %s order by c.hour, c.series_id"
+    )
+    return read_integers(query, [organization_id, starts_at, ends_at], ("series_id", "hour", *SUMMED))
+
+
+def numbers_of(days: Sequence[date]) -> Integers:
+    """Count days from 1970."""
+    return (np.array(list(days), dtype="datetime64[D]") - EPOCH).astype(np.int64)
+
+
+def dates_of(numbers: Integers) -> list[date]:
+    """Turn days counted from 1970 into dates."""
+    dates: list[date] = (EPOCH + numbers.astype("timedelta64[D]")).tolist()
+    return dates
+
+
+def append_daily(organization_id: int, view_id: int, rows: pd.DataFrame) -> None:
+    """
+    Append daily rows, in the caller's transaction.
+
+    Args:
+        rows: resolved_id, day (days since 1970), and some of ``FIGURES`` as (nullable) integers; the others become null.
+
+    COPY may not write below row-level security, so rows go by way of a temporary table.
+    """
+    count = len(rows)
+    columns = {
+        "organization_id": copying.integers(np.full(count, organization_id), ">i4"),
+        "view_id": copying.integers(np.full(count, view_id), ">i4"),
+        "resolved_id": copying.integers(rows["resolved_id"].to_numpy(dtype=np.int64)),
+        "day": copying.integers(rows["day"].to_numpy(dtype=np.int64) - POSTGRES_DAY, ">i4"),
+    }
+    for name in FIGURES:
+        if name in rows:
+            null = rows[name].isna().to_numpy(dtype=np.bool_)
+            if not null.all():
+                columns[name] = copying.integers(rows[name].to_numpy(dtype=np.int64, na_value=0), null=null)
+    _copy("accounting_daily", columns)
+
+
+def _copy(table: str, columns: Mapping[str, copying.Column]) -> None:
+    names = ", ".join(columns)
+    with connection.cursor() as cursor:
+        cursor.execute("set local client_min_messages = warning")
+        cursor.execute(f"create temporary table if not exists staged_{table} (like {table}) on commit delete rows")
+        copying.copy_rows(cursor.cursor, f"staged_{table}", columns)
+        cursor.execute(f"insert into {table} ({names}) select {names} from staged_{table}")
+        cursor.execute(f"truncate staged_{table}")

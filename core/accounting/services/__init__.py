@@ -1,0 +1,38 @@
+"""Writes of figures and of the rules that they follow from."""
+
+from core.accounting.services.build import build_view
+from core.accounting.services.coverage import (
+    CoverageError,
+    declare_independent,
+    link_source,
+    rederive_source,
+    remove_link,
+    set_coverage_unit,
+)
+from core.accounting.services.derive import DeriveResult, derive_day, derive_days, derive_dirty_days
+from core.accounting.services.views import (
+    ViewError,
+    begin_view,
+    discard_view,
+    ensure_current_view,
+    switch_view,
+)
+
+__all__ = [
+    "CoverageError",
+    "DeriveResult",
+    "ViewError",
+    "begin_view",
+    "build_view",
+    "declare_independent",
+    "derive_day",
+    "derive_days",
+    "derive_dirty_days",
+    "discard_view",
+    "ensure_current_view",
+    "link_source",
+    "rederive_source",
+    "remove_link",
+    "set_coverage_unit",
+    "switch_view",
+]

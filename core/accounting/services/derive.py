@@ -1,0 +1,332 @@
+"""
+Bring figures up to date: whole days are derived again from their cells, never by increments.
+
+Reads happen in one snapshot, and writes in one transaction after it. Between them a lock on the organization's months keeps
+other workers off, so newer figures are never overwritten by older ones; a cell written meanwhile has left a mark that this
+pass has not seen and does not delete.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import pandas as pd
+import structlog
+from django.db import OperationalError, connection, transaction
+
+from core.accounting import rows as daily
+from core.accounting.columns import FIGURES
+from core.accounting.derive import Derived, figures, market_rates
+from core.accounting.interning import intern_resolved
+from core.accounting.models import View
+from core.accounting.rules import Rules
+from core.accounting.selectors import live_views, rules_of
+from core.accounting.services.views import ensure_current_view
+from core.factors.selectors import pack_of
+from core.ledger.selectors import dirty_days, series_by_id
+from core.organizations.tenancy import organization_scope
+
+log = structlog.get_logger()
+
+MONTH_LOCK = 0x57A7D  # first key of the advisory locks of derive; the second is a hash of organization and month
+ROWS_A_PASS = 250_000
+"""Sums of cells that are derived together: enough that the overhead of a pass does not show, and under 1 GB."""
+STARVING = timedelta(seconds=60)
+"""Recent days go first, until a mark has waited this long."""
+ATTEMPTS = 5
+SERIALIZATION_FAILURES = ("40001", "40P01")
+
+
+@dataclass(frozen=True)
+class DeriveResult:
+    """What a run of derive did: days brought up to date, daily rows written, and whether marks are left."""
+
+    days: int
+    rows: int
+    left: bool
+
+
+@dataclass(frozen=True)
+class _Read:
+    """One snapshot of what figures follow from."""
+
+    marks: list[int]
+    days: list[date]
+    views: list[View]
+    sums: pd.DataFrame
+    series: pd.DataFrame
+    rules: Rules
+
+
+def derive_day(organization_id: int, day: date, *, views: Sequence[View] | None = None) -> DeriveResult:
+    """
+    Derive one day again, marked or not, in every live view or in the views given. Waits for other workers on its month.
+
+    Running it twice changes nothing.
+    """
+    return derive_days(organization_id, [day], views=views)
+
+
+def derive_days(organization_id: int, days: Sequence[date], *, views: Sequence[View] | None = None) -> DeriveResult:
+    """Derive days again, marked or not; as `derive_day`."""
+    if views is None:
+        ensure_current_view(organization_id)
+    written = 0
+    with _months_locked(organization_id, {_month(day) for day in days}):
+        for some in _passes(organization_id, sorted(set(days))):
+            written += _derive(organization_id, some, views)
+    return DeriveResult(days=len(set(days)), rows=written, left=False)
+
+
+def derive_dirty_days(organization_id: int, *, limit_s: float = 20.0) -> DeriveResult:
+    """
+    Work off the marks of changed days: the newest month first, but the one of the oldest mark once that has waited a minute.
+
+    Args:
+        limit_s: no new pass begins after this time; ``left`` says whether marks remain.
+
+    Months that another worker is deriving are left to it. `left` is then False when nothing else remains: that worker, or
+    the next sweep, sees their marks.
+    """
+    ensure_current_view(organization_id)
+    ends = time.monotonic() + limit_s
+    derived, written, skipped = 0, 0, set[date]()
+    while True:
+        days = _next_days(organization_id, skipped)
+        if not days:
+            return DeriveResult(derived, written, left=False)
+        if derived and time.monotonic() >= ends:
+            return DeriveResult(derived, written, left=True)
+        with _months_tried(organization_id, sorted({_month(day) for day in days}, reverse=True)) as locked:
+            own = [day for day in days if _month(day) in locked]
+            skipped |= {_month(day) for day in days} - locked
+            for some in _passes(organization_id, own):
+                written += _derive(organization_id, some, None)
+                derived += len(some)
+                if time.monotonic() >= ends:
+                    break
+
+
+def _next_days(organization_id: int, skipped: set[date]) -> list[date]:
+    """Choose marked days, in the order in which they are to be derived."""
+    dirty = dirty_days(organization_id)
+    days = [day for day in dirty.days if _month(day) not in skipped]
+    if not days:
+        return []
+    first = None
+    if dirty.oldest is not None and datetime.now(UTC) - dirty.oldest > STARVING:
+        first = _month(days[0])  # marks come oldest first
+    return sorted(days, key=lambda day: (_month(day) == first, day), reverse=True)
+
+
+def _passes(organization_id: int, days: list[date]) -> Iterator[list[date]]:
+    """Cut days into runs of about ``ROWS_A_PASS`` sums, judged by the planner's estimate of their cells."""
+    size = max(1, _days_a_pass(organization_id, days))
+    for start in range(0, len(days), size):
+        yield days[start : start + size]
+
+
+def _days_a_pass(organization_id: int, days: list[date]) -> int:
+    """Count the sums of one of the days, so that a pass holds a bounded number of them."""
+    if len(days) <= 1:
+        return 1
+    with organization_scope(organization_id), connection.cursor() as cursor:
+        middle = days[len(days) // 2]
+        cursor.execute(
+            "select count(distinct series_id) from ledger_cell where organization_id = %s and hour >= %s and hour < %s",
+            [organization_id, _midnight(middle), _midnight(middle + timedelta(days=1))],
+        )
+        (series,) = cursor.fetchone()
+    return int(ROWS_A_PASS // max(series, 50))
+
+
+def _derive(organization_id: int, days: list[date], views: Sequence[View] | None) -> int:
+    """Derive some days whose months are locked; returns how many daily rows were written."""
+    read = _read(organization_id, days, views)
+    derived = [(view, _figures(read, view)) for view in read.views]
+    resolved_ids = [_interned(organization_id, result, view.methodology) for view, result in derived]
+    for attempt in range(ATTEMPTS):
+        try:
+            with organization_scope(organization_id):
+                for (view, result), ids in zip(derived, resolved_ids, strict=True):
+                    _replace(organization_id, view, days, result, ids)
+                _delete_marks(organization_id, read.marks)
+            break
+        except OperationalError as error:
+            if attempt + 1 == ATTEMPTS or getattr(error.__cause__, "sqlstate", "") not in SERIALIZATION_FAILURES:
+                raise
+            log.warning("derive repeated", organization=organization_id, days=len(days), attempt=attempt)
+    written = sum(len(result.rows) for _, result in derived)
+    log.info("days derived", organization=organization_id, days=len(days), views=len(derived), rows=written)
+    return written
+
+
+def _read(organization_id: int, days: list[date], views: Sequence[View] | None) -> _Read:
+    """Read marks, cells, series, rules and views in one snapshot. Marks of other views' builds are left alone."""
+    with _snapshot(organization_id):
+        marks = [] if views is not None else _marks(organization_id, days)
+        live = list(views) if views is not None else live_views(organization_id)
+        sums = daily.day_sums(organization_id, days)
+        series = series_by_id(organization_id, sums["series_id"].unique().tolist())
+        return _Read(marks, days, live, sums, series.rename_axis("series_id").reset_index(), rules_of(organization_id))
+
+
+@contextmanager
+def _snapshot(organization_id: int) -> Iterator[None]:
+    """
+    Open a transaction of one snapshot; inside a caller's transaction (tests), that one's isolation holds.
+
+    Even then no mark is lost: marks are read before cells, so cells are at least as new as the marks.
+    """
+    outermost = not connection.in_atomic_block
+    with transaction.atomic():
+        if outermost:
+            with connection.cursor() as cursor:
+                cursor.execute("set transaction isolation level repeatable read, read only")
+        with organization_scope(organization_id):
+            yield
+
+
+def _marks(organization_id: int, days: list[date]) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select id from ledger_dirty_day where organization_id = %s and day = any(%s)", [organization_id, days]
+        )
+        return [mark for (mark,) in cursor.fetchall()]
+
+
+def _figures(read: _Read, view: View) -> Derived:
+    return figures(read.sums, read.series, read.rules, pack_of(view.factor_set.content_hash), view.methodology)
+
+
+def _interned(organization_id: int, derived: Derived, methodology: str) -> pd.Series:
+    """Give each row the id of its resolved series."""
+    with organization_scope(organization_id):
+        ids = intern_resolved(organization_id, derived.resolved, derived.plans, methodology)
+    return pd.Series(ids, dtype="int64").take(derived.rows["resolved"].to_numpy()).reset_index(drop=True)
+
+
+def _replace(organization_id: int, view: View, days: list[date], derived: Derived, resolved_ids: pd.Series) -> None:
+    """Replace the rows of whole days, the sums of the months they lie in, and the market rates they refer to."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "delete from accounting_daily where organization_id = %s and view_id = %s and day = any(%s)",
+            [organization_id, view.id, days],
+        )
+    if len(derived.rows):
+        ordered = derived.rows.assign(resolved_id=resolved_ids.to_numpy()).sort_values(["day", "resolved_id"])
+        daily.append_daily(organization_id, view.id, ordered)
+    _sum_months(organization_id, view, sorted({_month(day) for day in days}))
+    _store_rates(organization_id, view, derived)
+
+
+def _sum_months(organization_id: int, view: View, months: list[date]) -> None:
+    """Add the daily rows of whole months up again."""
+    listed = ", ".join(FIGURES)
+    sums = ", ".join(f"sum({name})::bigint" for name in FIGURES)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "delete from accounting_monthly where organization_id = %s and view_id = %s and month = any(%s)",
+            [organization_id, view.id, months],
+        )
+        cursor.execute(
+            f"insert into accounting_monthly (organization_id, view_id, month, resolved_id, {listed})"
+            f" select %s, %s, m.month, d.resolved_id, {sums} from unnest(%s::date[]) as m(month)"
+            " join accounting_daily d on d.organization_id = %s and d.view_id = %s"
+            "  and d.day >= m.month and d.day < m.month + interval '1 month'"
+            " group by m.month, d.resolved_id",
+            [organization_id, view.id, months, organization_id, view.id],
+        )
+
+
+def _store_rates(organization_id: int, view: View, derived: Derived) -> None:
+    """Note the rates of the markets and years touched, sorted, so that workers on different months do not deadlock."""
+    rates = [
+        (
+            each.market,
+            f"{each.year}-01-01",
+            f"{each.year + 1}-01-01",
+            *(each.rate.value, each.rate.low, each.rate.high),
+            json.dumps(each.rate.as_dict()),
+        )
+        for each in market_rates(derived.plans)
+    ]
+    if not rates:
+        return
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into accounting_marketrate (organization_id, view_id, market, pool, period_start, period_end,"
+            " g_per_kwh, g_per_kwh_low, g_per_kwh_high, factor)"
+            f" values ({organization_id}, {view.id}, %s, '', %s, %s, %s, %s, %s, %s::jsonb)"
+            " on conflict (organization_id, view_id, market, pool, period_start) do update"
+            " set g_per_kwh = excluded.g_per_kwh, g_per_kwh_low = excluded.g_per_kwh_low,"
+            "  g_per_kwh_high = excluded.g_per_kwh_high, factor = excluded.factor"
+            " where accounting_marketrate.factor is distinct from excluded.factor",
+            rates,
+        )
+
+
+def _delete_marks(organization_id: int, marks: list[int]) -> None:
+    """Delete exactly the marks that were read with the cells; later ones stay."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "delete from ledger_dirty_day where organization_id = %s and id = any(%s)", [organization_id, marks]
+        )
+
+
+# --- locks ------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _months_locked(organization_id: int, months: Iterable[date]) -> Iterator[None]:
+    """Hold months against other workers, waiting for them, in one order."""
+    held: list[date] = []
+    try:
+        for month in sorted(months, reverse=True):
+            _lock(organization_id, month, wait=True)
+            held.append(month)
+        yield
+    finally:
+        _unlock(organization_id, held)
+
+
+@contextmanager
+def _months_tried(organization_id: int, months: Iterable[date]) -> Iterator[set[date]]:
+    """Hold those months that no other worker holds."""
+    held: list[date] = []
+    try:
+        held += [month for month in months if _lock(organization_id, month, wait=False)]
+        yield set(held)
+    finally:
+        _unlock(organization_id, held)
+
+
+def _lock(organization_id: int, month: date, *, wait: bool) -> bool:
+    """Take a lock of the session, since it must outlast the transaction that reads and the one that writes."""
+    function = "pg_advisory_lock" if wait else "pg_try_advisory_lock"
+    with connection.cursor() as cursor:
+        cursor.execute(f"select {function}(%s, hashtext(%s))", [MONTH_LOCK, f"{organization_id} {month}"])
+        (answer,) = cursor.fetchone()
+    return wait or bool(answer)
+
+
+def _unlock(organization_id: int, months: list[date]) -> None:
+    """Give locks back; a connection that is gone has given them back by itself."""
+    if not connection.is_usable():
+        return
+    with connection.cursor() as cursor:
+        for month in months:
+            cursor.execute("select pg_advisory_unlock(%s, hashtext(%s))", [MONTH_LOCK, f"{organization_id} {month}"])
+
+
+def _month(day: date) -> date:
+    return day.replace(day=1)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)

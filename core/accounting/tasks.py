@@ -1,0 +1,42 @@
+"""Bring figures up to date: a task for one organization, and the sweep that finds what nobody was woken for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from celery import shared_task
+from django.db import connection
+
+from core.accounting.services import derive_dirty_days
+from core.organizations.models import Organization
+from core.organizations.tenancy import organization_scope
+
+log = structlog.get_logger()
+
+LIMIT_S = 20.0
+SWEEP_EXPIRES_S = 60  # by then another sweep has asked again
+
+
+@shared_task(name="accounting.derive", acks_late=True, soft_time_limit=1800, time_limit=1860)
+def derive(*, organization_id: int, **ignored: Any) -> dict[str, int]:
+    """Work off the marks of one organization for a while; go on in another task when some are left."""
+    with structlog.contextvars.bound_contextvars(organization=organization_id):
+        result = derive_dirty_days(organization_id, limit_s=LIMIT_S)
+        if result.left:
+            derive.delay(organization_id=organization_id)
+    return {"days": result.days, "rows": result.rows}
+
+
+@shared_task(name="accounting.sweep", acks_late=True, time_limit=300)
+def sweep(**ignored: Any) -> dict[str, int]:
+    """Wake derive for every organization with marks, so that nothing waits for a message that was lost."""
+    woken = 0
+    for organization_id in Organization.objects.order_by("id").values_list("id", flat=True):
+        with organization_scope(organization_id), connection.cursor() as cursor:
+            cursor.execute("select exists(select from ledger_dirty_day where organization_id = %s)", [organization_id])
+            (dirty,) = cursor.fetchone()
+        if dirty:
+            derive.apply_async(kwargs={"organization_id": organization_id}, expires=SWEEP_EXPIRES_S)
+            woken += 1
+    return {"woken": woken}
