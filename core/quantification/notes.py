@@ -9,6 +9,7 @@ TEXTS: Final = {
     "unknown_hardware": "The hardware is not in the catalog and no power was given.",
     "unknown_instance": "The instance type is not in the catalog.",
     "no_device_power": "The catalog knows no power for this hardware.",
+    "idle_above_peak": "The idle power given is above the peak power: no power curve.",
     "no_instance_power": "The catalog knows no power for this instance type.",
     "no_peak_rate": "The catalog knows no dense 16-bit rate for this hardware.",
     "default_utilization": "The load is not known: the default of the lifecycle stage was used.",

@@ -60,6 +60,9 @@ def parse_overrides(given: Mapping[str, object]) -> dict[str, tuple[float, float
     if ("embodied_kg_co2e" in parsed) != ("lifetime_h" in parsed):
         missing = "lifetime_h" if "embodied_kg_co2e" in parsed else "embodied_kg_co2e"
         raise ImpossibleFactor(missing, "missing", "embodied_kg_co2e and lifetime_h go together")
+    idle, peak = parsed.get("device_idle_w"), parsed.get("device_tdp_w")
+    if idle is not None and peak is not None and idle[0] > peak[0]:
+        raise ImpossibleFactor("device_idle_w", "out_of_range", f"{idle[0]:g} W idle is above {peak[0]:g} W peak")
     return parsed
 
 

@@ -51,8 +51,8 @@ def target_kg(base_kg: float, reduction: float) -> float:
     """
     Return what a target allows.
 
-    >>> target_kg(1000.0, 0.42)
-    580.0
+    >>> target_kg(1000.0, 0.5)
+    500.0
     """
     return base_kg * (1.0 - reduction)
 

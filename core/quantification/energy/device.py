@@ -70,37 +70,56 @@ def log_power_w(a: float, b: float, c: float, d: float, load_percent: float) -> 
     return a * math.log(b * (load_percent + c)) + d
 
 
+Watts = tuple[float, float, float, float]
+"""Watts at the knots."""
+
+
 @dataclass(frozen=True)
 class Curve:
-    """Watts at the knots 0, 10, 50 and 100 % load, with the row they come from."""
+    """
+    Hold watts at the knots 0, 10, 50 and 100 % load, with the row they come from.
 
-    watts: tuple[float, float, float, float]
+    Attributes:
+        watts: the curve. [W]
+        ends: the curves of an interval's lower and upper end; both are the curve where no interval is given. [W]
+        factor: the row.
+    """
+
+    watts: Watts
+    ends: tuple[Watts, Watts]
     factor: Factor
 
     def at(self, load: float) -> Factor:
         """Return the watts at one load."""
-        watts = interpolate(load, KNOTS, self.watts)
-        return self._factor(watts, f"at {load:.0%} load", load=load)
+        value, *ends = (interpolate(load, KNOTS, watts) for watts in (self.watts, *self.ends))
+        return self._factor(value, ends, f"at {load:.0%} load", load=load)
 
     def idle(self) -> Factor:
         """Return the watts of a device that is held and does nothing."""
-        return self._factor(self.watts[0], "idle", load=0.0)
+        return self._factor(self.watts[0], [watts[0] for watts in self.ends], "idle", load=0.0)
 
     def slopes(self) -> tuple[Factor, Factor, Factor]:
         """Return the watts per unit of load between the knots; times hinge hours they give the energy exactly."""
-        rises = [
-            self._factor((above - below) / (right - left), f"per load from {left:.0%} to {right:.0%}")
-            for left, right, below, above in zip(KNOTS, KNOTS[1:], self.watts, self.watts[1:], strict=False)
-        ]
+        rises = []
+        for position in range(3):
+            left, right = KNOTS[position], KNOTS[position + 1]
+            value, *ends = (
+                (watts[position + 1] - watts[position]) / (right - left) for watts in (self.watts, *self.ends)
+            )
+            rises.append(self._factor(value, ends, f"per load from {left:.0%} to {right:.0%}"))
         return rises[0], rises[1], rises[2]
 
-    def _factor(self, watts: float, of: str, **detail: float) -> Factor:
-        return replace(
-            self.factor, value=watts, low=watts, high=watts, detail={**self.factor.detail, "of": of, **detail}
-        )
+    def _factor(self, watts: float, ends: Sequence[float], of: str, **detail: float) -> Factor:
+        low, high = max(0.0, min(watts, *ends)), max(watts, *ends)
+        return replace(self.factor, value=watts, low=low, high=high, detail={**self.factor.detail, "of": of, **detail})
 
 
-def straight_curve(idle_w: float, peak_w: float) -> tuple[float, float, float, float]:
+def fixed_curve(watts: Watts, factor: Factor) -> Curve:
+    """Make a curve without an interval of its own."""
+    return Curve(watts, (watts, watts), factor)
+
+
+def straight_curve(idle_w: float, peak_w: float) -> Watts:
     """
     Return the watts at the knots of a device whose power rises evenly with load.
 
@@ -135,18 +154,32 @@ def device_curve(use: Use, hardware: Hardware | None, method: Methodology) -> Cu
         )
     if tdp is None:
         return None
+    peaks = (tdp.value, tdp.low, tdp.high)
     if idle is None and hardware is not None and hardware.is_cpu:
-        low, ten, half, full = (share * tdp.value for share in method.cpu_curve)
-        return Curve((low, ten, half, full), tdp)
-    known_idle = hardware.idle_w if hardware is not None else None
-    if idle is not None:
-        idle_w = idle.value
-    elif known_idle is not None and known_idle < tdp.value:
-        idle_w = known_idle
-    else:
-        idle_w = method.idle_share_of_tdp * tdp.value
-    detail = {**tdp.detail, "idle_w": idle_w, "tdp_w": tdp.value}
-    return Curve(straight_curve(idle_w, tdp.value), replace(tdp, detail=detail))
+        value, low, high = (_cpu_watts(peak, method) for peak in peaks)
+        return Curve(value, (low, high), tdp)
+    idles = _idle_watts(idle, hardware, peaks, method)
+    value, low, high = (straight_curve(rest, peak) for rest, peak in zip(idles, peaks, strict=True))
+    detail = {**tdp.detail, "idle_w": idles[0], "tdp_w": tdp.value}
+    return Curve(value, (low, high), replace(tdp, detail=detail))
+
+
+def _cpu_watts(tdp_w: float, method: Methodology) -> Watts:
+    idle, ten, half, full = method.cpu_curve
+    return idle * tdp_w, ten * tdp_w, half * tdp_w, full * tdp_w
+
+
+def _idle_watts(
+    given: Factor | None, hardware: Hardware | None, peaks: tuple[float, float, float], method: Methodology
+) -> tuple[float, float, float]:
+    """Return idle watts for value, low and high of the peak: given, known, or the default share of it."""
+    if given is not None:
+        return given.value, given.low, given.high
+    known = hardware.idle_w if hardware is not None else None
+    if known is not None and known < peaks[1]:
+        return known, known, known
+    value, low, high = (method.idle_share_of_tdp * peak for peak in peaks)
+    return value, low, high
 
 
 def curve_terms(
@@ -179,6 +212,8 @@ def device(use: Use, context: Context) -> Energy | Refusal:
     curve = device_curve(use, hardware, method)
     if curve is None:
         return Refusal("no_device_power")
+    if curve.watts[0] > curve.watts[-1]:
+        return Refusal("idle_above_peak")
     observed = "device_utilization" in use.present
     gsd = method.gsd["device_observed" if observed else "device_default"]
     width = spread("device_spread", gsd, method.source)

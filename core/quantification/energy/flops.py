@@ -74,6 +74,8 @@ def flops(use: Use, context: Context) -> Energy | Refusal:
     curve = device_curve(use, hardware, method)
     if curve is None:
         return Refusal("no_device_power")
+    if curve.watts[0] > curve.watts[-1]:
+        return Refusal("idle_above_peak")
     host = host_factor(method)
     width = spread("flops_spread", method.gsd["flops"], method.source)
     watts = curve.at(method.flops_utilization)

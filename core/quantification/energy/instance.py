@@ -9,7 +9,7 @@ from typing import Final
 import pandas as pd
 
 from core.quantification import units
-from core.quantification.energy.device import Curve, curve_terms, device_curve, straight_curve
+from core.quantification.energy.device import Curve, curve_terms, device_curve, fixed_curve, straight_curve
 from core.quantification.energy.measured import host_factor
 from core.quantification.factor import Factor, spread
 from core.quantification.operational import defaults_of
@@ -29,8 +29,8 @@ def average_watts(min_w: Numbers, max_w: Numbers, load: Numbers) -> Numbers:
 
     Source: Cloud Carbon Footprint methodology.
 
-    >>> average_watts(0.71, 3.46, 0.01)
-    0.7375
+    >>> average_watts(88.0, 732.0, 0.5)
+    410.0
     """
     return min_w + load * (max_w - min_w)
 
@@ -123,7 +123,7 @@ def _instance_curve(found: Instance, row: Row) -> Curve:
     ten, half = number(row["watts_10"]), number(row["watts_50"])
     straight = straight_curve(idle, full)
     watts = straight if ten is None or half is None else (idle, ten, half, full)
-    return Curve(watts, _row_factor(found, row, "instance_power", full, "W", boundary=row["watts_boundary"]))
+    return fixed_curve(watts, _row_factor(found, row, "instance_power", full, "W", boundary=row["watts_boundary"]))
 
 
 def _row_factor(found: Instance, row: Row, name: str, value: float, unit: str, **detail: str) -> Factor:
@@ -181,6 +181,6 @@ def _accelerators(use: Use, context: Context, found: Instance) -> tuple[Factor, 
     if not count or hardware is None:
         return None
     curve = device_curve(use, hardware, context.method)
-    if curve is None:
+    if curve is None or curve.watts[0] > curve.watts[-1]:
         return None
     return _row_factor(found, found.row, "accelerator_count", count, "1"), curve

@@ -176,3 +176,19 @@ def test_operations_become_hours_at_the_share_of_peak_that_runs_reach(one):
     hours = 1e24 / (989.4e12 * 0.33) / 3600
     assert result["energy_it_kwh"] == pytest.approx((84 + 0.85 * 616) / 1000 * hours * 1.35)
     assert result["embodied_kg_co2e"] == pytest.approx(hours * (164 + 312.5) / 35040)
+
+
+def test_idle_above_peak_is_no_curve(one):
+    result = one(hardware=H100, device_hours=1, factors={"device_idle_w": 701})
+
+    assert result.plan.method is None
+    assert "idle_above_peak" in result.plan.notes
+
+
+def test_interval_of_an_override_widens_the_energy(one):
+    given = {"device_tdp_w": {"value": 700, "low": 350, "high": 1400}}
+
+    value, low, high = one(hardware=H100, device_hours=1, factors=given).bounds("energy_it_kwh")
+
+    assert high / value > 1400 / 700 * 0.9
+    assert value / low > 700 / 350 * 0.9
