@@ -77,7 +77,8 @@ def by(inventory: Inventory, keys: list[str]) -> list[list[object]]:
     for line in inventory["emissions"]:
         if line.get(keys[0]) is not None:
             sums[tuple(str(line.get(key, "")) for key in keys)] += Decimal(line["tco2e"])
-    return [[*keys, "tco2e", "unit"], *([*key, decimal_text(value), "t CO2e"] for key, value in sorted(sums.items()))]
+    rows: list[list[object]] = [[*keys, "tco2e", "unit"]]
+    return rows + [[*key, decimal_text(value), "t CO2e"] for key, value in sorted(sums.items())]
 
 
 def by_gas(inventory: Inventory) -> list[list[object]]:

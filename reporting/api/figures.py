@@ -1,0 +1,108 @@
+"""GET /api/v1/emissions and /api/v1/explain: the figures that pages show, and the tree behind one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from core.accounting.selectors.emissions import emissions
+from core.accounting.selectors.explain import explain
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from core.accounting.figures import BASES, BOOKINGS, DIMS, FILTERS, GRAINS, INCLUDES, ROLES, FilterError
+from core.organizations.models import Organization
+from core.organizations.policy import Action
+from core.problems import Problem
+from reporting.api.tables import ArrowRenderer, CsvRenderer, json_rows
+from reporting.query import Query, read_query
+
+QUERY_PARAMETERS = [
+    OpenApiParameter("period", str, description="2026, 2026-Q3, 2026-07, FY2026, FY2026-Q3 or last-30d"),
+    OpenApiParameter("from", OpenApiTypes.DATE, description="first day, inclusive, UTC"),
+    OpenApiParameter("to", OpenApiTypes.DATE, description="last day, inclusive, UTC"),
+    OpenApiParameter("by", str, description=f"dimensions, separated by commas: {', '.join(DIMS)}"),
+    OpenApiParameter("grain", str, enum=GRAINS),
+    OpenApiParameter("basis", str, enum=BASES, description="the one that is in total_kg_co2e"),
+    OpenApiParameter("include", str, description=f"{', '.join(INCLUDES)}, or none"),
+    OpenApiParameter("role", str, description=f"{', '.join(ROLES)}"),
+    OpenApiParameter("booking", str, enum=BOOKINGS),
+    *(OpenApiParameter(name, str, many=True, description=f"only this {name}; repeated: either") for name in FILTERS),
+]
+
+
+def asked(request: Request) -> Query:
+    """Read the parameters of a call; the first one at fault is answered with its name."""
+    identity = request.user
+    organization = Organization.objects.only("fiscal_year_start_month").get(id=identity.organization_id)  # type: ignore[union-attr]
+    try:
+        return read_query(
+            request._request.GET,
+            identity=identity,  # type: ignore[arg-type]
+            today=datetime.now(UTC).date(),
+            fiscal_start=organization.fiscal_year_start_month,
+            strict=True,
+        )
+    except FilterError as error:
+        raise Problem(400, "bad-parameter", str(error), field=error.field) from error
+
+
+class EmissionsView(APIView):
+    """Aggregated emissions of the current view."""
+
+    action_needed = Action.SEE_OWN_TEAM
+    renderer_classes: ClassVar[list[Any]] = [JSONRenderer, CsvRenderer, ArrowRenderer]
+
+    @extend_schema(
+        operation_id="emissions",
+        parameters=QUERY_PARAMETERS,
+        responses={
+            (200, "application/json"): OpenApiTypes.OBJECT,
+            (200, "text/csv"): OpenApiTypes.STR,
+            (200, "application/vnd.apache.arrow.stream"): OpenApiTypes.BINARY,
+        },
+    )
+    def get(self, request: Request) -> Response:
+        """Answer the aggregates that pages show, in kWh, kg CO2e and L, with low and high."""
+        query = asked(request)
+        result = emissions(request.user.organization_id, query.filter)  # type: ignore[union-attr]
+        return Response(
+            {
+                "filter": query.filter.as_dict(),
+                "as_of": result.as_of.isoformat().replace("+00:00", "Z") if result.as_of else None,
+                "rows": json_rows(result.rows),
+            }
+        )
+
+
+class ExplainView(APIView):
+    """The tree behind a figure."""
+
+    action_needed = Action.SEE_OWN_TEAM
+
+    @extend_schema(
+        operation_id="explain",
+        parameters=[
+            *QUERY_PARAMETERS,
+            OpenApiParameter("impact", str, description="an impact of the emissions, or total_kg_co2e (default)"),
+            OpenApiParameter("record", str, description="only this record"),
+        ],
+        responses={200: OpenApiTypes.OBJECT},
+    )
+    def get(self, request: Request) -> Response:
+        """Answer formulas, cells, factors and sources of a figure, as a tree that multiplies out to it."""
+        query = asked(request)
+        try:
+            tree = explain(
+                request.user.organization_id,  # type: ignore[union-attr]
+                query.filter,
+                impact=request.GET.get("impact", "total_kg_co2e"),
+                record_id=request.GET.get("record") or None,
+            )
+        except FilterError as error:
+            raise Problem(400, "bad-parameter", str(error), field=error.field) from error
+        return Response(tree)
