@@ -102,10 +102,11 @@ def quantify(
     frame = activity if "year" in activity.columns else activity.assign(year=_years(activity))
     code, first = distinct_uses(frame, overrides, key)
     given = None if overrides is None else overrides.iloc[first]
-    plans = tuple(make_plan(pack, method, use) for use in uses_of(frame.iloc[first], given))
+    chosen = frame[[name for name in (*USE_TEXT, "techniques", "mask", "year") if name in frame.columns]].iloc[first]
+    plans = tuple(make_plan(pack, method, use) for use in uses_of(chosen, given))
     measures = {name: frame[name].to_numpy() for name in MEASURE_COLUMNS if name in frame.columns}
     values = apply_plans(plans, code, measures, len(frame))
-    return Quantified(pd.DataFrame(values, index=activity.index, columns=list(COLUMNS)), code, plans)
+    return Quantified(pd.DataFrame(values, index=activity.index, columns=list(COLUMNS), copy=False), code, plans)
 
 
 def to_integers(impacts: pd.DataFrame) -> pd.DataFrame:
@@ -154,8 +155,10 @@ def distinct_uses(
     for column in columns:
         values, uniques = pd.factorize(column, use_na_sentinel=True)
         code, _ = pd.factorize(code * (len(uniques) + 1) + (values + 1))
-    _, first = np.unique(code, return_index=True)
-    return code.astype(np.int64), first.astype(np.int64)
+    code = np.asarray(code, dtype=np.int64)
+    first = np.empty(int(code.max(initial=-1)) + 1, dtype=np.int64)
+    first[code[::-1]] = np.arange(len(code) - 1, -1, -1)  # the last to be written is the first row of its code
+    return code, first
 
 
 def uses_of(frame: pd.DataFrame, overrides: pd.DataFrame | None) -> list[Use]:
