@@ -118,6 +118,7 @@ def embodied(use: Use, context: Context, energy_method: str | None) -> Embodied:
     given = _override(use)
     if given is not None:
         return given
+    unused = ("embodied_override_unused",) if "embodied_kg_co2e" in use.overrides else ()
     by_method: dict[str | None, tuple[Callable[[Use, Context], Embodied | None], ...]] = {
         "instance": (_instance, _device),
         "tokens": (_tokens,),
@@ -127,9 +128,9 @@ def embodied(use: Use, context: Context, energy_method: str | None) -> Embodied:
     for rule in by_method.get(energy_method, (_device, _instance)):
         found = rule(use, context)
         if found is not None and found.kg is not None:
-            return found
+            return replace(found, notes=(*found.notes, *unused))
         reasons += found.notes if found is not None else ()
-    return Embodied(None, notes=reasons[:1] or ("no_hardware",))
+    return Embodied(None, notes=(*(reasons[:1] or ("no_hardware",)), *unused))
 
 
 def _override(use: Use) -> Embodied | None:

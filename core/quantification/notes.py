@@ -52,6 +52,7 @@ TEXTS: Final = {
     "no_hardware": "The record does not say which hardware ran for how long: no embodied share.",
     "no_embodied_factor": "No embodied emissions are known for this hardware.",
     "flat_embodied_factor": "No embodied emissions are known for this accelerator: a flat value was used.",
+    "embodied_override_unused": "The embodied total given needs device or instance hours to be shared over.",
     "hardware_not_in_resources": "Primary energy and minerals hold the electricity only, not the hardware.",
 }
 """Code to sentence. Codes are part of the contract and never change their meaning."""

@@ -29,6 +29,9 @@ from core.quantification.terms import IMPACTS, Power, Term, make_term
 from core.quantification.use import PER_UNIT, Context, Energy, EnergyTerm, Refusal, Use
 from core.quantification.water import choose_resources, choose_wue
 
+_UNFACTORED: Final = (("seat_months", "seats"), ("cost", "spend"))
+"""Measures whose methods need a factor that the pack does not hold, best first."""
+
 Shared = dict[str, tuple[float, float, float, float]]
 
 _METHODS: Final[dict[str, tuple[tuple[str, ...], Callable[[Use, Context], Energy | Refusal]]]] = {
@@ -115,7 +118,7 @@ class _Draft:
         self.known.add(impact)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)  # about 20 kB each
 def make_plan(pack: FactorPack, method: Methodology, use: Use) -> Plan:
     """Choose method and factors for one use and multiply its coefficients out. Remembered: a use is planned once."""
     context = Context.of(use, pack, method)
@@ -371,22 +374,18 @@ def _not_physical(use: Use, context: Context, draft: _Draft) -> tuple[str | None
         draft.note("site_water_reported", "off_site_water_missing")
     if not use.present.isdisjoint(physical):
         return None, None
-    if "seat_months" in use.present:
-        draft.note("no_seat_factor")
-        return "seats", 5
-    if "cost" in use.present and "reported_kg_co2e" not in use.present:
-        draft.note("no_spend_factor")
-        return "spend", 5
+    unfactored = [(column, name) for column, name in _UNFACTORED if column in use.present]
+    draft.note(*(f"no_{name.removesuffix('s')}_factor" for _, name in unfactored))
     if "reported_kg_co2e" in use.present:
         return _reported(use, context, draft)
+    if unfactored:
+        return unfactored[0][1], 5
     draft.note("no_method")
     return None, None
 
 
 def _reported(use: Use, context: Context, draft: _Draft) -> tuple[str, int]:
     method = context.method
-    if "cost" in use.present:
-        draft.note("no_spend_factor")
     width = spread("reported_spread", method.gsd["reported"], method.source)
     impact = "market_kg_co2e" if use.reported_basis == "market" else "location_kg_co2e"
     draft.add(impact, "reported_nkg", ((width, 1),))

@@ -62,6 +62,18 @@ API_PROVIDERS: Final = {
 }
 """Provider slug to the model vendor of the model tables."""
 
+
+def cloud_of(provider: str | None) -> str | None:
+    """
+    Return the provider of the cloud tables; ``google`` is the cloud where machines are rented, else the model vendor.
+
+    >>> cloud_of("google"), cloud_of("amazon-bedrock"), cloud_of("openai")
+    ('gcp', 'aws', None)
+    """
+    slug = (provider or "").casefold()
+    return "gcp" if slug == "google" else CLOUD_PROVIDERS.get(slug)
+
+
 ACCELERATOR_KINDS: Final = frozenset({"gpu", "tpu", "accelerator", "superchip", "apu"})
 WHOLE_INSTANCE: Final = "whole instance"
 
@@ -267,7 +279,7 @@ class Catalog:
         """Return the instance type; without a known provider only where one cloud alone has that name."""
         if not name:
             return None
-        key = (name.strip().casefold().removeprefix("ml."), CLOUD_PROVIDERS.get((provider or "").casefold()))
+        key = (name.strip().casefold().removeprefix("ml."), cloud_of(provider))
         if key not in self._instances:
             clouds = self._instance_rows.get(key[0], {})
             cloud = key[1] if key[1] is not None else (next(iter(clouds)) if len(clouds) == 1 else None)
@@ -294,7 +306,7 @@ class Catalog:
 
     def _find_place(self, hosting: str | None, provider: str | None, region: str | None, zone: str | None) -> Place:
         slug = (provider or "").casefold()
-        cloud = CLOUD_PROVIDERS.get(slug)
+        cloud = CLOUD_PROVIDERS.get(slug) if hosting == "api" else cloud_of(provider)
         notes: list[str] = []
         zones: list[tuple[str, str]] = []
         row = self._region(slug, cloud, region)

@@ -16,13 +16,14 @@ def measured(use: Use, context: Context) -> Energy:
     """
     method = context.method
     metered = use.evidence in {None, "measured"}
-    kind = "measured" if metered else f"{use.evidence}_energy"
+    modelled = use.evidence == "modelled"
+    kind = "measured" if metered else "modelled_energy" if modelled else "stated_energy"
     width = spread(f"{kind}_spread", method.gsd[kind], method.source)
     boundary = use.energy_boundary or "it"
     notes: tuple[str, ...] = () if use.energy_boundary else ("energy_boundary_unknown",)
     if not metered:
         notes += ("energy_not_metered",)
-        quality = 5 if use.evidence == "stated" else 4
+        quality = 4 if modelled else 5
     else:
         quality = 2 if boundary == "device" else 1
     inputs: tuple[Power, ...] = ((width, 1),)

@@ -109,7 +109,7 @@ def test_no_lines_are_no_answers(quantify):
 
 @pytest.mark.parametrize("options", [{"methodology": "1999"}, {"factor_set": "nobody's"}])
 def test_unknown_version_or_set_is_refused(quantify, options):
-    with pytest.raises(CommandError, match="known|shipped"):
+    with pytest.raises(CommandError, match=r"known|shipped"):
         quantify({"record": METER}, **options)
 
 

@@ -74,3 +74,11 @@ def test_override_is_the_whole_of_it(one):
     factors = {"embodied_kg_co2e": 1000, "lifetime_h": 10_000}
 
     assert one(hardware=H100, device_hours=10, factors=factors).bounds("embodied_kg_co2e") == pytest.approx((1, 1, 1))
+
+
+def test_override_without_hours_is_said_to_be_unused(one):
+    factors = {"embodied_kg_co2e": 1000, "lifetime_h": 10_000}
+
+    result = one(energy_kwh=1, energy_boundary="it", factors=factors)
+
+    assert "embodied_override_unused" in result.plan.notes

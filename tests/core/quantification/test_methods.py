@@ -30,6 +30,7 @@ TOKENS = {"model": "gpt-4o-mini", "requests": 1, "input_tokens": 100, "output_to
         ({"seat_months": 3}, "seats", "no_seat_factor"),
         ({"cost": 3}, "spend", "no_spend_factor"),
         ({"cost": 3, "reported_kg_co2e": 1, "reported_basis": "market"}, "reported", "reported_by_supplier"),
+        ({"seat_months": 3, "reported_kg_co2e": 1, "reported_basis": "location"}, "reported", "no_seat_factor"),
         ({"requests": 3}, None, "no_method"),
     ],
 )

@@ -33,6 +33,7 @@ def test_stale_direct_factor_loses_to_a_fresh_lifecycle_one(one, year, g_per_kwh
         ({"hosting": "cloud", "provider": "aws", "region": "us-east-1"}, "exact", "EGRID:SRVC"),
         ({"hosting": "cloud", "provider": "aws", "region": "us-east-1a"}, "exact", "EGRID:SRVC"),
         ({"hosting": "cloud", "provider": "azure", "region": "West Europe"}, "exact", "NL"),
+        ({"hosting": "cloud", "provider": "google", "region": "us-central1"}, "exact", "EGRID:MROW"),
         ({"hosting": "api", "provider": "mistralai"}, "provider", "SE"),
         ({"hosting": "api", "provider": "somebody"}, "world", "WLD"),
         ({"zone": "ATLANTIS"}, "world", "WLD"),
