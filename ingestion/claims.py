@@ -37,6 +37,7 @@ join ingestion_payload p on p.organization_id = b.organization_id and p.batch_id
      and p.received_on = (b.received_at at time zone 'utc')::date
 where b.organization_id = %(organization)s and b.state in ('pending', 'processing') and b.held = '' and not s.paused
   and (b.retry_at is null or b.retry_at <= now())
+  and (%(only)s::uuid[] is null or b.id = any(%(only)s))
   and not (b.in_order and exists (
         select from ingestion_batch earlier
         where earlier.organization_id = b.organization_id and earlier.source_id = b.source_id and earlier.id < b.id
@@ -80,8 +81,9 @@ class Claimed:
 class Claims:
     """The locks of one worker on one organization's waiting batches; released when the block ends."""
 
-    def __init__(self, organization_id: int) -> None:
+    def __init__(self, organization_id: int, only: list[UUID] | None = None) -> None:
         self.organization_id = organization_id
+        self.only = only
 
     def __enter__(self) -> Self:
         try:
@@ -122,7 +124,7 @@ class Claims:
         taken: list[Claimed] = []
         records = size = 0
         with self._connection.cursor(name="waiting", row_factory=dict_row) as cursor:
-            cursor.execute(_WAITING, {"organization": self.organization_id})
+            cursor.execute(_WAITING, {"organization": self.organization_id, "only": self.only})
             while rows := cursor.fetchmany(1 if not taken else 32):
                 for row in rows:
                     batch = Claimed(**row)

@@ -8,11 +8,12 @@ from uuid import UUID
 
 from django.db.models import Min, QuerySet
 
+from core.ledger.models import Source
 from core.organizations.identity import Identity
 from core.organizations.models import Organization
 from core.organizations.policy import Action, may
 from core.organizations.tenancy import organization_scope
-from ingestion.models import Batch, CodeCarbonRun, Heartbeat, QuarantinedRow, State
+from ingestion.models import Batch, CodeCarbonRun, Heartbeat, QuarantinedRow, QuarantineState, State
 
 REJECTED_SHOWN = 100
 """Rejected rows inside a batch object; all of them are at its address /rejected."""
@@ -90,3 +91,31 @@ def oldest_waiting_s(now: datetime) -> float:
             waiting = Batch.objects.filter(organization_id=organization_id, state=State.PENDING, held="")
             oldest = min(oldest, waiting.aggregate(oldest=Min("received_at"))["oldest"] or now)
     return (now - oldest).total_seconds()
+
+
+def quarantine(
+    organization_id: int,
+    *,
+    source: str | None = None,
+    reason: str | None = None,
+    batch: UUID | str | None = None,
+    ids: list[int] | None = None,
+) -> QuerySet[QuarantinedRow]:
+    """List open rows in quarantine: of a source (its name or kind), a reason, a batch, or by their ids."""
+    rows = QuarantinedRow.objects.filter(organization_id=organization_id, state=QuarantineState.OPEN)
+    if source:
+        rows = rows.filter(source_id__in=sources_named(organization_id, source))
+    if reason:
+        rows = rows.filter(reason=reason)
+    if batch:
+        rows = rows.filter(batch_id=batch)
+    if ids is not None:
+        rows = rows.filter(id__in=ids)
+    return rows.order_by("id")
+
+
+def sources_named(organization_id: int, name: str) -> list[int]:
+    """Find the ids of the source connections of a name, else those of that kind."""
+    sources = Source.objects.filter(organization_id=organization_id)
+    named = list(sources.filter(name=name).values_list("id", flat=True))
+    return named or list(sources.filter(kind=name).values_list("id", flat=True))

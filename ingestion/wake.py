@@ -38,14 +38,22 @@ class Waker:
         self._wanted: set[tuple[str, int]] = set()
         self._changed = threading.Condition()
         self._redis: Redis | None = None
+        self._busy = False
 
     def want(self, task: str, organization_id: int) -> None:
         """Ask for a task to be sent soon. Returns at once and never fails."""
         if self._pid != os.getpid():
             self._start()
         with self._changed:
+            self._busy = True
             self._wanted.add((task, organization_id))
             self._changed.notify()
+
+    def flush(self, seconds: float) -> None:
+        """Wait until what was asked for has been sent, at most so long; for processes that are about to end."""
+        deadline = time.monotonic() + seconds
+        while self._busy and time.monotonic() < deadline:
+            time.sleep(0.02)
 
     def _start(self) -> None:
         self._pid = os.getpid()
@@ -57,6 +65,7 @@ class Waker:
         while True:
             with self._changed:
                 while not self._wanted and not later:
+                    self._busy = False
                     self._changed.wait()
                 if later:
                     self._changed.wait(DEBOUNCE_MS / 1000)
@@ -89,3 +98,8 @@ def drain(organization_id: int) -> None:
 def derive(organization_id: int) -> None:
     """Ask for an organization's dirty days to be derived."""
     _waker.want(DERIVE, organization_id)
+
+
+def flush(seconds: float = 2.0) -> None:
+    """Give wake-ups that were asked for the time to be sent, before the process ends."""
+    _waker.flush(seconds)

@@ -3,17 +3,33 @@
 from ingestion.services.accept import Accepted, KeyReusedError, accept_payload, wait_until_done
 from ingestion.services.drain import Drained, drain_inbox
 from ingestion.services.house import beat, keep_house, organizations_with_waiting_batches
+from ingestion.services.resolve import (
+    Replay,
+    ResolveError,
+    confirm_held,
+    discard_quarantine,
+    read_again,
+    reject_held,
+    replay_quarantine,
+)
 from ingestion.services.runs import announce_run
 
 __all__ = [
     "Accepted",
     "Drained",
     "KeyReusedError",
+    "Replay",
+    "ResolveError",
     "accept_payload",
     "announce_run",
     "beat",
+    "confirm_held",
+    "discard_quarantine",
     "drain_inbox",
     "keep_house",
     "organizations_with_waiting_batches",
+    "read_again",
+    "reject_held",
+    "replay_quarantine",
     "wait_until_done",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -27,6 +27,8 @@ log = structlog.get_logger()
 PROGRESS_S: Final = 0.5
 """Between two notes of a large file's progress."""
 RETRY_AFTER: Final = timedelta(seconds=20)
+OnProgress = Callable[[UUID, int], None]
+
 LOG_LINES: Final = 200
 """Lines kept of a batch's log; a delivery of many files may say more."""
 
@@ -59,24 +61,36 @@ class _DryRun(Exception):  # noqa: N818  # no error: it carries a result
         self.result = result
 
 
-def drain_inbox(organization_id: int, *, seconds: float = 45.0) -> Drained:
+def drain_inbox(
+    organization_id: int,
+    *,
+    seconds: float = 45.0,
+    only: list[UUID] | None = None,
+    on_progress: OnProgress | None = None,
+) -> Drained:
     """
     Read waiting batches, group by group, until none is left or the time is up.
+
+    Args:
+        organization_id: whose inbox.
+        seconds: no new group is begun after this.
+        only: these batches, as far as they wait and nobody else has them.
+        on_progress: told how many rows of a large file have been read.
 
     Returns what was done. Raises OperationalError when the database goes away; what was claimed is then free again.
     """
     drained = Drained()
     deadline = time.monotonic() + seconds
-    with Claims(organization_id) as claims:
+    with Claims(organization_id, only) as claims:
         while group := claims.take():
-            _work_on(organization_id, group, drained)
+            _work_on(organization_id, group, drained, on_progress)
             if time.monotonic() > deadline:
                 drained.more = True
                 break
     return drained
 
 
-def _work_on(organization_id: int, group: list[Claimed], drained: Drained) -> None:
+def _work_on(organization_id: int, group: list[Claimed], drained: Drained, on_progress: OnProgress | None) -> None:
     exhausted = [batch for batch in group if batch.attempts >= MOST_ATTEMPTS]
     if exhausted:
         _give_up(organization_id, exhausted, "Reading it ended its worker three times; it is not tried again.")
@@ -87,7 +101,7 @@ def _work_on(organization_id: int, group: list[Claimed], drained: Drained) -> No
     _note_claim(organization_id, group)
     started = time.monotonic()
     try:
-        done = Group(organization_id, group).write()
+        done = Group(organization_id, group, on_progress).write()
     except (OperationalError, InterfaceError) as error:
         # Nobody's fault here: the attempt does not count.
         log.warning("database went away, batches are free again", batches=len(group), error=str(error)[:200])
@@ -115,7 +129,8 @@ def _work_on(organization_id: int, group: list[Claimed], drained: Drained) -> No
 class Group:
     """The batches of one transaction on their way from their payloads to the ledger."""
 
-    def __init__(self, organization_id: int, batches: list[Claimed]) -> None:
+    def __init__(self, organization_id: int, batches: list[Claimed], on_progress: OnProgress | None = None) -> None:
+        self.on_progress = on_progress
         self.organization_id = organization_id
         self.batches = batches
         self.tallies = {batch.id: Tally() for batch in batches}
@@ -205,6 +220,8 @@ class Group:
         if time.monotonic() - self.noted_at < PROGRESS_S:
             return
         self.noted_at = time.monotonic()
+        if self.on_progress is not None:
+            self.on_progress(batch.id, tally.received)
         with organization_scope(self.organization_id), connection.cursor() as cursor:
             cursor.execute(
                 "update ingestion_batch set received = greatest(received, %s), outside = greatest(outside, %s)"

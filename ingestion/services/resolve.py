@@ -1,0 +1,227 @@
+"""What people decide: replay or discard rows in quarantine, let a held delivery pass, try a failed one again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from core.identifiers import uuid7
+from core.organizations.services import record_event
+from core.organizations.tenancy import organization_scope
+from ingestion import selectors
+from ingestion.models import Batch, QuarantinedRow, QuarantineState, State
+from ingestion.services.accept import ensure_payload_partition
+
+
+class ResolveError(Exception):
+    """A decision that cannot be carried out; the message says why and what to do."""
+
+
+@dataclass
+class Replay:
+    """Batches that read rows again, and what could not be read again, in words."""
+
+    batches: list[UUID] = field(default_factory=list)
+    rows: int = 0
+    refused: list[str] = field(default_factory=list)
+
+
+def replay_quarantine(organization_id: int, *, dry_run: bool = False, **filters: Any) -> Replay:
+    """
+    Read open rows again from the payloads they came in, under today's settings and tables.
+
+    Args:
+        organization_id: whose.
+        dry_run: only see what would become of them.
+        filters: as `selectors.quarantine` takes them.
+
+    Each batch concerned gets a new one that reads only these rows. A format that restates periods is read again whole, and
+    only while no later delivery of its source stands.
+    """
+    replay = Replay()
+    with organization_scope(organization_id):
+        rows = selectors.quarantine(organization_id, **filters)
+        origins = list(
+            Batch.objects.filter(organization_id=organization_id, id__in=rows.values("batch_id")).order_by("id")
+        )
+        for origin in origins:
+            refusal = _refusal(origin)
+            if refusal:
+                replay.refused.append(refusal)
+                continue
+            batch = _again(origin, dry_run=dry_run)
+            chosen = _chosen(origin, rows)
+            if dry_run:
+                replay.rows += chosen.update(replayed_by=batch.id)
+            else:
+                replay.rows += chosen.update(
+                    replayed_by=batch.id, state=QuarantineState.REPLAYED, resolved_at=datetime.now(UTC)
+                )
+            replay.batches.append(batch.id)
+        if replay.batches and not dry_run:
+            record_event(
+                organization_id=organization_id,
+                action="replay_quarantine",
+                object_type="batch",
+                object_id=replay.batches[0],
+                after={"batches": [str(each) for each in replay.batches], "rows": replay.rows},
+            )
+    return replay
+
+
+def discard_quarantine(organization_id: int, *, why: str, **filters: Any) -> int:
+    """Close open rows for good, with a reason; they stay readable. Raises ResolveError without a reason."""
+    if not why.strip():
+        raise ResolveError("Say why these rows are discarded: the reason stays with them.")
+    with organization_scope(organization_id):
+        rows = selectors.quarantine(organization_id, **filters)
+        count = rows.update(state=QuarantineState.DISCARDED, discard_reason=why, resolved_at=datetime.now(UTC))
+        if count:
+            shown = {name: str(value) for name, value in filters.items() if value}
+            record_event(
+                organization_id=organization_id,
+                action="discard_quarantine",
+                object_type="quarantine",
+                after={"rows": count, "filter": shown},
+                reason=why,
+            )
+    return count
+
+
+def confirm_held(organization_id: int, batch_id: UUID, *, why: str = "") -> None:
+    """Let a held delivery pass. Raises ResolveError when it is not held."""
+    with organization_scope(organization_id):
+        batch = _locked(organization_id, batch_id)
+        if not batch.held:
+            raise ResolveError("This delivery is not held.")
+        _save(batch, held="", confirmed=True)
+        record_event(
+            organization_id=organization_id,
+            action="confirm_delivery",
+            object_type="batch",
+            object_id=batch_id,
+            before={"held": batch.held},
+            reason=why,
+        )
+
+
+def reject_held(organization_id: int, batch_id: UUID, *, why: str) -> None:
+    """Refuse a held delivery: it ends as failed. Raises ResolveError when it is not held or no reason is given."""
+    if not why.strip():
+        raise ResolveError("Say why this delivery is refused.")
+    with organization_scope(organization_id):
+        batch = _locked(organization_id, batch_id)
+        if not batch.held:
+            raise ResolveError("This delivery is not held.")
+        lines = [*batch.log, batch.held, f"Refused: {why}"]
+        _save(batch, held="", state=State.FAILED, finished_at=datetime.now(UTC), log=lines)
+        record_event(
+            organization_id=organization_id,
+            action="refuse_delivery",
+            object_type="batch",
+            object_id=batch_id,
+            reason=why,
+        )
+
+
+def read_again(organization_id: int, batch_id: UUID) -> UUID:
+    """
+    Make a new batch of a failed one or of a dry run, from the same payload; give its id.
+
+    Raises ResolveError when it is neither, or its payload is no longer kept.
+    """
+    with organization_scope(organization_id):
+        origin = _locked(organization_id, batch_id)
+        if origin.state != State.FAILED and not origin.dry_run:
+            raise ResolveError("Only a failed batch or a dry run can be read again.")
+        if not _payload_kept(origin):
+            raise ResolveError("The payload is no longer kept. Send it again.")
+        batch = _again(origin, dry_run=False, replay=False)
+        event = record_event(
+            organization_id=organization_id,
+            action="accept_payload",
+            object_type="batch",
+            object_id=batch.id,
+            after={"source": origin.kind, "payload_of": str(root_of(origin))},
+        )
+        _save(batch, audit_sequence=event.sequence)
+    return batch.id
+
+
+def root_of(batch: Batch) -> UUID:
+    """Give the batch whose payload a batch reads: its own, unless it reads another's again."""
+    return batch.payload_of or batch.id
+
+
+def _locked(organization_id: int, batch_id: UUID) -> Batch:
+    batch = Batch.objects.select_for_update().filter(organization_id=organization_id, id=batch_id).first()
+    if batch is None:
+        raise ResolveError("There is no batch of that id.")
+    return batch
+
+
+def _save(batch: Batch, **fields: Any) -> None:
+    Batch.objects.filter(organization_id=batch.organization_id, id=batch.id).update(**fields)
+
+
+def _refusal(origin: Batch) -> str | None:
+    if not _payload_kept(origin):
+        return f"Batch {origin.id}: its payload is no longer kept. Send these rows again, or discard them."
+    if origin.in_order:
+        later = Batch.objects.filter(
+            organization_id=origin.organization_id, source_id=origin.source_id, id__gt=origin.id, dry_run=False
+        ).exclude(state=State.FAILED)
+        if later.exists():
+            return f"Batch {origin.id}: a later delivery of this source stands; import it again, or discard these rows."
+    return None
+
+
+def _chosen(origin: Batch, rows: QuerySet[QuarantinedRow]) -> QuerySet[QuarantinedRow]:
+    if origin.in_order:  # it is read whole, so all of its open rows are
+        return selectors.quarantine(origin.organization_id, batch=origin.id)
+    return rows.filter(batch_id=origin.id)
+
+
+def _payload_kept(batch: Batch) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select exists (select from ingestion_payload where organization_id = %s and batch_id = %s)",
+            [batch.organization_id, root_of(batch)],
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def _again(origin: Batch, *, dry_run: bool, replay: bool | None = None) -> Batch:
+    """Make a batch that reads another's payload, with a row of its own in the payload table to lock."""
+    now = datetime.now(UTC)
+    ensure_payload_partition(now.date())
+    batch = Batch.objects.create(
+        id=uuid7(),
+        organization_id=origin.organization_id,
+        source_id=origin.source_id,
+        kind=origin.kind,
+        in_order=origin.in_order,
+        dry_run=dry_run,
+        payload_of=root_of(origin),
+        replay=not origin.in_order if replay is None else replay,
+        confirmed=origin.confirmed,
+        received_at=now,
+        filename=origin.filename,
+        size_bytes=origin.size_bytes,
+        body_hash=origin.body_hash,
+        team=origin.team,
+        project=origin.project,
+        stage=origin.stage,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into ingestion_payload (organization_id, batch_id, number, received_on, content_type, encoding, filename,"
+            " size_bytes) values (%s, %s, 1, %s, '', '', '', 0)",
+            [origin.organization_id, batch.id, now.date()],
+        )
+    return batch
