@@ -51,6 +51,11 @@ class Chart:
     svg: str  # server-made picture, coloured by classes, safe HTML
     height: int = HEIGHT  # pixels, reserved before anything is drawn
 
+    @property
+    def figure_id(self) -> str:
+        """Id of the script element that holds the figure."""
+        return f"{self.name}-figure"
+
 
 def layout(*, height: int, right: int = 90, left: int = 48) -> dict[str, Any]:
     """Return the layout that all charts share: no title, legend or toolbar inside the picture, hairlines, our fonts."""

@@ -1,0 +1,86 @@
+"""Every number that a template shows goes through here; the rules are in reporting/figures.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.forms import BoundField
+from django.utils import translation
+from django.utils.html import conditional_escape
+from django.utils.safestring import SafeString, mark_safe
+
+from reporting import figures
+
+register = template.Library()
+
+
+def locale() -> str:
+    """Give the language of the page as Babel names it."""
+    return (translation.get_language() or "en").replace("-", "_")
+
+
+@register.filter
+def co2e(text: object) -> SafeString:
+    """Write CO2e with its subscript; everything else is escaped."""
+    return mark_safe(conditional_escape(text).replace("CO2e", "CO<sub>2</sub>e"))  # noqa: S308  # escaped just before
+
+
+@register.filter
+def mass(kg: float | None) -> str:
+    """Write a single mass with its unit: "184 t", "412 g"; without the word CO2e."""
+    return figures.quantity(kg, "mass", locale=locale())
+
+
+@register.filter
+def energy(kwh: float | None) -> str:
+    """Write a single energy with its unit."""
+    return figures.quantity(kwh, "energy", locale=locale())
+
+
+@register.filter
+def water(litres: float | None) -> str:
+    """Write a single volume of water with its unit."""
+    return figures.quantity(litres, "water", locale=locale())
+
+
+@register.filter
+def number_of(value: float | None) -> str:
+    """Write a count, all digits grouped."""
+    return figures.count(value, compact=False, locale=locale())
+
+
+@register.filter
+def many(value: float | None) -> str:
+    """Write a count, millions shortened."""
+    return figures.count(value, locale=locale())
+
+
+@register.filter
+def percent(share: float | None) -> str:
+    """Write a share (0 to 1) as a percentage."""
+    return figures.percent(share, locale=locale())
+
+
+@register.filter
+def as_percent(share: float | None) -> str:
+    """Write a share as the width of an SVG bar, not for people."""
+    return f"{max(0.0, min(1.0, share or 0.0)) * 100:.2f}%"
+
+
+@register.filter
+def factor_value(value: float | None) -> str:
+    """Write a factor's value: up to six significant digits, as published, no rounding to a unit."""
+    if value is None:
+        return figures.UNKNOWN
+    return f"{value:.6g}".replace("-", figures.MINUS)
+
+
+@register.filter
+def with_errors(field: BoundField) -> Any:
+    """Draw an input that points to its hint and its errors."""
+    said = [f"{field.auto_id}-hint"] * bool(field.help_text) + [f"{field.auto_id}-error"] * bool(field.errors)
+    attributes = {"aria-describedby": " ".join(said)} if said else {}
+    if field.errors:
+        attributes["aria-invalid"] = "true"
+    return field.as_widget(attrs=attributes)
