@@ -8,6 +8,7 @@ TEXTS: Final = {
     "unknown_model": "The model is not in the catalog and no parameters were given.",
     "unknown_hardware": "The hardware is not in the catalog and no power was given.",
     "unknown_instance": "The instance type is not in the catalog.",
+    "hardware_variant_assumed": "The hardware's name fits several variants: the one with the highest power was taken.",
     "no_device_power": "The catalog knows no power for this hardware.",
     "idle_above_peak": "The idle power given is above the peak power: no power curve.",
     "no_instance_power": "The catalog knows no power for this instance type.",

@@ -1,14 +1,15 @@
 """Resolve names as reported to rows of the catalog: models, hardware, instances, regions and grid zones.
 
-Matching never guesses: a name is known by its own spelling, by a listed alias, or by the model's published pattern, in
-this order and without regard to case; everything else is unknown.
+Matching never guesses: a name is known as it stands, by a listed alias, by the model's published pattern, or by the same
+words and numbers spelled otherwise (bills write ``Claude4.6Sonnet``), in this order and without regard to case; everything
+else is unknown.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Final
 
@@ -48,6 +49,7 @@ CLOUD_PROVIDERS: Final = {
 API_PROVIDERS: Final = {
     "anthropic": "anthropic",
     "cohere": "cohere",
+    "gcp": "google_genai",
     "gcp.gemini": "google_genai",
     "gemini": "google_genai",
     "google": "google_genai",
@@ -81,6 +83,10 @@ _ISO3_WORLD: Final = "WLD"
 _ZONE_SEPARATOR: Final = "-"
 
 
+_NOT_THE_CHIP: Final = frozenset({"amd", "gpu", "instinct", "intel", "nvidia", "tesla"})
+"""Words before a chip's own name."""
+
+
 @dataclass(frozen=True)
 class Model:
     """A language model's size: billions of parameters as (low, high), equal where the vendor discloses them."""
@@ -103,7 +109,11 @@ class Model:
 
 @dataclass(frozen=True)
 class Hardware:
-    """An accelerator or CPU: watts, dense 16-bit rate and kind; None where the catalog does not know."""
+    """
+    An accelerator or CPU: watts, dense 16-bit rate and kind; None where the catalog does not know.
+
+    ``assumed_variant``: the reported name fits several variants, of which this is the one with the highest power.
+    """
 
     id: str
     name: str
@@ -112,6 +122,7 @@ class Hardware:
     tdp_w: float | None
     idle_w: float | None
     peak_flop_per_s: float | None
+    assumed_variant: bool = False
 
     @property
     def is_cpu(self) -> bool:
@@ -191,6 +202,22 @@ def model_family(name: str) -> str:
     return "-".join(leading) or words[0]
 
 
+_NOT_THE_MODEL: Final = frozenset({"anthropic", "apac", "cohere", "eu", "global", "google", "meta", "openai", "us"})
+"""Words of vendors and inference profiles that clouds put before a model's name."""
+
+
+def spelling(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """
+    Return the words of a name, sorted, and its numbers in their order: what stays when separators change.
+
+    >>> spelling("Claude4.6Sonnet") == spelling("claude-sonnet-4-6"), spelling("gpt-4.5") == spelling("gpt-5.4")
+    (True, False)
+    """
+    bare = re.sub(r"-v\d+(:\d+)?$", "", name.casefold())
+    words = sorted(word for word in re.findall(r"[a-z]+", bare) if word not in _NOT_THE_MODEL)
+    return tuple(words), tuple(re.findall(r"\d+", bare))
+
+
 class Catalog:
     """Look names up in one factor pack. Every answer is remembered, so a name is searched once."""
 
@@ -224,7 +251,8 @@ class Catalog:
                 return _model(row, "alias")
         hits = [row for pattern, row in self._patterns if pattern.search(name)]
         if not hits:
-            return None
+            spelled = self._spellings.get(spelling(name.rsplit("/", 1)[-1]), set())
+            return _model(self._model_rows[next(iter(spelled))], "spelling") if len(spelled) == 1 else None
         hits.sort(key=lambda row: (row["provider"] != vendor, -len(row["model_name"]), row["model_name"]))
         return _model(hits[0], "pattern")
 
@@ -243,6 +271,17 @@ class Catalog:
     def _patterns(self) -> list[tuple[re.Pattern[str], Row]]:
         return [(re.compile(row["match_regex"]), row) for row in self.pack.rows("models") if row["match_regex"]]
 
+    @cached_property
+    def _spellings(self) -> dict[tuple[tuple[str, ...], tuple[str, ...]], set[str]]:
+        """Map the words and numbers of names and aliases, without vendor or gateway before them, to models."""
+        found: dict[tuple[tuple[str, ...], tuple[str, ...]], set[str]] = {}
+        names = [(name, name) for name in self._model_rows]
+        names += [(alias, model) for alias, models in self._aliases.items() for _, model in models]
+        for name, model in names:
+            if model in self._model_rows:
+                found.setdefault(spelling(name.rsplit("/", 1)[-1]), set()).add(model)
+        return found
+
     # --- hardware ---
 
     def hardware(self, name: str | None) -> Hardware | None:
@@ -252,8 +291,29 @@ class Catalog:
         key = _hardware_key(name)
         if key not in self._hardware:
             row = self._hardware_rows.get(key)
-            self._hardware[key] = _hardware(row) if row is not None else self._cpu(key)
+            self._hardware[key] = _hardware(row) if row is not None else self._cpu(key) or self._variant(key)
         return self._hardware[key]
+
+    def _variant(self, key: str) -> Hardware | None:
+        """Return what a short name such as ``H100`` or ``A100 80GB`` stands for: of several, the one with most power."""
+        words = [word for word in re.split(r"[\s_-]+", key) if word not in _NOT_THE_CHIP]
+        if not words:
+            return None
+        fitting = [row for spelled, row in self._chips.get(words[0], ()) if spelled >= set(words)]
+        if not fitting:
+            return None
+        fitting.sort(key=lambda row: (-float(row["tdp_w"] or 0), -float(row["memory_gb"] or 0), row["hardware_id"]))
+        return replace(_hardware(fitting[0]), assumed_variant=len(fitting) > 1)
+
+    @cached_property
+    def _chips(self) -> dict[str, list[tuple[set[str], Row]]]:
+        """Map the first word of accelerators' names to the words of each."""
+        found: dict[str, list[tuple[set[str], Row]]] = {}
+        for row in self.pack.rows("hardware"):
+            words = [word for word in re.split(r"[\s_-]+", row["name"].casefold()) if word not in _NOT_THE_CHIP]
+            if words and row["kind"] in ACCELERATOR_KINDS:
+                found.setdefault(words[0], []).append((set(words), row))
+        return found
 
     def _cpu(self, key: str) -> Hardware | None:
         row = self._cpu_rows.get(_cpu_key(key))

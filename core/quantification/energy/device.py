@@ -149,7 +149,7 @@ def device_curve(use: Use, hardware: Hardware | None, method: Methodology) -> Cu
             unit="W",
             source=row["source"],
             valid_from=f"{row['source_year']}-01-01",
-            match="exact",
+            match="default" if hardware.assumed_variant else "exact",
             detail={"hardware": hardware.name},
         )
     if tdp is None:
@@ -221,9 +221,13 @@ def device(use: Use, context: Context) -> Energy | Refusal:
     load = None if observed else default_load(use, method)
     terms = curve_terms(curve, "device_nh", DEVICE_HINGES, load, ((host.fixed(), 1), (width, 1)))
     family = hardware.id if hardware is not None else "override"
-    notes = () if observed else ("default_utilization",)
+    notes = (*_variant_notes(hardware), *(() if observed else ("default_utilization",)))
     listed = (curve.factor, host)
     return Energy("device", terms, 3 if observed else 4, family, listed=listed, notes=notes)
+
+
+def _variant_notes(hardware: Hardware | None) -> tuple[str, ...]:
+    return ("hardware_variant_assumed",) if hardware is not None and hardware.assumed_variant else ()
 
 
 def device_hardware(use: Use, context: Context) -> Hardware | None:

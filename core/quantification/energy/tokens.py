@@ -226,6 +226,7 @@ class Serving:
     output_tps: float | None
     ttft_s: float | None
     model_name: str
+    matched_by: str
     family: str
 
     def gpus(self, total_b: float) -> int:
@@ -243,6 +244,7 @@ class Serving:
         given = self.parameters
         detail: dict[str, str | int | float | bool] = {
             "model": self.model_name,
+            "matched_by": self.matched_by,
             "active_params_b_low": given.active_b[1],
             "active_params_b_high": given.active_b[2],
             "total_params_b_low": given.total_b[1],
@@ -270,6 +272,7 @@ def serving_of(use: Use, context: Context) -> Serving | None:
         output_tps=model.output_tps if model else None,
         ttft_s=model.ttft_s if model else None,
         model_name=model.name if model else (use.model or ""),
+        matched_by=model.matched_by if model else "override",
         family=f"{model.vendor}:{model.family}" if model else f"override:{use.model or ''}",
     )
 

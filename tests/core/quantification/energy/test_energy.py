@@ -163,10 +163,14 @@ def test_value_of_a_parameter_range_is_its_middle(one):
         ("azure/gpt-4o-mini-audio-preview-2024-12-17", "gpt-4o-mini-audio-preview-2024-12-17"),
         ("mistral.mistral-large-2407-v1:0", "mistral-large-2407"),
         ("my-gateway/claude-sonnet-4-6", "claude-sonnet-4-6"),
+        ("Claude4.6Sonnet", "claude-sonnet-4-6"),
+        ("Gemini 2.5 Flash", "gemini-2.5-flash"),
+        ("meta-llama/Llama-3.1-8B-Instruct", "meta-llama/Meta-Llama-3.1-8B-Instruct"),
+        ("meta.llama3-1-8b-instruct-v1:0", "meta-llama/Meta-Llama-3.1-8B-Instruct"),
         ("gpt-4o-maxi", None),
     ],
 )
-def test_model_is_known_by_name_alias_or_pattern(one, reported, catalog):
+def test_model_is_known_by_name_alias_pattern_or_spelling(one, reported, catalog):
     assert one(hosting="api", model=reported, output_tokens=1).plan.resolved["model"] == catalog
 
 
@@ -214,3 +218,22 @@ def test_answer_of_mistral_large_is_what_ecologits_gives(one):
     assert result["energy_facility_kwh"] * 1000 == pytest.approx(0.353, abs=5e-4)
     total_g = (result["location_kg_co2e"] + result["embodied_kg_co2e"]) * 1000
     assert total_g == pytest.approx(0.047, abs=5e-4)
+
+
+@pytest.mark.parametrize(
+    ("reported", "hardware", "assumed"),
+    [
+        ("H100", "nvidia-h100-sxm5-80gb", True),
+        ("NVIDIA A100 80GB", "nvidia-a100-sxm4-80gb", True),
+        ("B200", "nvidia-b200", False),
+        ("8 x NVIDIA H100 80GB HBM3", "nvidia-h100-sxm5-80gb", False),
+        ("T4", "nvidia-t4", False),
+        ("NVIDIA", None, False),
+        ("H1000", None, False),
+    ],
+)
+def test_short_name_of_hardware_takes_the_most_powerful_variant_and_says_so(one, reported, hardware, assumed):
+    plan = one(hardware=reported, device_hours=1).plan
+
+    assert plan.resolved["hardware"] == hardware
+    assert ("hardware_variant_assumed" in plan.notes) is assumed
