@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import BinaryIO, Final, cast
 
@@ -19,13 +19,24 @@ import pandas as pd
 from core.quantification import records
 from core.quantification.rejections import Rejection
 from ingestion.sources import activity_columns, activity_sheets
-from ingestion.sources.base import Context, Parsed, UnreadablePayload, finish, names_a_person
+from ingestion.sources.base import (
+    Context,
+    Draft,
+    Parsed,
+    UnreadablePayload,
+    finish,
+    names_a_person,
+    open_maybe_compressed,
+    unpacked_head,
+)
 
 NAME: Final = "activity"
 SNAPSHOT: Final = False
 
 BLOCK_BYTES: Final = 8 * 1024 * 1024
 """JSON lines are read in blocks of this size, about 20,000 records."""
+
+HEAD_BYTES: Final = 64 * 1024
 
 BOM: Final = b"\xef\xbb\xbf"
 ARRAY, LINES, ARROW, PARQUET, CSV, XLSX = "JSON array", "JSON lines", "Arrow stream", "Parquet", "CSV", "XLSX"
@@ -108,25 +119,59 @@ def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
 
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
-    """Read canonical records of any form, in chunks of about 20,000."""
-    start = stream.tell()
-    head = stream.read(64)
-    stream.seek(start)
-    form = form_of(head, context.filename or "", context.content_type)
+    """Read canonical records of any form, in chunks of about 20,000; text forms may be packed."""
+    head = unpacked_head(stream, HEAD_BYTES)
+    form = form_of(head[:64], context.filename or "", context.content_type)
+    has_stage = bool(context.defaults.get("stage"))
     if form == ARRAY:
-        yield _finished(*_read_array(stream.read().removeprefix(BOM)), context)
+        yield _finished(*_read_array(open_maybe_compressed(stream).read().removeprefix(BOM)), context)
     elif form == LINES:
-        for rows, lines in _blocks(stream):
+        for rows, lines in _blocks(open_maybe_compressed(stream)):
             yield _finished(*_read_lines(rows, lines), context)
     else:
-        tables = {
-            ARROW: activity_columns.read_arrow,
-            PARQUET: activity_columns.read_parquet,
-            CSV: activity_sheets.read_csv,
-            XLSX: activity_sheets.read_xlsx,
-        }
-        for frame, rejected, received in tables[form](stream, has_stage=bool(context.defaults.get("stage"))):
+        for frame, rejected, received in _read_table(form, stream, head, has_stage=has_stage):
             yield _finished(frame, rejected, received, context)
+
+
+def _read_table(form: str, stream: BinaryIO, head: bytes, *, has_stage: bool) -> Iterator[activity_columns.Chunk]:
+    if form == ARROW:
+        return activity_columns.read_arrow(stream, has_stage=has_stage)
+    if form == PARQUET:
+        return activity_columns.read_parquet(stream, has_stage=has_stage)
+    if form == XLSX:
+        return activity_sheets.read_xlsx(stream, has_stage=has_stage)
+    return activity_sheets.read_csv(open_maybe_compressed(stream), head, has_stage=has_stage)
+
+
+def read(body: bytes, context: Context) -> Draft:
+    """Read a small payload as a draft, to be finished together with others; see `parse`."""
+    form = form_of(body[:64], context.filename or "", context.content_type)
+    draft = Draft()
+    if form == ARRAY:
+        pieces = _split_array(body.removeprefix(BOM))
+        numbered = list(enumerate(pieces, 1))
+    elif form == LINES:
+        numbered = [pair for rows, lines in _blocks(io.BytesIO(body)) for pair in zip(rows, lines, strict=True)]
+    else:
+        has_stage = bool(context.defaults.get("stage"))
+        for frame, rejected, received in _read_table(form, io.BytesIO(body), body[:HEAD_BYTES], has_stage=has_stage):
+            draft.received += received
+            draft.rejected += rejected
+            found = zip(frame["row"].tolist(), records.as_records(frame), strict=True)
+            _add(draft, (records.read_record(row, record) for row, record in found), frame["row"].tolist())
+        return draft
+    draft.received = len(numbered)
+    _add(draft, (_read_piece(row, piece) for row, piece in numbered), [row for row, _ in numbered])
+    return draft
+
+
+def _add(draft: Draft, outcomes: Iterable[records.Record | Rejection], rows: Iterable[int]) -> None:
+    for row, outcome in zip(rows, outcomes, strict=True):
+        if isinstance(outcome, Rejection):
+            draft.rejected.append(outcome)
+        else:
+            outcome.labels = cast("dict[str, str | int | float | bool]", _public_labels(outcome.labels))
+            draft.wire.append((row, outcome))
 
 
 def template_csv() -> bytes:
@@ -284,8 +329,8 @@ def _scrubbed_line(line: bytes) -> bytes:
         return b'"(unreadable line, not kept)"'
 
 
-def _public_labels(labels: dict[str, object]) -> dict[str, object]:
-    if not any(_is_person_key(key) for key in labels):
+def _public_labels(labels: Mapping[str, object]) -> Mapping[str, object]:
+    if not any(map(_is_person_key, labels)):
         return labels
     return {key: value for key, value in labels.items() if not _is_person_key(key)}
 

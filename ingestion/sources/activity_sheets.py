@@ -74,12 +74,18 @@ INSTRUCTIONS: Final = (
 )
 
 
-def read_csv(stream: BinaryIO, *, has_stage: bool) -> Iterator[Chunk]:
-    """Read the CSV template in chunks; separators `,` `;` and tab. Raises UnreadablePayload naming missing columns."""
-    start = stream.tell()
-    first = stream.read(64 * 1024)
-    stream.seek(start)
-    separator, header = _header(first)
+def read_csv(stream: BinaryIO, head: bytes, *, has_stage: bool) -> Iterator[Chunk]:
+    """
+    Read the CSV template in chunks; separators are comma, semicolon and tab.
+
+    Args:
+        stream: the file, unpacked.
+        head: its first bytes, which hold the header.
+        has_stage: the token says the stage, so the column may be missing.
+
+    Raises UnreadablePayload naming missing columns, and for what is no CSV in UTF-8.
+    """
+    separator, header = _header(head)
     check_columns(header, "CSV file", has_stage=has_stage)
     torn: list[Rejection] = []
 

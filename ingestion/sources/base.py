@@ -28,6 +28,7 @@ import pandas as pd
 import zstandard
 
 from core.quantification import records
+from core.quantification.records import Record
 from core.quantification.rejections import Cover, Rejection
 
 CHUNK_ROWS: Final = 20_000
@@ -122,12 +123,14 @@ class Draft:
 
     Args:
         records: dicts for `records.to_activity`, with `row`.
+        wire: records as the native door decodes them, with their rows; a format fills this or `records`.
         rejected, received, outside, log: as in Parsed.
         fallback: column -> the format's own last word where neither sender nor token says.
         max_power_kw: set where each record describes one host. [kW]
     """
 
     records: list[dict[str, Any]] = field(default_factory=list)
+    wire: list[tuple[int, Record]] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
     received: int = 0
     outside: int = 0
@@ -212,36 +215,52 @@ def finish_drafts(drafts: Sequence[tuple[Draft, Context]]) -> Group:
     Finish the drafts of many payloads with one pass over their columns: a worker that drains single measurements spends
     its time on columns, not on payloads.
     """
-    everything: list[dict[str, Any]] = []
-    payload: list[int] = []
-    for position, (draft, context) in enumerate(drafts):
-        for record in draft.records:
-            for column in ("team", "project", "stage"):
-                if record.get(column) is None:
-                    record[column] = context.defaults.get(column) or draft.fallback.get(column)
-        everything += draft.records
-        payload += [position] * len(draft.records)
-    frame = records.to_activity(everything)
-    frame["payload"] = payload
-    if not everything:
-        return Group(frame, [draft for draft, _ in drafts])
-
-    def each_row(values: Sequence[Any], dtype: Any) -> Any:
-        return pd.Series([values[position] for position in payload]).astype(dtype)
-
-    valid, broken = records.check_activity(
-        frame.assign(row=range(len(frame))),
-        received_at=each_row([context.received_at for _, context in drafts], "datetime64[us, UTC]"),
-        max_age_days=each_row([context.max_age_days for _, context in drafts], "float64"),
-        max_power_kw=each_row([draft.max_power_kw for draft, _ in drafts], "float64"),
-    )
-    valid["row"] = frame["row"].to_numpy()[valid["row"].to_numpy()]
-    for rejection in broken:
-        draft = drafts[payload[rejection.row]][0]
-        draft.rejected.append(replace(rejection, row=int(frame["row"].iloc[rejection.row])))
+    frame = _joined(drafts)
+    if not frame.empty:
+        received_at = _each_row(frame, [context.received_at for _, context in drafts], "datetime64[us, UTC]")
+        max_age_days = _each_row(frame, [context.max_age_days for _, context in drafts], "float64")
+        max_power_kw = _each_row(frame, [draft.max_power_kw for draft, _ in drafts], "float64")
+        for column in ("team", "project", "stage"):
+            texts = [context.defaults.get(column) or draft.fallback.get(column) for draft, context in drafts]
+            if any(texts):
+                frame[column] = frame[column].fillna(_each_row(frame, texts, "str"))
+        rows, payload = frame["row"].to_numpy(), frame["payload"].to_numpy()
+        frame, broken = records.check_activity(
+            frame.assign(row=range(len(frame))),
+            received_at=received_at,
+            max_age_days=max_age_days,
+            max_power_kw=max_power_kw,
+        )
+        frame["row"] = rows[frame["row"].to_numpy()]
+        for rejection in broken:
+            rejected = drafts[payload[rejection.row]][0].rejected
+            rejected.append(replace(rejection, row=int(rows[rejection.row])))
     for draft, _ in drafts:
         draft.rejected.sort(key=lambda rejection: rejection.row)
-    return Group(valid, [draft for draft, _ in drafts])
+    return Group(frame, [draft for draft, _ in drafts])
+
+
+def _joined(drafts: Sequence[tuple[Draft, Context]]) -> pd.DataFrame:
+    """Make one table of all drafts, with `payload`."""
+    owners = [position for position, (draft, _) in enumerate(drafts) for _ in draft.records]
+    if owners or not any(draft.wire for draft, _ in drafts):
+        frame = records.to_activity([record for draft, _ in drafts for record in draft.records])
+        frame["payload"] = pd.Series(owners, dtype="int64")
+        return frame
+    wire = [(position, row, record) for position, (draft, _) in enumerate(drafts) for row, record in draft.wire]
+    frame, broken = records.from_structs([record for _, _, record in wire], range(len(wire)))
+    for rejection in broken:
+        position, row, _ = wire[rejection.row]
+        drafts[position][0].rejected.append(replace(rejection, row=row))
+    at = frame["row"].tolist()
+    frame["row"] = pd.Series([wire[index][1] for index in at], dtype="int64")
+    frame["payload"] = pd.Series([wire[index][0] for index in at], dtype="int64")
+    return frame
+
+
+def _each_row(frame: pd.DataFrame, values: Sequence[Any], dtype: Any) -> Any:
+    """Spread one value a payload over the rows of each."""
+    return pd.Series([values[position] for position in frame["payload"].tolist()]).astype(dtype)
 
 
 def fill_absent(frame: pd.DataFrame, defaults: Mapping[str, str | None], fallback: Mapping[str, str]) -> pd.DataFrame:
@@ -387,6 +406,14 @@ class _Unpacked(io.RawIOBase):
             )
         buffer[: len(piece)] = piece
         return len(piece)
+
+
+def unpacked_head(stream: BinaryIO, size: int) -> bytes:
+    """Give the first bytes of what is inside a seekable stream, which stays where it was."""
+    start = stream.tell()
+    head = open_maybe_compressed(stream).read(size)
+    stream.seek(start)
+    return head
 
 
 def open_maybe_compressed(stream: BinaryIO, limit: int | None = None) -> BinaryIO:

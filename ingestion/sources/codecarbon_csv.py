@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from core.quantification import records
 from core.quantification.rejections import Rejection
-from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload, digest, finish
+from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload, digest, finish, open_maybe_compressed
 from ingestion.sources.codecarbon import (
     DEFAULT_PLACE,
     FALLBACK,
@@ -58,15 +58,15 @@ def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
     """
-    Read a file twice: first which row of each run is its last, then those rows in chunks.
+    Read a seekable, perhaps packed file twice: first which row of each run is its last, then those rows in chunks.
 
     Raises UnreadablePayload: not UTF-8, not this CSV, or a setting `timezone` that does not exist.
     """
     zone = clock_zone(context)
     start = stream.tell()
-    chosen = _last_rows(_rows(stream), zone)
+    chosen = _last_rows(_rows(open_maybe_compressed(stream)), zone)
     stream.seek(start)
-    rows = enumerate(_rows(stream), 1)
+    rows = enumerate(_rows(open_maybe_compressed(stream)), 1)
     while chunk := list(islice(rows, CHUNK_ROWS)):
         yield _chunk(chunk, chosen, zone, context)
 

@@ -24,6 +24,7 @@ from ingestion.sources.base import (
     digest,
     finish,
     names_a_person,
+    open_maybe_compressed,
 )
 from ingestion.sources.vocabulary import tier_of
 
@@ -94,7 +95,7 @@ def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
     """Read one page, or a JSON array of them. Results of endpoints without requests or tokens are outside."""
-    pages = _read(stream.read())
+    pages = _read(open_maybe_compressed(stream).read())
     read: list[dict[str, Any]] = []
     rejected: list[Rejection] = []
     received = outside = 0

@@ -8,7 +8,7 @@ from typing import BinaryIO, Final, cast
 import pyarrow
 from pyarrow import parquet
 
-from ingestion.sources.base import Adapter
+from ingestion.sources.base import Adapter, unpacked_head
 
 HEAD_BYTES: Final = 64 * 1024
 
@@ -38,20 +38,21 @@ def adapter(name: str) -> Adapter:
 
 def head_of(stream: BinaryIO) -> bytes:
     """
-    Give what `detect` looks at: the first 64 KiB of an unpacked, seekable file, which stays where it was.
+    Give what `detect` looks at: the first 64 KiB of what is inside a seekable file, which stays where it was.
 
     Parquet keeps the names of its columns at the end, so they are added: `PAR1`, then one name a line.
     """
+    head = unpacked_head(stream, HEAD_BYTES)
+    if head[:4] != b"PAR1":
+        return head
     start = stream.tell()
-    head = stream.read(HEAD_BYTES)
-    if head[:4] == b"PAR1":
-        try:
-            stream.seek(start)
-            head = "\n".join(["PAR1", *parquet.ParquetFile(stream).schema_arrow.names, ""]).encode()
-        except (pyarrow.ArrowException, OSError):
-            pass  # damaged: whoever is asked to read it says so
-    stream.seek(start)
-    return head
+    try:
+        names = parquet.ParquetFile(stream).schema_arrow.names
+    except (pyarrow.ArrowException, OSError):
+        return head  # damaged: whoever is asked to read it says so
+    finally:
+        stream.seek(start)
+    return "\n".join(["PAR1", *names, ""]).encode()
 
 
 def detect(head: bytes, filename: str) -> tuple[str, str] | None:
