@@ -94,11 +94,12 @@ def understand(
     properties = _properties(details)
     gpu_count = _count(properties.get("gpucount"))
     machine = _machine(provider, service, properties, instance, meter_texts)
-    meter = " | ".join([*meter_texts, *(unit for unit in dict.fromkeys((consumed_unit, pricing_unit)) if unit)])
+    meter = " | ".join(meter_texts)
+    billed_units = [unit for unit in dict.fromkeys((consumed_unit, pricing_unit)) if unit]
     rule = ai_services.classify(
         provider=provider or "",
         service=" | ".join(text for text in (service, category) if text),
-        meter=meter,
+        meter=" | ".join([*meter_texts, *billed_units]),
         instance=(machine or "") + ("+gpu" if gpu_count > 0 else ""),
     )
     tokens = rule.measure in ai_services.TOKEN_MEASURES
@@ -120,7 +121,7 @@ def understand(
         stage=rule.stage or _stage(meter),
         global_routing=says is not None and says.global_routing,
         data_zone=says is not None and says.data_zone,
-        characters=tokens and "character" in meter.lower(),
+        characters=tokens and "character" in " ".join([meter, *billed_units]).lower(),
     )
 
 

@@ -208,7 +208,8 @@ def _rechunked(batches: Iterator[Chunk], chunk_rows: int) -> Iterator[Chunk]:
             full = count - count % chunk_rows
             for start in range(0, full, chunk_rows):
                 yield _sliced(joined, start, chunk_rows)
-            waiting, count = [_sliced(joined, full, chunk_rows)], count - full
+            count -= full
+            waiting = [_sliced(joined, full, chunk_rows)] if count else []
     if waiting:
         yield _joined(waiting)
 

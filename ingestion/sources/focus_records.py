@@ -33,7 +33,6 @@ never added; where neither SkuId nor SkuMeter is stated, ChargeDescription stand
 """
 
 CORRECTION: Final = "Correction"
-MEASURES: Final = ("input_tokens", "cached_input_tokens", "output_tokens", "instance_hours", "device_hours", "cost")
 FLAGS: Final = ("unknown_meter", "naive_time", "global_routing", "characters", "no_usage")
 
 pc: Any = pyarrow.compute  # the stubs know only some of its overloads

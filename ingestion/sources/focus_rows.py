@@ -124,7 +124,7 @@ class Rows:
         """Give a row as it was read, the columns that say something, by their FOCUS names."""
         texts = {name: array[at].as_py() for name, array in self.text.items()}
         plain = {name: array[at].as_py() for name, array in self.raw.items()}
-        return {name: str(value) for name, value in {**texts, **plain}.items() if value is not None}
+        return {name: str(value) for name, value in {**texts, **plain}.items() if value not in (None, "")}
 
 
 @dataclass
