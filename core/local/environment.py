@@ -98,7 +98,16 @@ def _make() -> None:
 def _install(lock: Path) -> None:
     names = len(_locked_names(lock))
     _say(f"Installing {names} packages of {lock.name}; the first time this downloads them")
-    pip = [PYTHON, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet"]
+    pip = [
+        PYTHON,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "--no-input",
+        "install",
+        "--quiet",
+        "--quiet",
+    ]  # errors only
     done = subprocess.run([*pip, "--require-hashes", "--no-deps", "--requirement", str(lock)], check=False)
     if done.returncode != 0:
         raise SetupError(
