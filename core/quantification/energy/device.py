@@ -221,12 +221,13 @@ def device(use: Use, context: Context) -> Energy | Refusal:
     load = None if observed else default_load(use, method)
     terms = curve_terms(curve, "device_nh", DEVICE_HINGES, load, ((host.fixed(), 1), (width, 1)))
     family = hardware.id if hardware is not None else "override"
-    notes = (*_variant_notes(hardware), *(() if observed else ("default_utilization",)))
+    notes = (*variant_notes(hardware), *(() if observed else ("default_utilization",)))
     listed = (curve.factor, host)
     return Energy("device", terms, 3 if observed else 4, family, listed=listed, notes=notes)
 
 
-def _variant_notes(hardware: Hardware | None) -> tuple[str, ...]:
+def variant_notes(hardware: Hardware | None) -> tuple[str, ...]:
+    """Return the note of hardware whose variant was assumed."""
     return ("hardware_variant_assumed",) if hardware is not None and hardware.assumed_variant else ()
 
 

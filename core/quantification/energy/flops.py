@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from core.quantification import units
-from core.quantification.energy.device import device_curve, device_hardware
+from core.quantification.energy.device import device_curve, device_hardware, variant_notes
 from core.quantification.energy.measured import host_factor
 from core.quantification.factor import Factor, spread
 from core.quantification.pack import FILE
@@ -82,7 +82,7 @@ def flops(use: Use, context: Context) -> Energy | Refusal:
     inputs = (*hours, (watts, 1), (host.fixed(), 1), (width, 1))
     term = EnergyTerm("gflop", inputs, constant=gflop_constant() / units.W_PER_KW)
     listed = (curve.factor, host, hours[1][0])
-    return Energy("flops", (term,), 4, hardware.id, listed=listed, notes=("default_utilization",))
+    return Energy("flops", (term,), 4, hardware.id, listed=listed, notes=(*variant_notes(hardware), "default_utilization"))
 
 
 def gflop_constant() -> float:
