@@ -4,8 +4,8 @@
 # ///
 """Cut the fonts to the languages offered: run ``uv run static/fonts/subset.py`` after a pin or the characters change.
 
-Source Sans 3 (npm ``source-sans``) and IBM Plex Mono (npm ``@ibm/plex-mono``), both SIL Open Font License 1.1. All fonts of
-a page together stay under 60 kB; U+2082 (subscript two) and U+202F (narrow no-break space) must survive, which a test checks.
+Source Sans 3 (npm ``source-sans``) and IBM Plex Mono (npm ``@ibm/plex-mono``), both SIL Open Font License 1.1. All
+fonts of a page together stay under 60 kB; U+2082 (subscript two) and U+202F (narrow no-break space) must survive.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from fontTools.varLib import instancer
 
 HERE = Path(__file__).resolve().parent
 
-# English, German, French and their neighbours in Latin-1, and what figures need: subscripts, dashes, narrow spaces, arrows.
-CHARACTERS = (
-    [*range(0x20, 0x7F), *range(0xA0, 0x100), 0x152, 0x153, 0x178, 0x1E9E]
-    + [0x2009, 0x2010, 0x2011, 0x2013, 0x2014, 0x2018, 0x2019, 0x201A, 0x201C, 0x201D, 0x201E, 0x2022, 0x2026]
-    + [0x202F, 0x2030, 0x2039, 0x203A, 0x2080, 0x2081, 0x2082, 0x2083, 0x20AC]
-    + [0x2190, 0x2191, 0x2192, 0x2193, 0x2212, 0x2248, 0x2260, 0x2264, 0x2265, 0x25B2, 0x25BC, 0x2713]
-)
+# English, German, French and their neighbours in Latin-1, and what figures need: subscripts, dashes, spaces, arrows.
+CHARACTERS = [
+    *(*range(0x20, 0x7F), *range(0xA0, 0x100), 0x152, 0x153, 0x178, 0x1E9E),
+    *(0x2009, 0x2010, 0x2011, 0x2013, 0x2014, 0x2018, 0x2019, 0x201A, 0x201C, 0x201D, 0x201E, 0x2022, 0x2026),
+    *(0x202F, 0x2030, 0x2039, 0x203A, 0x2080, 0x2081, 0x2082, 0x2083, 0x20AC),
+    *(0x2190, 0x2191, 0x2192, 0x2193, 0x2212, 0x2248, 0x2260, 0x2264, 0x2265, 0x25B2, 0x25BC, 0x2713),
+]
 CODE = [*range(0x20, 0x7F), 0xA0, 0xB7, 0x2013, 0x2026, 0x202F, 0x2192, 0x2212]
 
 

@@ -1,7 +1,7 @@
-"""Fetch the third-party files that pages are served from home: run ``python static/vendor/fetch.py`` after a pin changes.
+"""Fetch the third-party files of the pages: run ``python static/vendor/fetch.py`` after a pin changes.
 
 Each package comes from npm by name and version (``npm pack``), and only the files in use are kept, in
-``<folder>/<name>@<version>/`` with the licence beside them. Templates name the same folders, and a test compares the two.
+``<folder>/<name>@<version>/`` with the licence beside them. Templates name the same folders; a test compares the two.
 The icons used are put into one sprite; the style rules that Plotly would inject at run time, which a strict content
 security policy forbids, are dumped to a style sheet. Fonts are cut by ``static/fonts/subset.py``.
 """
@@ -95,8 +95,8 @@ def main() -> None:
 
 def unpack(pin: Pin, scratch: Path) -> Path:
     """Return the folder of the unpacked package."""
-    subprocess.run(  # noqa: S603  the arguments are the pins above
-        ["npm", "pack", f"{pin.package}@{pin.version}", "--silent"],  # noqa: S607
+    subprocess.run(
+        ["npm", "pack", f"{pin.package}@{pin.version}", "--silent"],
         cwd=scratch,
         check=True,
         stdout=subprocess.DEVNULL,
