@@ -81,6 +81,7 @@ WHOLE_INSTANCE: Final = "whole instance"
 
 _ISO3_WORLD: Final = "WLD"
 _ZONE_SEPARATOR: Final = "-"
+_EUROPEAN_UNION: Final = "EU27"
 
 
 _NOT_THE_CHIP: Final = frozenset({"amd", "gpu", "instinct", "intel", "nvidia", "tesla"})
@@ -417,6 +418,8 @@ class Catalog:
         code = zone.strip().upper()
         code = self._alpha3.get(code, code)
         chain: list[tuple[str, str]] = []
+        if code == "EU" and _EUROPEAN_UNION in self.known_zones:
+            chain.append((_EUROPEAN_UNION, "region"))
         if code in self.known_zones:
             chain.append((code, "exact"))
         bidding = code if code.startswith("EM:") else f"EM:{code}"

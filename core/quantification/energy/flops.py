@@ -82,7 +82,9 @@ def flops(use: Use, context: Context) -> Energy | Refusal:
     inputs = (*hours, (watts, 1), (host.fixed(), 1), (width, 1))
     term = EnergyTerm("gflop", inputs, constant=gflop_constant() / units.W_PER_KW)
     listed = (curve.factor, host, hours[1][0])
-    return Energy("flops", (term,), 4, hardware.id, listed=listed, notes=(*variant_notes(hardware), "default_utilization"))
+    return Energy(
+        "flops", (term,), 4, hardware.id, listed=listed, notes=(*variant_notes(hardware), "default_utilization")
+    )
 
 
 def gflop_constant() -> float:

@@ -14,6 +14,10 @@ A = b"zone_id,year\nNA,2020\nDE,2021\n"
 B = b"zone_id,year\nFR,2020\n"
 
 
+RELEASED = "sha256:19d9c43c6d06bb5cda4c32a1728598e90eac2bea2eb74b5d67b3cbe5db956bea"
+"""Of wattledger-2026.11. Released tables never change: a new edition is a new file, a new name and a new hash."""
+
+
 @pytest.fixture(scope="module")
 def pack():
     return load_pack()
@@ -114,3 +118,7 @@ def test_aliases_point_at_models_that_are_shipped(pack):
 
 def test_calling_twice_reads_the_same(pack):
     assert load_pack() == pack
+
+
+def test_released_tables_are_unchanged(pack):
+    assert (pack.name, pack.content_hash) == ("wattledger-2026.11", RELEASED)

@@ -100,6 +100,7 @@ def test_steps_agree_with_a_simulation_of_every_factor():
     assert (got.low, got.high) == pytest.approx((low, high), rel=0.1)
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -27,6 +28,7 @@ def sums(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.groupby(SERIES, dropna=False, sort=False, as_index=False)[list(MEASURE_COLUMNS)].sum()
 
 
+@pytest.mark.slow
 @given(cells())
 @LAW
 def test_quantify_and_aggregate_commute(activity):
@@ -42,6 +44,7 @@ def test_quantify_and_aggregate_commute(activity):
     assert np.nanmax(np.abs(apart - together) - 1e-9 * size.to_numpy(), initial=-1.0) <= 0.0
 
 
+@pytest.mark.slow
 @given(cells(), st.randoms(use_true_random=False))
 @LAW
 def test_results_do_not_depend_on_order_or_chunking(activity, random):
@@ -56,6 +59,7 @@ def test_results_do_not_depend_on_order_or_chunking(activity, random):
     assert again.tobytes() == whole.tobytes()
 
 
+@pytest.mark.slow
 @given(cells())
 @LAW
 def test_a_reversal_cancels_exactly(activity):
@@ -67,6 +71,7 @@ def test_a_reversal_cancels_exactly(activity):
     assert (forth + back).fillna(0).eq(0).all(axis=None)
 
 
+@pytest.mark.slow
 @given(cells())
 @LAW
 def test_bounds_contain_the_value_and_nulls_have_a_note(activity):
@@ -86,6 +91,7 @@ def test_bounds_contain_the_value_and_nulls_have_a_note(activity):
         assert plan.notes or not plan.nulls
 
 
+@pytest.mark.slow
 @given(cells())
 @LAW
 def test_the_terms_of_a_plan_multiply_out_to_its_impacts(activity):

@@ -38,6 +38,8 @@ def test_stale_direct_factor_loses_to_a_fresh_lifecycle_one(one, year, g_per_kwh
         ({"hosting": "api", "provider": "somebody"}, "world", "WLD"),
         ({"zone": "ATLANTIS"}, "world", "WLD"),
         ({"zone": "NA"}, "exact", "NA"),
+        ({"hosting": "api", "provider": "azure", "region": "eu"}, "region", "EU27"),
+        ({"hosting": "api", "provider": "azure", "region": "us"}, "country", "US"),
     ],
 )
 def test_zone_is_matched_by_named_tiers(one, place, match, zone):
