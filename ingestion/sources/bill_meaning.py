@@ -75,6 +75,8 @@ def understand(
     instance: str | None,
     consumed_unit: str | None,
     pricing_unit: str | None,
+    described_unit: str | None,
+    family: str | None,
     reserved_unused: bool,
 ) -> Meaning:
     """
@@ -87,6 +89,8 @@ def understand(
         details: JSON object of the price's properties (`InstanceType`, `GpuCount`, ...).
         instance: machine type stated beside them.
         consumed_unit, pricing_unit: of the two quantities.
+        described_unit: the provider's own unit of the consumed quantity, where the billed one only counts.
+        family: what groups the meter.
         reserved_unused: the row is a capacity reservation that stood idle.
     """
     seller_slug = _slug(seller)
@@ -103,16 +107,22 @@ def understand(
         instance=(machine or "") + ("+gpu" if gpu_count > 0 else ""),
     )
     tokens = rule.measure in ai_services.TOKEN_MEASURES
-    says = meters.read_token_meter(provider or "", service or "", meter_texts) if rule.hosting == "api" else None
-    unit_scale = meters.token_scale if tokens else meters.hour_scale
+    says = (
+        meters.read_token_meter(provider or "", service or "", meter_texts, family) if rule.hosting == "api" else None
+    )
+    if tokens:
+        consumed_scale = meters.token_scale(consumed_unit, meter, described_unit)
+        pricing_scale = meters.token_scale(pricing_unit, meter)
+    else:
+        consumed_scale, pricing_scale = meters.hour_scale(consumed_unit, meter), meters.hour_scale(pricing_unit, meter)
     return Meaning(
         rule=rule,
         service=service or "(no service)",
         provider=provider,
         service_provider=seller_slug if seller_slug != provider else None,
         measure="idle_instance_hours" if reserved_unused and rule.measure == "instance_hours" else rule.measure,
-        consumed_scale=_or_nan(unit_scale(consumed_unit, meter)),
-        pricing_scale=_or_nan(unit_scale(pricing_unit, meter)),
+        consumed_scale=_or_nan(consumed_scale),
+        pricing_scale=_or_nan(pricing_scale),
         model=says.model if says else None,
         hardware=meters.accelerator(meter_texts) if rule.measure == "device_hours" else None,
         instance_type=machine if not tokens else None,

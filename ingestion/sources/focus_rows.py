@@ -20,6 +20,7 @@ METER_TEXTS: Final = ("SkuMeter", "x_SkuMeterName", "x_UsageType", "ChargeDescri
 MEANING: Final = (
     *("HostProviderName", "ServiceProviderName", "ProviderName", "ServiceName", "ServiceCategory", *METER_TEXTS),
     *("SkuPriceDetails", "x_SkuDetails", "x_InstanceType", "ConsumedUnit", "PricingUnit", "CapacityReservationStatus"),
+    *("x_PricingUnitDescription", "x_SkuMeterSubcategory"),
 )
 """Columns whose distinct combinations are understood once each."""
 TEXTS: Final = (
@@ -177,6 +178,8 @@ def _understand(texts: Mapping[str, str | None]) -> bill_meaning.Meaning:
         instance=texts["x_InstanceType"],
         consumed_unit=texts["ConsumedUnit"],
         pricing_unit=texts["PricingUnit"],
+        described_unit=texts["x_PricingUnitDescription"],
+        family=texts["x_SkuMeterSubcategory"],
         reserved_unused=(texts["CapacityReservationStatus"] or "").lower() == "unused",
     )
 

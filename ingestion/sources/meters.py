@@ -32,23 +32,28 @@ CHARACTERS_PER_TOKEN: Final = 4
 """For Google's older meters in characters; Google's own rule of thumb, flagged `characters`."""
 
 
-def token_scale(unit: str | None, meter: str) -> float | None:
+def token_scale(unit: str | None, meter: str, described: str | None = None) -> float | None:
     """
     Give how many tokens one unit of quantity is, or None for a unit that no table knows.
 
     Args:
         unit: as billed.
         meter: text of the token meter, which decides for units that only count (`Units`, `count`).
+        described: the provider's own unit beside a unit that only counts (Azure: `1K`); a block named by the meter wins.
 
     >>> [token_scale(unit, "Input Tokens") for unit in ("Tokens", "1000 Tokens", "1K tokens", "1M Tokens", "10K", "GB")]
     [1.0, 1000.0, 1000.0, 1000000.0, 10000.0, None]
     >>> token_scale("Units", "GPT 5 Mini Inpt Glbl 1M Tokens"), token_scale("Units", "gpt-4o Inp glbl Tokens")
     (1000000.0, None)
+    >>> token_scale("Units", "gpt-4o Inp glbl Tokens", "1K")
+    1000.0
     """
     text = " ".join((unit or "").lower().split())
     characters = "character" in text or "character" in meter.lower()
     text = text.replace("characters", "tokens").replace("character", "token")
     scale = _token_scale(text, meter)
+    if scale is None and text in _UNITS and described:
+        scale = _token_scale(" ".join(described.lower().split()), meter)
     return scale / CHARACTERS_PER_TOKEN if scale is not None and characters else scale
 
 
@@ -89,12 +94,12 @@ def _number(text: str | None) -> float:
 
 # --- model, service level, routing ------------------------------------------------------------------------------------
 
-_DIRECTION: Final = (
-    r"inp|inpt|input|outp|outpt|opt|output|cached|cache|cchd|cd|caching|cacheread|cachewrite|prompt|completion"
-)
+_CACHED: Final = "cached|cache|cachd|cach|cchd|cched|cd|caching|cacheread|cachewrite"
+_DIRECTION: Final = rf"(?:batch ?)?(?:inp|inpt|input|outp|outpt|opt|output|prompt|completion)|{_CACHED}"
+_SCOPE: Final = "glbl|gl|global|regnl|regional|data ?zone|dzone|dzn|dz|cross[ -]region|mantle"
+_LEVEL: Final = "batch|pp|priority|flex|fl|latency|std|reserved|shortco|longco|shco|loco"
 _STOP_WORDS: Final = (
-    rf"{_DIRECTION}|glbl|gl|global|regnl|regional|data ?zone|dzone|dz|batch|pp|priority|flex|latency|cross[ -]region"
-    r"|reserved|provisioned\w*|model ?units?|customi[sz]ation|rft|training|tokens?|1[km]|tuning"
+    rf"{_DIRECTION}|{_SCOPE}|{_LEVEL}|provisioned\w*|model ?units?|customi[sz]ation|rft|training|tokens?|1[km]|tuning"
 )
 _GCP_STOP_WORDS: Final = rf"{_STOP_WORDS}|ga|thinking|text|image|audio|video|predictions"
 _STOP: Final = re.compile(rf"(?:^|(?<=[\s_-]))(?:{_STOP_WORDS})(?=$|[\s_-])", re.IGNORECASE)
@@ -102,15 +107,29 @@ _GCP_STOP: Final = re.compile(rf"(?:^|(?<=[\s_-]))(?:{_GCP_STOP_WORDS})(?=$|[\s_
 _DIRECTED: Final = re.compile(
     rf"(?:^|(?<=[\s_-]))(?:{_DIRECTION}|provisioned\w*|model ?units?|customi[sz]ation|tokens?)(?=$|[\s_-])", re.I
 )
-_REGION_PREFIX: Final = re.compile(r"^(?:[A-Z]{2,4}\d?(?:_[A-Z0-9]+)?-)(?:mantle-)?")
+_REGION_PREFIX: Final = re.compile(r"^(?:[A-Z]{2,4}\d|EU)-(?:mantle-)?")
 _MARKETPLACE: Final = re.compile(r"^(?P<model>.+?)\s*\(Amazon Bedrock Edition\)$", re.IGNORECASE)
 _GLOBAL: Final = re.compile(r"(?:^|[\s_-])(?:glbl|gl|global)(?=$|[\s_-])", re.IGNORECASE)
-_DATA_ZONE: Final = re.compile(r"(?:^|[\s_-])(?:data ?zone|dzone|dz)(?=$|[\s_-])", re.IGNORECASE)
+_DATA_ZONE: Final = re.compile(r"(?:^|[\s_-])(?:data ?zone|dzone|dzn|dz)(?=$|[\s_-])", re.IGNORECASE)
 _TIERS: Final = (
-    ("batch", re.compile(r"(?:^|[\s_-])batch(?=$|[\s_-])", re.IGNORECASE)),
-    ("standard", re.compile(r"(?:^|[\s_-])flex(?=$|[\s_-])", re.IGNORECASE)),
+    ("batch", re.compile(r"(?:^|[\s_-])batch(?=$|[\s_-]|inp|outp)", re.IGNORECASE)),
+    ("standard", re.compile(r"(?:^|[\s_-])(?:flex|fl)(?=$|[\s_-])", re.IGNORECASE)),
     ("interactive", re.compile(r"(?:^|[\s_-])(?:pp|priority|latency[ -]optimi[sz]ed)(?=$|[\s_-])", re.IGNORECASE)),
 )
+
+
+_BARE_VERSION: Final = re.compile(r"[vrk]?\d", re.IGNORECASE)
+_FAMILIES: Final = {
+    "deepseek": "DeepSeek",
+    "mistral": "Mistral",
+    "grok": "Grok",
+    "kimi": "Kimi",
+    "phi": "Phi",
+    "llama": "Llama",
+    "qwen": "Qwen",
+    "cohere": "Command",
+    "openai": "gpt",
+}
 
 
 @dataclass(frozen=True)
@@ -123,10 +142,18 @@ class TokenMeter:
     data_zone: bool
 
 
-def read_token_meter(provider: str, service: str, texts: Sequence[str]) -> TokenMeter:
+def read_token_meter(provider: str, service: str, texts: Sequence[str], family: str | None = None) -> TokenMeter:
     """
     Read model, service level and routing out of a token meter's texts, most telling first.
 
+    Args:
+        provider: slug of who runs the model.
+        service: name of the service.
+        texts: of the meter.
+        family: what groups the meter (Azure's subcategory); names the family of models that the meter gives by version.
+
+    >>> read_token_meter("azure", "Foundry Models", ["5.6 sol ShortCo Cd Inp Std Gl 1M Tokens"], "Azure OpenAI GPT5").model
+    'gpt 5.6 sol'
     >>> read_token_meter("aws", "Amazon Bedrock", ["Input Tokens", "EUW1-Claude4.6Sonnet-input-tokens"]).model
     'Claude4.6Sonnet'
     >>> read_token_meter("azure", "Azure OpenAI", ["gpt 4.1 mini Inp glbl Tokens"])
@@ -137,7 +164,7 @@ def read_token_meter(provider: str, service: str, texts: Sequence[str]) -> Token
     together = " ".join(texts)
     tier = next((name for name, pattern in _TIERS if pattern.search(together)), None)
     return TokenMeter(
-        model=_model(provider, service, texts),
+        model=_with_family(_model(provider, service, texts), f"{family or ''} {service}"),
         tier=tier,
         global_routing=_GLOBAL.search(together) is not None,
         data_zone=_DATA_ZONE.search(together) is not None,
@@ -154,6 +181,13 @@ def _model(provider: str, service: str, texts: Sequence[str]) -> str | None:
             if candidate is not None:
                 return candidate
     return None
+
+
+def _with_family(model: str | None, family: str) -> str | None:
+    """Put the family's name before a bare version (`5.6 sol`, `V4 Pro`): the version alone names no model."""
+    if model is None or _BARE_VERSION.match(model) is None:
+        return model
+    return next((f"{name} {model}" for word, name in _FAMILIES.items() if word in family.lower()), model)
 
 
 def _model_before_direction(text: str, stop_words: re.Pattern[str]) -> str | None:

@@ -22,6 +22,20 @@ METERS = [
     ("aws", "Amazon Bedrock", "USE1-Guardrail-ContentPolicyUnitsConsumed", "", "bedrock-side-services"),
     ("aws", "Amazon Bedrock", "USE1-NovaCanvas-T2I-1024-Standard-image", "", "bedrock-media"),
     ("aws", "Amazon Bedrock", "USE1-NovaSonic-speech-input-tokens", "", "bedrock-input"),
+    (
+        "aws",
+        "Amazon Bedrock Service",
+        "USE1-Nova2.0Pro-input-image-token-count-cross-region-global",
+        "",
+        "bedrock-input",
+    ),
+    (
+        "aws",
+        "Amazon Bedrock",
+        "USW2-anthropic.claude-opus-4-8-mantle-cache-write-tokens-global-standard",
+        "",
+        "bedrock-cache-write",
+    ),
     ("aws", "Amazon Bedrock", "USE1-Something-new", "", "bedrock-other"),
     (
         "aws",
@@ -54,6 +68,12 @@ METERS = [
     ("azure", "Azure OpenAI", "gpt 4.1 Opt Data Zone Tokens", "", "azure-output"),
     ("azure", "Azure OpenAI", "gpt 4.1 mini cached Inp glbl Tokens", "", "azure-cached-input"),
     ("azure", "Azure OpenAI", "GPT 5 Cd Inp glbl 1M Tokens", "", "azure-cached-input"),
+    ("azure", "Foundry Models", "5.6 sol ShortCo Cd Inp Std Gl 1M Tokens", "", "azure-cached-input"),
+    ("azure", "Foundry Models", "V4 Pro cached DZ Tokens", "", "azure-cached-input"),
+    ("azure", "Foundry Models", "5.6 sol LongCo Cd Wr Std Gl 1M Tokens", "", "azure-cache-write"),
+    ("azure", "Foundry Models", "GPT 5.1 opt Gl 1M Tokens", "", "azure-output"),
+    ("azure", "Foundry Models", "gpt 4.1 BatchOutp glbl Tokens", "", "azure-output"),
+    ("azure", "Foundry Models", "gpt realtime txt in glbl Tokens", "", "azure-input"),
     ("azure", "Azure OpenAI", "Provisioned Managed Global Unit", "", "azure-provisioned"),
     ("azure", "Azure OpenAI", "gpt-4o-mini FTuned training Tokens", "", "azure-fine-tuning"),
     ("azure", "Azure OpenAI", "gpt-4o-mini FTuned Inp Tokens", "", "azure-input"),
@@ -74,6 +94,10 @@ METERS = [
     ("gcp", "Vertex AI", "Gemini 2.5 Pro Text Input Caching - Predictions", "", "vertex-cached-input"),
     ("gcp", "Vertex AI", "Gemini 2.5 Pro Caching Storage", "", "vertex-cache-storage"),
     ("gcp", "Vertex AI", "Gemini 2.5 Flash Tuning training tokens", "", "vertex-tuning"),
+    ("gcp", "Vertex AI", "Gemini 2.5 Flash GA Input Text Caching", "", "vertex-cached-input"),
+    ("gcp", "Vertex AI", "Gemini 3.6 Flash Image Input Caching Storage", "", "vertex-cache-storage"),
+    ("gcp", "Vertex AI", "Vertex AI: Provisioned Throughput 1 month", "", "vertex-provisioned"),
+    ("gcp", "Vertex AI", "Web Grounding for Enterprise", "", "vertex-grounding"),
     ("gcp", "Vertex AI", "Imagen 4 Generation", "", "vertex-media"),
     ("gcp", "Vertex AI", "Nvidia Tesla T4 GPU running in Belgium for Vertex AI Training", "", "vertex-gpu"),
     ("gcp", "Vertex AI", "TpuV5e Training", "", "vertex-tpu"),
@@ -169,18 +193,40 @@ def test_machine_types_with_accelerators_are_known(types: dict[str, str], classi
         (["Input Tokens", "EUW1-Claude4.6Sonnet-input-tokens"], "aws", "Claude4.6Sonnet"),
         (["USE1-mantle-gpt-oss-120b-input-tokens-flex"], "aws", "gpt-oss-120b"),
         (["USE1-Llama3-1-70B-Instruct-output-tokens"], "aws", "Llama3-1-70B-Instruct"),
+        (
+            ["USW2-anthropic.claude-opus-4-8-mantle-cache-write-tokens-global-standard"],
+            "aws",
+            "anthropic.claude-opus-4-8",
+        ),
+        (["GPT-OSS-Safeguard-20B-input-tokens-priority"], "aws", "GPT-OSS-Safeguard-20B"),
+        (["USE1-output-tokens-cross-region-global"], "aws", None),
         (["$0.003 per 1K input tokens"], "aws", None),
         (["correction of invoiced usage"], "aws", None),
         (["gpt-4o-0513 Inp glbl Tokens"], "azure", "gpt-4o-0513"),
         (["Azure OpenAI - gpt 4.1 mini cached Inp glbl Tokens"], "azure", "gpt 4.1 mini"),
         (["text embedding 3 large glbl Tokens"], "azure", "text embedding 3 large"),
         (["Gemini 2.5 Flash GA Thinking Text Output - Predictions"], "gcp", "Gemini 2.5 Flash"),
+        (["Gemini 3.7 Flash Global Text Input - Predictions"], "gcp", "Gemini 3.7 Flash"),
         (["Gemini 2.5 Flash Lite Text Input - Predictions"], "gcp", "Gemini 2.5 Flash Lite"),
         (["mistral-large-2411 input tokens"], "mistralai", "mistral-large-2411"),
     ],
 )
 def test_model_is_what_stands_before_the_direction(texts: list[str], provider: str, model: str | None) -> None:
     assert meters.read_token_meter(provider, "", texts).model == model
+
+
+@pytest.mark.parametrize(
+    ("text", "family", "model"),
+    [
+        ("5.3 codex cd inp Gl 1M Tokens", "Azure OpenAI GPT5", "gpt 5.3 codex"),
+        ("V4 Pro Outp glbl Tokens", "Azure Deepseek Models", "DeepSeek V4 Pro"),
+        ("4.3 Inp Glbl Tokens", "Azure Grok Models", "Grok 4.3"),
+        ("gpt-oss-120B Inp glbl Tokens", "Azure OpenAI OSS Models", "gpt-oss-120B"),
+        ("4.3 Inp Glbl Tokens", None, "4.3"),
+    ],
+)
+def test_bare_versions_of_azure_take_the_name_of_their_family(text: str, family: str | None, model: str) -> None:
+    assert meters.read_token_meter("azure", "Foundry Models", [text], family).model == model
 
 
 def test_marketplace_model_is_the_product() -> None:

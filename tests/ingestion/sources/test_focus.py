@@ -221,6 +221,16 @@ def test_units_that_only_count_take_the_priced_block() -> None:
     assert record(row)["input_tokens"] == 3000
 
 
+def test_azure_units_are_told_by_its_own_description() -> None:
+    azure = {**TOKENS, "ProviderName": "Microsoft", "ServiceName": "Azure OpenAI", "ChargeDescription": ""}
+    row = {**azure, "SkuMeter": "gpt 4.1 Inp glbl Tokens", "ConsumedUnit": "Units", "PricingUnit": "Units"}
+
+    assert record({**row, "x_PricingUnitDescription": "1K"})["input_tokens"] == 2000
+    assert record({**row, "x_PricingUnitDescription": "1M"})["input_tokens"] == 2_000_000
+    (chunk,) = parsed(bill(row))
+    assert [each.reason for each in chunk.rejected] == ["unknown_unit"]
+
+
 def test_global_meters_have_no_region() -> None:
     azure = {**TOKENS, "ProviderName": "Microsoft", "ServiceName": "Azure OpenAI", "RegionId": "swedencentral"}
 
