@@ -103,6 +103,29 @@ def test_small_figures_are_not_rounded_to_the_units_of_cells(quantify):
     assert quantify({"record": line})[0]["impacts"]["energy_it_kwh"]["value"] == pytest.approx(1.23456789e-11)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"record": {"record_id": "\\ud800"}}',
+        b'{"record": {"record_id": "x", "energy_kwh": 1e999}}',
+        b"null",
+        b'{"record": [], "factors": []}',
+    ],
+    ids=["bytes", "depth", "surrogate", "infinity", "null", "lists"],
+)
+def test_line_that_is_no_record_is_an_error_and_never_a_crash(tmp_path, line):
+    file = tmp_path / "records.jsonl"
+    file.write_bytes(line + b"\n")
+    out = io.StringIO()
+
+    with pytest.raises(CommandError, match="1 line"):
+        call_command("quantify", str(file), stdout=out)
+
+    assert "error" in json.loads(out.getvalue())
+
+
 def test_no_lines_are_no_answers(quantify):
     assert quantify("") == []
 

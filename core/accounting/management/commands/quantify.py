@@ -69,25 +69,25 @@ class Command(BaseCommand):
             for block in _blocks(stream):
                 for line in answer_lines(block, pack, options["methodology"]):
                     failed += "error" in line
-                    self.stdout.write(json.dumps(line, ensure_ascii=False, allow_nan=False))
+                    self.stdout.write(json.dumps(line, allow_nan=False))
         if failed:
             raise CommandError(f"{failed} line{'s' if failed > 1 else ''} could not be quantified")
 
 
-def answer_lines(lines: Iterable[tuple[int, str]], pack: FactorPack, methodology: str) -> Iterator[dict[str, object]]:
+def answer_lines(lines: Iterable[tuple[int, bytes]], pack: FactorPack, methodology: str) -> Iterator[dict[str, object]]:
     """
     Answer numbered lines, each on its own: an answer of contracts.md section 5, or an error.
 
     Args:
-        lines: number and JSON text.
+        lines: number and JSON.
     """
     faults: dict[int, Fault] = {}
     wire: list[tuple[int, object]] = []
     factors: dict[int, Overrides] = {}
     numbers = []
-    for number, text in lines:
+    for number, content in lines:
         numbers.append(number)
-        read = _read(text)
+        read = _read(content)
         if isinstance(read, Fault):
             faults[number] = read
         else:
@@ -103,10 +103,12 @@ def answer_lines(lines: Iterable[tuple[int, str]], pack: FactorPack, methodology
         yield faults[number].as_dict() if number in faults else answered[number]
 
 
-def _read(text: str) -> tuple[object, Overrides] | Fault:
+def _read(content: bytes) -> tuple[object, Overrides] | Fault:
     try:
-        line = json.loads(text, parse_constant=_refuse_constant)
-    except ValueError as error:
+        line = json.loads(content.decode("utf-8-sig"), parse_constant=_refuse_constant)
+        if b"\\ud" in content.lower():
+            json.dumps(line, ensure_ascii=False).encode()  # refuses half of a surrogate pair, which is no text
+    except (ValueError, RecursionError) as error:
         return Fault(None, None, "bad_json", str(error))
     if not isinstance(line, dict) or "record" not in line:
         return Fault(None, "record", "bad_field", 'a line is an object {"record": {...}, "factors": {...}}')
@@ -115,7 +117,8 @@ def _read(text: str) -> tuple[object, Overrides] | Fault:
     unknown = sorted(set(line) - {"record", "factors"})
     if unknown:
         return Fault(record_id, unknown[0], "bad_field", "there is no such field")
-    given = line.get("factors") or {}
+    given = line.get("factors")
+    given = {} if given is None else given
     if not isinstance(given, dict):
         return Fault(record_id, "factors", "bad_field", "factors are an object")
     try:
@@ -139,16 +142,16 @@ def _pack(name: str | None) -> FactorPack:
         raise CommandError(message) from None
 
 
-def _lines(file: str | None) -> IO[str]:
+def _lines(file: str | None) -> IO[bytes]:
     if file is None or file == "-":
-        return open(sys.stdin.fileno(), encoding="utf-8", closefd=False)
+        return open(sys.stdin.fileno(), "rb", closefd=False)
     try:
-        return Path(file).open(encoding="utf-8")
+        return Path(file).open("rb")
     except OSError as error:
         raise CommandError(f"cannot read {file}: {error.strerror}") from None
 
 
-def _blocks(stream: IO[str]) -> Iterator[list[tuple[int, str]]]:
+def _blocks(stream: IO[bytes]) -> Iterator[list[tuple[int, bytes]]]:
     numbered = ((number, line) for number, line in enumerate(stream, 1) if line.strip())
     while block := list(islice(numbered, BLOCK_LINES)):
         yield block
