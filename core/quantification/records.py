@@ -28,6 +28,7 @@ __all__ = [
     "ID_LENGTH",
     "REASONS",
     "TIME_FAULT",
+    "Count",
     "Cover",
     "Reason",
     "Record",
@@ -61,7 +62,8 @@ ARROW_SCHEMA: Final = pa.schema(_FIELDS)
 _PANDAS_TYPES: Final[Mapping[Any, Any]] = {pa.int64(): pd.Int64Dtype()}
 _ABSENT_STRUCTURE: Final[Mapping[str, object]] = {"techniques": (), "flags": ()}
 
-_Count = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Count = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""A count of the wire, for typed decoders: whole, and within the 64 bits of a cell."""
 
 
 class Record(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
@@ -97,11 +99,11 @@ class Record(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, gc=False)
     energy_boundary: Literal["device", "it", "facility"] | None = None
     reported_basis: Literal["location", "market"] | None = None
     currency: str | None = None
-    requests: _Count | None = None
-    failed_requests: _Count | None = None
-    input_tokens: _Count | None = None
-    cached_input_tokens: _Count | None = None
-    output_tokens: _Count | None = None
+    requests: Count | None = None
+    failed_requests: Count | None = None
+    input_tokens: Count | None = None
+    cached_input_tokens: Count | None = None
+    output_tokens: Count | None = None
     generation_s: float | None = None
     device_hours: float | None = None
     device_utilization: float | None = None

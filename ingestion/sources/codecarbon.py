@@ -32,6 +32,9 @@ PARTS_TOLERANCE: Final = 0.02
 
 CLOCK_TOLERANCE: Final = timedelta(minutes=10)
 
+LONGEST_S: Final = 10 * 366 * 24 * 3600
+"""Most seconds that a run may take; beyond it is another unit or a broken clock."""
+
 DEFAULT_PLACE: Final = (-71.2, 46.8)
 """Longitude and latitude (Quebec) that an agent sends when its geolocation failed."""
 
@@ -193,8 +196,8 @@ def _record(row: int, item: object, context: Context) -> dict[str, Any] | Reject
 
 
 def _check(emission: Emission) -> None:
-    if emission.duration <= 0:
-        raise InvalidBody("duration must be more than 0 seconds", "duration")
+    if not 0 < emission.duration <= LONGEST_S:
+        raise InvalidBody(f"duration must be more than 0 seconds and at most {LONGEST_S}", "duration")
     for name in ("energy_consumed", "emissions_sum", *PARTS):
         value = getattr(emission, name)
         if value is not None and value < 0:
@@ -270,9 +273,16 @@ def _time(text: str) -> tuple[datetime, list[str]]:
         read_at = datetime.fromisoformat(text)
     except ValueError:
         raise InvalidBody(f"{text[:60]!r} is not a time like 2026-10-01T09:00:00+00:00", "timestamp") from None
+    if not is_of_our_time(read_at):
+        raise InvalidBody(f"{text[:60]!r} is no time of our time", "timestamp")
     if read_at.tzinfo is None:
         return read_at.replace(tzinfo=UTC), ["naive_time"]
     return read_at.astimezone(UTC), []
+
+
+def is_of_our_time(moment: datetime) -> bool:
+    """Tell whether a time can be converted and subtracted from without leaving the calendar."""
+    return 1990 <= moment.year < 9000
 
 
 def _known(value: object) -> object:

@@ -21,11 +21,13 @@ from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayloa
 from ingestion.sources.codecarbon import (
     DEFAULT_PLACE,
     FALLBACK,
+    LONGEST_S,
     PARTS,
     devices,
     energy_boundary,
     experiment_setting,
     host_labels,
+    is_of_our_time,
     parts_mismatch,
 )
 from ingestion.sources.vocabulary import provider_slug
@@ -99,7 +101,7 @@ def _last_rows(rows: Iterator[dict[str, Any]], zone: ZoneInfo) -> dict[bytes, tu
     for number, row in enumerate(rows, 1):
         try:
             key = _short(record_id_of(row, zone))
-            duration = number_of(row, "duration") or 0.0
+            duration = duration_of(row) or 0.0
         except Bad:
             continue
         last, longest, count = chosen.get(key, (number, duration, 0))
@@ -124,7 +126,7 @@ def _chunk(
     for number, row in chunk:
         try:
             key = _short(record_id_of(row, zone))
-            number_of(row, "duration")
+            duration_of(row)
         except Bad as bad:
             received += 1
             rejected.append(Rejection(number, None, bad.field, bad.reason, bad.detail, row))
@@ -172,7 +174,7 @@ def record_id_of(row: Mapping[str, Any], zone: ZoneInfo) -> str:
     run = row.get("run_id") or ""
     if run not in NO_RUN:
         return f"cccsv:{run}:{digest(task)[:16]}" if task else f"cccsv:{run}"
-    start = (end_of(row, zone)[0] - timedelta(seconds=number_of(row, "duration") or 0.0)).timestamp()
+    start = (end_of(row, zone)[0] - timedelta(seconds=duration_of(row) or 0.0)).timestamp()
     return f"cccsv:{digest(row.get('experiment_id'), row.get('project_name'), round(start / 2) * 2, task)[:32]}"
 
 
@@ -184,7 +186,7 @@ def totals_record(row: Mapping[str, Any], zone: ZoneInfo, context: Context) -> d
     """
     record_id = record_id_of(row, zone)
     ended_at, flags = end_of(row, zone)
-    duration_s = number_of(row, "duration")
+    duration_s = duration_of(row)
     energy_kwh = number_of(row, "energy_consumed")
     if duration_s is None or energy_kwh is None:
         raise Bad("duration" if duration_s is None else "energy_consumed", "it is missing")
@@ -249,9 +251,19 @@ def end_of(row: Mapping[str, Any], zone: ZoneInfo) -> tuple[datetime, list[str]]
         read_at = datetime.fromisoformat(text)
     except ValueError:
         raise Bad("timestamp", f"{text[:60]!r} is not a time like 2026-10-01T09:00:00") from None
+    if not is_of_our_time(read_at):
+        raise Bad("timestamp", f"{text[:60]!r} is no time of our time")
     if read_at.tzinfo is not None:
         return read_at.astimezone(UTC), []
     return read_at.replace(tzinfo=zone).astimezone(UTC), ["naive_time"]
+
+
+def duration_of(row: Mapping[str, Any]) -> float | None:
+    """Read how long a run took. [s] Raises Bad."""
+    duration_s = number_of(row, "duration")
+    if duration_s is not None and abs(duration_s) > LONGEST_S:
+        raise Bad("duration", f"{duration_s} s is longer than any run")
+    return duration_s
 
 
 def number_of(row: Mapping[str, Any], name: str) -> float | None:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, BinaryIO, Final
+from typing import Annotated, Any, BinaryIO, Final
 
 import msgspec
 
 from core.quantification import records
+from core.quantification.records import Count
 from core.quantification.rejections import Cover, Rejection
 from ingestion.sources.base import (
     CHUNK_ROWS,
@@ -37,6 +38,9 @@ COSTS: Final = "costs"
 _RESULT: Final = re.compile(r"^organization\.(?:usage\.)?([a-z_]+)\.result$")
 
 
+_Seconds = Annotated[int, msgspec.Meta(ge=0, lt=2**36)]  # unix time, up to the year 4147
+
+
 class _Amount(msgspec.Struct):
     value: float
     currency: str
@@ -46,10 +50,10 @@ class _Result(msgspec.Struct):
     """One result of any endpoint; a field that was not grouped by is null, fields not named here are not read."""
 
     object: str
-    num_model_requests: int | None = None
-    input_tokens: int | None = None
-    input_cached_tokens: int | None = None
-    output_tokens: int | None = None
+    num_model_requests: Count | None = None
+    input_tokens: Count | None = None
+    input_cached_tokens: Count | None = None
+    output_tokens: Count | None = None
     project_id: str | None = None
     model: str | None = None
     batch: bool | None = None
@@ -59,8 +63,8 @@ class _Result(msgspec.Struct):
 
 
 class _Bucket(msgspec.Struct):
-    start_time: int  # unix seconds
-    end_time: int
+    start_time: _Seconds
+    end_time: _Seconds
     results: list[dict[str, Any]] = []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import json
@@ -13,6 +14,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from core.quantification import records
 from ingestion.sources import activity
@@ -466,3 +469,33 @@ def test_times_are_utc() -> None:
 
     assert frame["started_at"].iloc[0] == datetime(2026, 11, 22, 1, tzinfo=UTC)
     assert set(records.ARROW_SCHEMA.names) <= set(frame.columns)
+
+
+# --- whatever comes ---------------------------------------------------------------------------------------------------
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda each: st.lists(each, max_size=3) | st.dictionaries(st.text(max_size=5), each, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        _json | st.dictionaries(st.sampled_from([*GOOD, "labels", "energy_kwh", "x"]), _json, max_size=4), max_size=4
+    )
+)
+def test_any_json_is_read_or_rejected_and_never_lost(values: list[Any]) -> None:
+    mixed = [{**GOOD, **value} if isinstance(value, dict) else value for value in values]
+
+    for body, media_type in ((array(*mixed), "application/json"), (lines(*mixed), "application/x-ndjson")):
+        parsed = read(activity, body, content_type=media_type)
+        assert sum(each.received for each in parsed) == len(values)  # Parsed itself holds that they add up
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=60))
+def test_any_bytes_are_refused_kindly(body: bytes) -> None:
+    with contextlib.suppress(UnreadablePayload):
+        read(activity, body)
