@@ -89,6 +89,11 @@ def create_demo(now: datetime) -> Made:
     return Made(organization, counts)
 
 
+def is_complete() -> bool:
+    """Say whether the demo organization was made to its end."""
+    return Organization.objects.filter(slug=SLUG, demo=True, settings__has_key=COMPLETE).exists()
+
+
 def populate(organization: Organization) -> None:
     """Enter teams, projects and people, unless an earlier, interrupted attempt has done so."""
     with organization_scope(organization.id):
