@@ -25,11 +25,13 @@ _OFFSET: Final = r"(?:[zZ]|[+-]\d\d(?::?\d\d)?)$"
 
 
 def as_text(array: Column) -> Column:
-    """Give a column as trimmed text, null where it says nothing; maps and lists of key and value as JSON objects."""
+    """Give a column as trimmed text, null where it says nothing; maps, structs and lists of key and value as JSON objects."""
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if pa.types.is_map(array.type) or pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
         array = _json_objects(array)
+    elif pa.types.is_struct(array.type):
+        array = _json_of_structs(array)
     elif not pa.types.is_string(array.type):
         array = array.cast(pa.string())
     text = pc.utf8_trim_whitespace(array)
@@ -49,6 +51,17 @@ def _json_objects(array: Column) -> Column:
     lists = pa.LargeListArray.from_arrays(offsets.cast(pa.int64()), pairs)
     joined = pc.binary_join_element_wise("{", pc.binary_join(lists, ", "), "}", "")
     return pc.if_else(array.is_null(), pa.scalar(None, pa.string()), joined)
+
+
+def _json_of_structs(array: Column) -> Column:
+    """Write structs as JSON objects of texts; fields that are null are left out."""
+    joined = pa.array([""] * len(array), pa.string())
+    for position, field in enumerate(array.type):
+        child = array.field(position)
+        pair = pc.binary_join_element_wise(f'"{field.name}": ', _quoted(child), ", ", "")
+        joined = pc.binary_join_element_wise(joined, pc.if_else(child.is_null(), "", pair), "")
+    objects = pc.binary_join_element_wise("{", pc.utf8_rtrim(joined, ", "), "}", "")
+    return pc.if_else(array.is_null(), pa.scalar(None, pa.string()), objects)
 
 
 def _quoted(array: Column) -> Column:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from core.quantification.rejections import Rejection
 from ingestion.sources import ai_services, bill_columns, bill_meaning, bill_tables
+from ingestion.sources.base import UnreadablePayload
 from ingestion.sources.bill_columns import Column
 
 METER_TEXTS: Final = ("SkuMeter", "x_SkuMeterName", "x_UsageType", "ChargeDescription", "x_SkuDescription", "SkuId")
@@ -45,6 +46,8 @@ CATEGORIES: Final = ("usage", "purchase", "tax", "credit", "adjustment")
 REMEMBERED: Final = 50_000
 """Most distinct combinations kept understood between chunks; a fixed bound keeps memory constant."""
 CLOCK_TOLERANCE: Final = timedelta(minutes=10)
+Converted = TypeVar("Converted")
+
 LONGEST_USAGE: Final = timedelta(days=31)
 """Usage is billed by the hour, day or month; a running period ends after the file was made."""
 
@@ -138,7 +141,7 @@ class Understanding:
         """Normalize a chunk's columns and look up what its rows mean."""
         size = len(chunk.rows)
         absent = pa.nulls(size, pa.string())
-        text = {name: bill_columns.as_text(chunk.columns.get(name, absent)) for name in TEXTS}
+        text = {name: _converted(name, chunk.columns.get(name, absent), bill_columns.as_text) for name in TEXTS}
         codes = {name: bill_columns.encode(text[name]) for name in MEANING if name in chunk.columns}
         combinations = bill_columns.distinct([each.codes for each in codes.values()] or [np.zeros(size, "int64")])
         values = {name: [*each.values, None] for name, each in codes.items()}  # code -1 is the None at the end
@@ -150,8 +153,8 @@ class Understanding:
         return Rows(
             row=chunk.rows,
             text=text,
-            numbers={name: bill_columns.as_numbers(raw[name]) for name in NUMBERS},
-            times={name: bill_columns.as_times(raw[name]) for name in TIMES},
+            numbers={name: _converted(name, raw[name], bill_columns.as_numbers) for name in NUMBERS},
+            times={name: _converted(name, raw[name], bill_columns.as_times) for name in TIMES},
             meaning=combinations.inverse,
             meanings=meanings,
             raw=raw,
@@ -164,6 +167,16 @@ class Understanding:
                 self._known.clear()
             known = self._known[texts] = _understand(dict(zip(MEANING, texts, strict=True)))
         return known
+
+
+def _converted(name: str, array: Column, convert: Callable[[Column], Converted]) -> Converted:
+    """Convert a column; raise UnreadablePayload naming it when its Parquet type holds nothing of the kind."""
+    try:
+        return convert(array)
+    except pa.ArrowException as error:
+        raise UnreadablePayload(
+            f"The column {name} of type {array.type} cannot be read ({error}). Export it as text, number or time."
+        ) from error
 
 
 def _understand(texts: Mapping[str, str | None]) -> bill_meaning.Meaning:

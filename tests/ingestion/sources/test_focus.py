@@ -645,6 +645,32 @@ def test_parquet_and_csv_give_the_same_records(chunk_rows: int) -> None:
     assert from_parquet[-1].log == ["Read as FOCUS 1.1, Parquet."]
 
 
+@pytest.mark.parametrize("form", ["list of pairs", "struct"])
+def test_nested_tags_of_parquet_are_read(form: str) -> None:
+    table = pa.parquet.read_table(as_parquet([TOKENS, TOKENS]))
+    nested = {
+        "list of pairs": [[{"key": "team", "value": "nlp"}, {"key": "x", "value": None}], None],
+        "struct": [{"team": "nlp", "env": None}, None],
+    }
+    stream = io.BytesIO()
+    pa.parquet.write_table(table.set_column(table.column_names.index("Tags"), "Tags", pa.array(nested[form])), stream)
+    stream.seek(0)
+
+    found = activity_of(parsed(stream))
+    assert found["team"].fillna("").tolist() == ["nlp", ""]
+
+
+def test_column_of_an_impossible_type_is_named() -> None:
+    table = pa.parquet.read_table(as_parquet([TOKENS]))
+    stream = io.BytesIO()
+    odd = table.set_column(table.column_names.index("EffectiveCost"), "EffectiveCost", pa.array([[1.5]]))
+    pa.parquet.write_table(odd, stream)
+    stream.seek(0)
+
+    with pytest.raises(UnreadablePayload, match="EffectiveCost of type list"):
+        parsed(stream)
+
+
 def test_gzip_is_read_as_it_is() -> None:
     (chunk,) = parsed(io.BytesIO(gzip.compress(bill(TOKENS).getvalue())))
 
