@@ -16,9 +16,9 @@ from django.db import connection
 
 from core.organizations.tenancy import organization_scope
 from core.quantification.rejections import Cover
-from ingestion import payloads
+from ingestion import payloads, preview
 from ingestion.claims import Claimed
-from ingestion.models import CodeCarbonExperiment, CodeCarbonRun, QuarantinedRow
+from ingestion.models import Batch, CodeCarbonExperiment, CodeCarbonRun, QuarantinedRow
 from ingestion.sources import registry
 from ingestion.sources.base import Context, Draft, Parsed, UnreadablePayload
 
@@ -301,3 +301,23 @@ def _only_rows(chunk: Chunk, rows: set[int]) -> Chunk:
     rejected = [rejection for rejection in chunk.rejected if rejection.row in rows]
     received = int(activity["rows"].sum()) + sum(rejection.rows for rejection in rejected)
     return Parsed(activity, rejected, received, log=chunk.log)
+
+
+def preview_of(batch: Batch, number: int = 1) -> preview.Preview | None:
+    """Read the beginning of one file of a batch; None when its payload is no longer kept."""
+    for stored in _stored_files(batch.organization_id, [batch.payload_of or batch.id]):
+        if stored.number != number:
+            continue
+        context = Context(
+            received_at=batch.received_at,
+            setting=batch.source.settings,
+            defaults={"team": batch.team or None, "project": batch.project or None, "stage": batch.stage or None},
+            content_type=stored.content_type,
+            filename=stored.filename or None,
+        )
+        try:
+            with _opened(stored) as stream:
+                return preview.preview(stream, batch.kind, context)
+        except UnreadablePayload:
+            return None
+    return None

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Min, QuerySet
+from django.db.models import Count, Max, Min, QuerySet, Sum
+from django.db.models.functions import TruncDate
 
 from core.ledger.models import Source
 from core.organizations.identity import Identity
 from core.organizations.models import Organization
 from core.organizations.policy import Action, may
 from core.organizations.tenancy import organization_scope
+from core.quantification.rejections import REASONS, Reason
+from ingestion.arrivals import DAYS_SHOWN, SourceCard, state_of
 from ingestion.models import Batch, CodeCarbonRun, Heartbeat, QuarantinedRow, QuarantineState, State
 
 REJECTED_SHOWN = 100
@@ -119,3 +124,108 @@ def sources_named(organization_id: int, name: str) -> list[int]:
     sources = Source.objects.filter(organization_id=organization_id)
     named = list(sources.filter(name=name).values_list("id", flat=True))
     return named or list(sources.filter(kind=name).values_list("id", flat=True))
+
+
+def source_cards(organization_id: int, now: datetime) -> list[SourceCard]:
+    """Give every source connection with its state and its last 30 days."""
+    first_day = now.date() - timedelta(days=DAYS_SHOWN - 1)
+    kept = Batch.objects.filter(organization_id=organization_id, dry_run=False)
+    by_day: dict[int, dict[date, int]] = {}
+    totals: dict[int, Counter[str]] = {}
+    recent = kept.filter(received_at__gte=datetime.combine(first_day, time(), UTC))
+    for row in recent.values("source_id", day=TruncDate("received_at", tzinfo=UTC)).annotate(
+        received_rows=Sum("received"), written_rows=Sum("written"), quarantined_rows=Sum("quarantined")
+    ):
+        by_day.setdefault(row["source_id"], {})[row["day"]] = row["received_rows"]
+        total = totals.setdefault(row["source_id"], Counter())
+        total["received"] += row["received_rows"]
+        total["written"] += row["written_rows"]
+        total["quarantined"] += row["quarantined_rows"]
+    latest = {batch.source_id: batch for batch in kept.order_by("source_id", "-id").distinct("source_id")}
+    open_rows = dict(
+        QuarantinedRow.objects.filter(organization_id=organization_id, state=QuarantineState.OPEN)
+        .values_list("source_id")
+        .annotate(count=Count("id"))
+    )
+    days = [first_day + timedelta(days=at) for at in range(DAYS_SHOWN)]
+    return [
+        SourceCard(
+            id=source.id,
+            kind=source.kind,
+            name=source.name,
+            state=state_of(
+                paused=source.paused,
+                latest_arrival=latest[source.id].received_at if source.id in latest else None,
+                latest_failed=source.id in latest and latest[source.id].state == State.FAILED,
+                restates=source.id in latest and latest[source.id].in_order,
+                now=now,
+            ),
+            latest_arrival=latest[source.id].received_at if source.id in latest else None,
+            received=totals[source.id]["received"] if source.id in totals else 0,
+            written=totals[source.id]["written"] if source.id in totals else 0,
+            quarantined=totals[source.id]["quarantined"] if source.id in totals else 0,
+            open_rows=open_rows.get(source.id, 0),
+            days=[(day, by_day.get(source.id, {}).get(day, 0)) for day in days],
+        )
+        for source in Source.objects.filter(organization_id=organization_id).order_by("kind", "name")
+    ]
+
+
+def batch_page(
+    organization_id: int, *, source_id: int | None = None, state: str = "", after: UUID | None = None, rows: int = 50
+) -> tuple[list[Batch], UUID | None]:
+    """Give a page of batches, the newest first, and the cursor of the next page (None: this is the last)."""
+    found = batches(organization_id)
+    if source_id is not None:
+        found = found.filter(source_id=source_id)
+    if state:
+        found = found.filter(state=state)
+    if after is not None:
+        found = found.filter(id__lt=after)
+    page = list(found[: rows + 1])
+    return page[:rows], page[rows - 1].id if len(page) > rows else None
+
+
+@dataclass(frozen=True)
+class QuarantineGroup:
+    """Open rows of one source and reason, with an example of them."""
+
+    source_id: int
+    source: str
+    kind: str
+    reason: str
+    rows: int
+    first_seen: datetime
+    sample: QuarantinedRow
+
+    @property
+    def about(self) -> Reason:
+        """Say what is wrong and what to do."""
+        return REASONS[self.reason]
+
+
+def quarantine_groups(organization_id: int) -> list[QuarantineGroup]:
+    """Give the open rows grouped by source and reason, the largest group first."""
+    groups = (
+        quarantine(organization_id)
+        .order_by()
+        .values("source_id", "source__name", "source__kind", "reason")
+        .annotate(count=Sum("rows"), seen=Min("first_seen"), example=Max("id"))
+        .order_by("-count")
+    )
+    found = list(groups)
+    samples = QuarantinedRow.objects.filter(organization_id=organization_id).in_bulk(
+        [group["example"] for group in found]
+    )
+    return [
+        QuarantineGroup(
+            group["source_id"],
+            group["source__name"],
+            group["source__kind"],
+            group["reason"],
+            group["count"],
+            group["seen"],
+            samples[group["example"]],
+        )
+        for group in found
+    ]

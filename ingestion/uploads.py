@@ -6,11 +6,12 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import PurePath
-from typing import BinaryIO, Final, cast
+from pathlib import Path, PurePath
+from typing import Any, BinaryIO, Final, cast
 from uuid import UUID
 
 from django.conf import settings
+from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 
 from ingestion import payloads
 from ingestion.sources import activity, registry
@@ -34,6 +35,15 @@ class Upload:
     filename: str
     open: Callable[[], BinaryIO]
     content_type: str = ""
+
+
+def from_form(file: UploadedFile[Any]) -> Upload:
+    """Take a file of a form, wherever Django put it; it is gone when the request ends."""
+    if isinstance(file, TemporaryUploadedFile):
+        path = Path(file.temporary_file_path())
+        return Upload(file.name or "", lambda: path.open("rb"), file.content_type or "")
+    content = file.read()
+    return Upload(file.name or "", lambda: io.BytesIO(content), file.content_type or "")
 
 
 @dataclass(frozen=True)

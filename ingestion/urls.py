@@ -7,6 +7,7 @@ from ingestion.http.activity import post_activity
 from ingestion.http.batches import BatchView, RejectedView
 from ingestion.http.imports import post_import
 from ingestion.http.otlp import post_otlp
+from ingestion.pages import quality, sources
 
 # The CodeCarbon client appends its paths to whatever it was given, so a slash may come twice.
 CODECARBON = "^codecarbon/+"
@@ -22,5 +23,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(CODECARBON + "runs/*$", codecarbon.post_run, name="codecarbon_runs"),
     re_path(CODECARBON + "emissions/*$", codecarbon.post_emission, name="codecarbon_emissions"),
     re_path(CODECARBON + "http-output/+(?P<secret>[^/]+)/*$", codecarbon.post_output, name="codecarbon_output"),
+    path("sources/", sources.sources, name="sources"),
+    path("sources/import/", sources.import_files, name="import"),
+    re_path("^sources/import/template\\.(?P<ending>csv|xlsx)$", sources.template_file, name="import_template"),
+    path("sources/batches/", sources.batches, name="batches"),
+    path("sources/batches/<uuid:batch_id>/", sources.batch, name="batch_page"),
+    path("sources/batches/<uuid:batch_id>/commit/", sources.commit_batch, name="batch_commit"),
+    path("sources/batches/<uuid:batch_id>/confirm/", sources.confirm_batch, name="batch_confirm"),
+    path("quality/", quality.quality, name="quality"),
+    path("quality/replay/", quality.replay, name="quality_replay"),
+    path("quality/discard/", quality.discard, name="quality_discard"),
     re_path(CODECARBON, codecarbon.other_call, name="codecarbon_other"),
 ]

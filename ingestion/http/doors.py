@@ -31,6 +31,7 @@ from ingestion import payloads
 from ingestion.services.accept import KeyReusedError
 from ingestion.sources import registry
 from ingestion.sources.base import UnreadablePayload
+from ingestion.uploads import UnknownFormatError
 
 log = structlog.get_logger()
 
@@ -69,6 +70,8 @@ def door(*methods: str, respond: Respond = problem_document, session: bool = Fal
                 return respond(request, error)
             except UnreadablePayload as error:
                 return respond(request, Problem(400, "unreadable-payload", str(error)))
+            except UnknownFormatError as error:
+                return respond(request, Problem(422, "unknown-format", str(error), field="source"))
             except KeyReusedError:
                 return respond(request, Problem(422, "idempotency-key-reused", KEY_REUSED, field="Idempotency-Key"))
             except (OperationalError, InterfaceError) as error:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
-from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
+from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.http import HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from rest_framework.authentication import CSRFCheck
 
-from core.identifiers import uuid7
 from core.organizations.identity import Identity
 from core.organizations.policy import Action, may, roles_that_may
 from core.problems import Problem
 from ingestion import uploads, wake
 from ingestion.http.activity import answer, idempotency_key, seconds_to_wait
 from ingestion.http.doors import door
-from ingestion.services import Accepted, accept_payload
+from ingestion.services import accept_files
 
 MOST_FILES = 1000
 TRUE = {"1", "true", "yes", "on"}
@@ -34,14 +30,15 @@ def post_import(request: HttpRequest) -> HttpResponse:
     key = idempotency_key(request)
     files = uploaded_files(request)
     check_csrf(request, identity)
-    accepted = import_files(
-        identity,
-        files,
+    accepted = accept_files(
+        identity=identity,
+        given=[uploads.from_form(file) for file in files],
         wanted=request.POST.get("source", ""),
         source_name=request.POST.get("name", ""),
         dry_run=request.POST.get("dry_run", "").lower() in TRUE,
-        key=key,
+        idempotency_key=key,
     )
+    wake.drain(identity.organization_id)
     return answer(identity, accepted, wait_s)
 
 
@@ -72,46 +69,6 @@ def uploaded_files(request: HttpRequest) -> list[UploadedFile[Any]]:
     if len(files) > MOST_FILES:
         raise Problem(400, "too-many-files", f"One delivery has at most {MOST_FILES} files.", field="file")
     return files
-
-
-def import_files(
-    identity: Identity,
-    files: list[UploadedFile[Any]],
-    *,
-    wanted: str,
-    source_name: str = "",
-    dry_run: bool = False,
-    key: str = "",
-) -> Accepted:
-    """Detect, scrub and keep the files of an upload, and put them into the inbox as one delivery."""
-    given = [uploads.Upload(file.name or "", opener(file), file.content_type or "") for file in files]
-    try:
-        detected = uploads.detect(given, wanted)
-    except uploads.UnknownFormatError as error:
-        raise Problem(422, "unknown-format", str(error), field="source") from error
-    batch_id, now = uuid7(), datetime.now(UTC)
-    kept = uploads.keep(
-        given, kind=detected.kind, organization_id=identity.organization_id, batch_id=batch_id, day=now.date()
-    )
-    accepted = accept_payload(
-        identity=identity,
-        kind=detected.kind,
-        files=kept,
-        batch_id=batch_id,
-        source_name=source_name,
-        idempotency_key=key,
-        dry_run=dry_run,
-        audit=True,
-        received_at=now,
-    )
-    wake.drain(identity.organization_id)
-    return accepted
-
-
-def opener(file: UploadedFile[Any]) -> Callable[[], BinaryIO]:
-    """Give a way to open an uploaded file anew; it is removed when the request ends."""
-    path = Path(cast(TemporaryUploadedFile, file).temporary_file_path())
-    return lambda: cast(BinaryIO, path.open("rb"))
 
 
 def check_csrf(request: HttpRequest, identity: Identity) -> None:

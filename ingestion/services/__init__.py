@@ -2,6 +2,7 @@
 
 from ingestion.services.accept import Accepted, KeyReusedError, accept_payload, wait_until_done
 from ingestion.services.drain import Drained, drain_inbox
+from ingestion.services.files import accept_files
 from ingestion.services.house import beat, keep_house, organizations_with_waiting_batches
 from ingestion.services.resolve import (
     Replay,
@@ -20,6 +21,7 @@ __all__ = [
     "KeyReusedError",
     "Replay",
     "ResolveError",
+    "accept_files",
     "accept_payload",
     "announce_run",
     "beat",

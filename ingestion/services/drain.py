@@ -54,7 +54,7 @@ class Tally:
     failed: str | None = None
 
 
-class _DryRun(Exception):  # noqa: N818  # no error: it carries a result
+class _DryRun(Exception):  # no error: it carries a result
     """Carries the result of a dry run out of the transaction that it must not commit."""
 
     def __init__(self, result: WriteResult) -> None:

@@ -6,7 +6,6 @@ import json
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, BinaryIO, cast
 from uuid import UUID
 
@@ -15,7 +14,6 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
 from core.accounting.services import derive_dirty_days
-from core.identifiers import uuid7
 from core.organizations.identity import Actor, Identity
 from core.organizations.models import Organization
 from core.organizations.selectors import organization_by_slug
@@ -71,23 +69,16 @@ class Command(BaseCommand):
 
     def accept(self, organization: Organization, given: list[uploads.Upload], options: dict[str, Any]) -> UUID:
         """Put the files into the inbox."""
-        batch_id, now = uuid7(), datetime.now(UTC)
         try:
-            kept = uploads.keep(
-                given, kind=options["source"], organization_id=organization.id, batch_id=batch_id, day=now.date()
+            accepted = services.accept_files(
+                identity=Identity(organization_id=organization.id, actor=Actor("system", name="import_usage")),
+                given=given,
+                wanted=options["source"],
+                source_name=options["name"],
+                dry_run=options["dry_run"],
             )
         except UnreadablePayload as error:
             raise CommandError(f"Nothing was imported: {error}") from error
-        accepted = services.accept_payload(
-            identity=Identity(organization_id=organization.id, actor=Actor("system", name="import_usage")),
-            kind=options["source"],
-            files=kept,
-            batch_id=batch_id,
-            source_name=options["name"],
-            dry_run=options["dry_run"],
-            audit=True,
-            received_at=now,
-        )
         return accepted.batch_id
 
     def report(self, _: UUID, rows: int) -> None:

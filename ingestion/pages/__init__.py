@@ -1,0 +1,1 @@
+"""Views about what came in: read the request, call one selector or service, render."""

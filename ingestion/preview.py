@@ -1,0 +1,121 @@
+"""The first rows of a payload, as they stand in the file and as they were understood."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Final
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as parquet
+
+from core.quantification.activity import COLUMNS
+from core.quantification.record_checks import as_records
+from core.quantification.rejections import Rejection
+from ingestion.sources import registry
+from ingestion.sources.base import Context, UnreadablePayload, open_maybe_compressed
+
+ROWS: Final = 50
+HEAD_BYTES: Final = 256 * 1024
+CELL_LENGTH: Final = 120
+FIRST: Final = ("record_id", "started_at", "ended_at", "team", "project", "stage", "model")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Text cells under column names."""
+
+    columns: list[str]
+    rows: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """
+    Args:
+        as_read: the file's own columns and first rows; None where it is no table.
+        as_understood: canonical records made of its beginning; only columns that any of them fills.
+        rejected: what was refused there.
+        fault: why nothing could be read, else "".
+    """
+
+    as_read: Table | None
+    as_understood: Table
+    rejected: list[Rejection]
+    fault: str = ""
+
+
+def preview(stream: BinaryIO, kind: str, context: Context) -> Preview:
+    """Read the beginning of a payload; never raises for what is wrong in it."""
+    raw = _as_read(stream)
+    stream.seek(0)
+    try:
+        parsed = next(iter(registry.adapter(kind).parse(stream, context)), None)
+    except UnreadablePayload as error:
+        return Preview(raw, Table([], []), [], str(error))
+    if parsed is None:
+        return Preview(raw, Table([], []), [])
+    return Preview(raw, _as_understood(as_records(parsed.activity.head(ROWS))), parsed.rejected[:ROWS])
+
+
+def _as_understood(records: list[dict[str, object]]) -> Table:
+    filled = {name for record in records for name in record}
+    columns: list[str] = [*(name for name in FIRST if name in filled), *(name for name in COLUMNS if name in filled - set(FIRST))]
+    return Table(columns, [[_cell(record.get(name)) for name in columns] for record in records])
+
+
+def _as_read(stream: BinaryIO) -> Table | None:
+    try:
+        plain = open_maybe_compressed(stream)
+        head = plain.read(HEAD_BYTES)
+        if head[:4] == b"PAR1":
+            return _parquet(stream)
+        text = head.decode("utf-8-sig", errors="ignore")
+        if text.lstrip()[:1] in ("{", "["):
+            return _json_lines(text)
+        return _csv(text, whole=len(head) < HEAD_BYTES)
+    except (UnreadablePayload, pa.ArrowException, csv.Error, OSError):
+        return None
+
+
+def _parquet(stream: BinaryIO) -> Table:
+    stream.seek(0)
+    batch = next(parquet.ParquetFile(stream).iter_batches(batch_size=ROWS), None)
+    rows: list[dict[str, Any]] = batch.to_pylist() if batch is not None else []
+    columns = list(rows[0]) if rows else []
+    return Table(columns, [[_cell(row[name]) for name in columns] for row in rows])
+
+
+def _json_lines(text: str) -> Table | None:
+    lines = [line for line in text.splitlines() if line.strip()][:ROWS]
+    try:
+        rows = [msgspec.json.decode(line) for line in lines]
+    except msgspec.DecodeError:
+        return Table(["text"], [[_cell(line)] for line in lines])
+    objects = [row for row in rows if isinstance(row, dict)]
+    columns = list(dict.fromkeys(name for row in objects for name in row))
+    return Table(columns, [[_cell(row.get(name)) for name in columns] for row in objects]) if columns else None
+
+
+def _csv(text: str, *, whole: bool) -> Table | None:
+    lines = text.splitlines(keepends=True)
+    if not whole:
+        lines = lines[:-1]  # cut in the middle
+    if not lines:
+        return None
+    separator = max(",;\t", key=lines[0].count)
+    rows = list(csv.reader(io.StringIO("".join(lines[: ROWS * 20])), delimiter=separator))[: ROWS + 1]
+    return (
+        Table([_cell(name) for name in rows[0]], [[_cell(value) for value in row] for row in rows[1:]])
+        if rows
+        else None
+    )
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else msgspec.json.encode(value, enc_hook=str).decode().strip('"')
+    return text if len(text) <= CELL_LENGTH else text[: CELL_LENGTH - 1] + "…"

@@ -1,0 +1,126 @@
+"""Sources, imports, batches and quality, as a person uses them."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from core.organizations import services as organizations
+from core.organizations.models import Role
+from core.organizations.tenancy import organization_scope
+from ingestion import selectors, services
+from ingestion.models import State
+
+pytestmark = pytest.mark.usefixtures("committed_db", "woken")
+
+
+@pytest.fixture
+def signed_in(client: Client, organization: Any, person: Any) -> Client:
+    organizations.add_member(organization_id=organization.id, person=person, role=Role.SUSTAINABILITY_LEAD)
+    client.force_login(person)
+    return client
+
+
+def upload(client: Client, content: bytes, name: str = "records.jsonl", **form: str) -> Any:
+    return client.post("/sources/import/", {"file": SimpleUploadedFile(name, content), **form})
+
+
+def lines(*records: dict[str, Any]) -> bytes:
+    return b"\n".join(json.dumps(record).encode() for record in records)
+
+
+def test_pages_say_what_to_do_when_nothing_has_arrived(signed_in: Client) -> None:
+    assert b"No source yet" in signed_in.get("/sources/").content
+    assert b"Nothing in quarantine" in signed_in.get("/quality/").content
+    assert signed_in.get("/sources/batches/").status_code == 200
+    assert signed_in.get("/sources/import/").status_code == 200
+
+
+def test_a_dry_run_counts_and_writes_nothing_then_is_imported(
+    signed_in: Client, organization: Any, record: Any, batch_of: Any
+) -> None:
+    answer = upload(signed_in, lines(record("a"), record("b"), record("c", model=7)), dry_run="on")
+    dry = re.search(r"batches/([0-9a-f-]{36})/", answer["Location"])[1]
+    assert b"hx-get" in signed_in.get(answer["Location"]).content
+    services.drain_inbox(organization.id)
+
+    page = signed_in.get(answer["Location"]).content.decode()
+    assert "Import it" in page
+    assert "as understood" in page
+    assert batch_of(dry).counts == {"received": 3, "written": 2, "duplicate": 0, "quarantined": 1, "outside": 0}
+    assert quarantined(organization) == 0
+
+    committed = signed_in.post(f"/sources/batches/{dry}/commit/")
+    services.drain_inbox(organization.id)
+    real = re.search(r"batches/([0-9a-f-]{36})/", committed["Location"])[1]
+    assert batch_of(real).counts["written"] == 2
+    assert quarantined(organization) == 1
+    assert b"bad_field" in signed_in.get("/quality/").content
+
+
+def quarantined(organization: Any) -> int:
+    with organization_scope(organization.id):
+        return selectors.quarantine(organization.id).count()
+
+
+def test_an_unknown_format_is_said_beside_the_field(signed_in: Client) -> None:
+    answer = upload(signed_in, b"hello, world", "notes.txt")
+
+    assert answer.status_code == 400
+    assert b"looks like none of the formats" in answer.content
+
+
+def test_rows_are_discarded_only_with_a_reason(signed_in: Client, organization: Any, record: Any) -> None:
+    upload(signed_in, lines(record("a", model=7)))
+    services.drain_inbox(organization.id)
+    group = {"source": "activity", "reason": "bad_field"}
+
+    signed_in.post("/quality/discard/", {**group, "why": " "})
+    assert quarantined(organization) == 1
+
+    signed_in.post("/quality/discard/", {**group, "why": "sent by a broken test"})
+    assert quarantined(organization) == 0
+
+
+def test_another_organizations_batch_is_not_found(
+    signed_in: Client, organization: Any, other_organization: Any, record: Any
+) -> None:
+    _, secret = organizations.issue_token(organization_id=other_organization.id, name="x", scopes=["ingest"])
+    foreign = (
+        Client()
+        .post(
+            "/api/v1/activity",
+            [record()],
+            content_type="application/json",
+            headers={"Authorization": f"Bearer {secret}"},
+        )
+        .json()["batch"]
+    )
+
+    assert signed_in.get(f"/sources/batches/{foreign}/").status_code == 404
+    assert signed_in.post(f"/sources/batches/{foreign}/commit/").status_code == 404
+    assert signed_in.get(f"/api/v1/batches/{foreign}").status_code == 404
+    assert signed_in.get(f"/api/v1/batches/{foreign}/rejected").status_code == 404
+
+
+def test_the_templates_can_be_filled_in_and_imported(signed_in: Client, organization: Any, batch_of: Any) -> None:
+    template = signed_in.get("/sources/import/template.csv")
+
+    answer = upload(signed_in, template.content, "activity.csv")
+    services.drain_inbox(organization.id)
+
+    batch = batch_of(re.search(r"batches/([0-9a-f-]{36})/", answer["Location"])[1])
+    assert batch.state == State.DONE
+    assert batch.received == 1
+
+
+def test_a_member_sees_no_sources(client: Client, organization: Any, person: Any) -> None:
+    organizations.add_member(organization_id=organization.id, person=person, role=Role.MEMBER)
+    client.force_login(person)
+
+    assert [client.get(path).status_code for path in ("/sources/", "/sources/import/", "/quality/")] == [403] * 3
