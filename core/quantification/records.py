@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -214,7 +215,7 @@ def _objects(name: str, values: Sequence[Any] | None, size: int) -> pd.Series:
         column[:] = absent
         return pd.Series(column)
     if name == "labels":
-        column[:] = [dict(value) if isinstance(value, Mapping) else {} for value in values]
+        column[:] = [value if type(value) is dict else dict(value) if _is_given(value) else {} for value in values]
     else:
         column[:] = [() if not _is_given(value) or not len(value) else tuple(sorted(set(value))) for value in values]
     return pd.Series(column)
@@ -268,7 +269,7 @@ def from_structs(decoded: Sequence[Record], rows: Sequence[int]) -> tuple[pd.Dat
     """
     if not decoded:
         return empty_activity(), []
-    columns = dict(zip(Record.__struct_fields__, zip(*map(msgspec.structs.astuple, decoded), strict=True), strict=True))
+    columns: dict[str, list[Any]] = {name: list(map(attrgetter(name), decoded)) for name in Record.__struct_fields__}
     numbers = np.asarray(rows, dtype="int64")
     faults: dict[int, Rejection] = {}
     times: dict[str, Any] = {}
@@ -276,17 +277,14 @@ def from_structs(decoded: Sequence[Record], rows: Sequence[int]) -> tuple[pd.Dat
         times[name], odd = read_times(columns[name])
         for at in odd:
             faults[at] = _rejected(decoded[at], numbers[at], name, f"{columns[name][at][:60]!r} {TIME_FAULT}")
-    for name in ("techniques", "flags"):
-        for at, items in enumerate(columns[name]):
-            if items and len(set(items)) < len(items):
-                faults[at] = _rejected(decoded[at], numbers[at], name, "an item is repeated")
-    size = len(decoded)
-    present = {
-        name: values
-        for name, values in columns.items()
-        if name not in times and values.count(None) + values.count(()) < size
-    }
-    frame = from_columns({**present, **times}, size)
+    for name in activity.STRUCTURES:
+        if not any(columns[name]):
+            del columns[name]
+        elif name != "labels":
+            for at, items in enumerate(columns[name]):
+                if len(set(items)) < len(items):
+                    faults[at] = _rejected(decoded[at], numbers[at], name, "an item is repeated")
+    frame = from_columns({**columns, **times}, len(decoded))
     frame["row"] = numbers
     frame["rows"] = 1
     if faults:
