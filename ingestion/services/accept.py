@@ -95,7 +95,7 @@ def accept_payload(
         announced: rows counted by the door.
         idempotency_key: of the request; the same key and content within 24 hours is accepted once.
         dry_run: read and compare, write nothing.
-        audit: leave an audit event of its own (uploads); pushes are summed up by the worker (docs/adr/0005).
+        audit: leave an audit event of its own (uploads); pushes are summed up by the worker (docs/adr/0010).
         received_at: the present time unless a test says otherwise.
 
     Raises KeyReusedError. Does not wake a worker: the door does, after this.
