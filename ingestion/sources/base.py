@@ -46,7 +46,7 @@ PACKED_RATIO_LIMIT: Final = 500
 RATIO_FREE_BYTES: Final = 64 * 1024 * 1024
 
 
-class UnreadablePayload(Exception):  # noqa: N818  # said in the words of the contract
+class UnreadablePayload(Exception):
     """No row of the payload can be read; the message tells the sender what was found where, and what to do."""
 
 

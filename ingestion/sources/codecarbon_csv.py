@@ -73,7 +73,7 @@ def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
         yield _chunk(chunk, chosen, zone, context)
 
 
-class Bad(Exception):  # noqa: N818  # a row, not a bug
+class Bad(Exception):
     """A row cannot be read: the field and what is wrong with it."""
 
     def __init__(self, field: str, detail: str, reason: str = "bad_field") -> None:

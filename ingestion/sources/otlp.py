@@ -209,8 +209,8 @@ def _record(
     if share is not None:
         labels["sample_share"] = share
     if role == "aggregate":
-        # The tokens of its children, which may come in another payload: kept to look at, never counted.
-        labels |= {f"agent_{name}": value for name, value in tokens.items() if value is not None}
+        # Its tokens are those of its children, which come in another payload. They are no labels either: labels make the
+        # series, and every sum would be a series of its own.
         flags.append("agent_aggregate")
         measures: dict[str, Any] = {"requests": 0, "failed_requests": 0}
     else:

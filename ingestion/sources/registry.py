@@ -25,7 +25,7 @@ SOURCES: Final = (
 """Names of the sources, as in `import_usage SOURCE` and in the source's `kind`."""
 
 
-class UnknownSource(LookupError):  # noqa: N818  # said in the words of the contract
+class UnknownSource(LookupError):
     """There is no wire format of that name; the message lists those that exist."""
 
 
