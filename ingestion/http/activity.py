@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from core.organizations.identity import Identity
@@ -9,9 +10,10 @@ from core.organizations.middleware import bearer
 from core.organizations.tenancy import organization_scope
 from core.problems import Problem
 from ingestion import selectors, wake
-from ingestion.http.doors import door, keep, read_body, require_media_type, sender
+from ingestion.http.doors import Body, door, keep, read_body, require_media_type, sender
 from ingestion.services import Accepted, accept_payload, wait_until_done
 from ingestion.sources import activity as adapter
+from ingestion.sources.base import UnreadablePayload
 
 MEDIA_TYPES = (
     "application/json",
@@ -36,16 +38,28 @@ def post_activity(request: HttpRequest) -> HttpResponse:
         raise Problem(
             400, "empty-body", "There is no record in the body.", what_to_do="Send a JSON array or JSON lines."
         )
+    announced = count_rows(body)
     file = keep(identity, "activity", body)
     accepted = accept_payload(
         identity=identity,
         kind="activity",
         files=[file],
-        announced=adapter.count_rows(body.unpacked, body.content_type),
+        announced=announced,
         idempotency_key=key,
     )
     wake.drain(identity.organization_id)
     return answer(identity, accepted, wait_s)
+
+
+def count_rows(body: Body) -> int | None:
+    """Count the records for the answer. Raises UnreadablePayload for an Arrow stream that is not whole."""
+    if adapter.form_of(body.unpacked[:64], "", body.content_type) != adapter.ARROW:
+        return adapter.count_rows(body.unpacked, body.content_type)
+    try:
+        with pa.ipc.open_stream(body.unpacked) as stream:
+            return sum(batch.num_rows for batch in stream)
+    except (pa.ArrowException, OSError) as error:
+        raise UnreadablePayload(f"The Arrow stream is truncated or damaged: {error}. Nothing was stored.") from error
 
 
 def answer(identity: Identity, accepted: Accepted, wait_s: float) -> HttpResponse:
