@@ -6,12 +6,17 @@ import csv
 import io
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pandas as pd
 
 from ingestion.sources import focus
 from ingestion.sources.base import Context, Parsed
 
+PAYLOADS = Path(__file__).parents[2] / "payloads" / "focus"
+AI_1_2, AI_1_3, REAL = (
+    PAYLOADS / name for name in ("focus-1.2-ai.csv", "focus-1.3-ai.csv", "focus-1.0-real-subset.csv")
+)
 RECEIVED_AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 TOKENS = {
@@ -75,6 +80,12 @@ def bill(*rows: Mapping[str, str]) -> io.BytesIO:
 def parsed(stream: io.BytesIO, chunk_rows: int = 20_000, **setting: object) -> list[Parsed]:
     """Read a bill received on RECEIVED_AT."""
     return list(focus.parse(stream, Context(RECEIVED_AT, setting), chunk_rows))
+
+
+def read(path: Path, **setting: object) -> list[Parsed]:
+    """Read a sample received on RECEIVED_AT."""
+    with path.open("rb") as stream:
+        return list(focus.parse(stream, Context(RECEIVED_AT, setting)))
 
 
 def records(*rows: Mapping[str, str], **setting: object) -> pd.DataFrame:

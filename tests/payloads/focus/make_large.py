@@ -223,7 +223,7 @@ TEAMS = (
     "core",
 )
 ENVIRONMENTS = ("prod", "dev", "staging")
-ACCOUNTS = 40
+ACCOUNTS, APPS_OF_ACCOUNT = 40, 5
 COLUMNS = (
     *(
         "AvailabilityZone",
@@ -253,7 +253,7 @@ COLUMNS = (
 
 def write_focus_csv(path: Path, rows: int, seed: int = 0, month: datetime = datetime(2026, 10, 1, tzinfo=UTC)) -> None:
     """
-    Write a bill of one month: hourly rows of 40 sub-accounts, about one in six of AI services.
+    Write a bill of one month: hourly rows of 40 sub-accounts with 5 applications each, about one in six of AI services.
 
     Args:
         path: CSV file to write; the same arguments give the same bytes.
@@ -275,15 +275,15 @@ def _write_block(file: BinaryIO, numbers: np.ndarray, random: np.random.Generato
     account = random.integers(0, ACCOUNTS, size)
     quantity = np.round(np.array([each.quantity for each in KINDS])[kind] * random.uniform(0.5, 1.5, size), 4)
     cost = np.round(quantity * np.array([each.price for each in KINDS])[kind], 11)
-    region = random.integers(0, 12, size)
-    team, environment = random.integers(0, len(TEAMS), size), random.integers(0, len(ENVIRONMENTS), size)
+    app = account * APPS_OF_ACCOUNT + random.integers(0, APPS_OF_ACCOUNT, size)
+    tags = [_tags(each) for each in range(ACCOUNTS * APPS_OF_ACCOUNT)]
     hours = [(month + timedelta(hours=each)).strftime("%Y-%m-%dT%H:%M:%SZ") for each in range(30 * 24 + 1)]
     following = (month + timedelta(days=32)).replace(day=1)
     kinds = [KINDS[each] for each in kind.tolist()]
     providers = [each.provider for each in kinds]
     zones = [
         REGIONS[provider][each % len(REGIONS[provider])]
-        for provider, each in zip(providers, region.tolist(), strict=True)
+        for provider, each in zip(providers, account.tolist(), strict=True)
     ]
     amounts, costs = [f"{each:.12f}" for each in quantity.tolist()], [f"{each:.11f}" for each in cost.tolist()]
     columns = {
@@ -313,8 +313,11 @@ def _write_block(file: BinaryIO, numbers: np.ndarray, random: np.random.Generato
         "PublisherName": providers,
         "RegionId": zones,
         "RegionName": zones,
-        "ResourceId": [f"arn:example:resource/{each:012d}/app-{each % 97}" for each in numbers.tolist()],
-        "ResourceName": [f"app-{each % 97}" for each in numbers.tolist()],
+        "ResourceId": [
+            f"arn:example:resource/{number:012d}/app-{each}"
+            for number, each in zip(numbers.tolist(), app.tolist(), strict=True)
+        ],
+        "ResourceName": [f"app-{each}" for each in app.tolist()],
         "ServiceCategory": [each.category for each in kinds],
         "ServiceName": [each.service for each in kinds],
         "SkuId": [f"SKU{each:04d}" for each in kind.tolist()],
@@ -324,13 +327,17 @@ def _write_block(file: BinaryIO, numbers: np.ndarray, random: np.random.Generato
         "SubAccountId": [f"1234567890{each:02d}" for each in account.tolist()],
         "SubAccountName": [f"account {each}" for each in account.tolist()],
         "SubAccountType": ["Account"] * size,
-        "Tags": [
-            f'{{"team": "{TEAMS[t]}", "environment": "{ENVIRONMENTS[e]}", "application": "app-{n % 97}"}}'
-            for t, e, n in zip(team.tolist(), environment.tolist(), numbers.tolist(), strict=True)
-        ],
+        "Tags": [tags[each] for each in app.tolist()],
     }
     table = pa.table({name: columns.get(name, pa.nulls(size, pa.string())) for name in COLUMNS})
     pa.csv.write_csv(table, file, pa.csv.WriteOptions(include_header=False))
+
+
+def _tags(app: int) -> str:
+    """An account belongs to one team and environment, and has a few applications."""
+    account = app // APPS_OF_ACCOUNT
+    team, environment = TEAMS[account % len(TEAMS)], ENVIRONMENTS[account % len(ENVIRONMENTS)]
+    return f'{{"team": "{team}", "environment": "{environment}", "application": "app-{app}"}}'
 
 
 if __name__ == "__main__":
