@@ -134,14 +134,16 @@ def number(value: Number | None, scale: Scale, *, locale: str = "en", sign: bool
         return "0"
     shown = scale.shown(value)
     size = abs(shown)
-    places = Decimal(1).scaleb(-scale.decimals)
+    # A total above the column's largest value must not claim more digits than they have.
+    decimals = min(scale.decimals, decimals_for(size, scale.digits)) if size >= 1 else scale.decimals
+    places = Decimal(1).scaleb(-decimals)
     minus = MINUS if shown < 0 else "+" if sign else ""
     if scale.resolution and abs(float(value)) < scale.resolution:
         return below(scale.resolution * scale.factor, minus, locale)
     exact = Decimal(repr(rounded(size, scale.digits))).quantize(places, ROUND_HALF_UP)
     if exact == 0:
         return below(float(places), minus, locale)
-    pattern = "#,##0" + ("." + "0" * scale.decimals if scale.decimals else "")
+    pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
     return minus + format_decimal(exact, format=pattern, locale=locale)
 
 

@@ -78,17 +78,18 @@ def layout(*, height: int, right: int = 90, left: int = 48) -> dict[str, Any]:
     }
 
 
-def value_axis(top: float) -> dict[str, Any]:
-    """Return an axis of values from zero; ``top`` is its end in the shown unit."""
+def value_axis(top: float, step: float) -> dict[str, Any]:
+    """Return an axis of values from zero; ``top`` is its end and ``step`` its ticks' distance in the shown unit."""
     return {
-        "range": [0, top],
+        "range": [0, top * 1.004],  # a hair above, or the last tick is left out
         "fixedrange": True,
         "gridcolor": HAIRLINE.light,
         "zerolinecolor": CONTROL.light,
         "zerolinewidth": 1,
         "showline": False,
-        "nticks": 5,
-        "tickformat": "~r" if top < 1 else ",~r",
+        "tick0": 0,
+        "dtick": step,
+        "tickformat": ",.10~g",
         "automargin": False,
     }
 

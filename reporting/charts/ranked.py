@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import pandas as pd
@@ -45,7 +45,7 @@ def ranked(
     unit = f"{scale.unit} CO2e" if kind == "mass" else scale.unit
     bounded = {"low", "high"} <= set(rows.columns)
     ends = rows["high"].fillna(rows["value"]) if bounded else rows["value"]
-    top, _step = nice_top(scale.shown(float(ends.max())) if ends.notna().any() else 0.0)
+    top, step = nice_top(scale.shown(float(ends.max())) if ends.notna().any() else 0.0)
     title = finding(rows, noun, locale=locale, translate=_)
     texts = [row_text(row, bounded, scale, locale) for row in rows.itertuples()]
     tokens = [OTHER if key == "other" else (colours or {}).get(key, SERIES[0]) for key in rows["key"]]
@@ -70,10 +70,10 @@ def ranked(
         figure={
             "data": [bars(rows, texts, tokens, bounded, scale, unit, links)],
             "layout": {
-                **layout(height=height, right=72, left=180),
+                **layout(height=height, right=72, left=room(rows["label"])),
                 "hovermode": "closest",
                 "bargap": 0.36,
-                "xaxis": {**value_axis(top), "side": "bottom"},
+                "xaxis": {**value_axis(top, step), "side": "bottom"},
                 "yaxis": {
                     "type": "category",
                     "autorange": "reversed",
@@ -103,9 +103,15 @@ def ranked(
             if bounded
             else (),
             row_height=ROW_HEIGHT,
+            left=room(rows["label"]),
         ),
         height=height,
     )
+
+
+def room(labels: Iterable[str]) -> int:
+    """Give the pixels that the labels need at 13 px, within bounds; longer ones are shortened."""
+    return min(190, max(60, round(14 + 6.6 * max((len(label) for label in labels), default=0))))
 
 
 def fold(frame: pd.DataFrame, translate: Translate = as_is) -> pd.DataFrame:

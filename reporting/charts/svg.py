@@ -130,11 +130,12 @@ def horizontal(
     top: float,
     spans: Sequence[tuple[float, float] | None] = (),
     row_height: int = 28,
+    left: int = 190,
 ) -> str:
     """
     Draw horizontal bars from zero: (label, value in the shown unit, text at the end, colour token), whiskers for ranges.
     """
-    left, right = 190, 110
+    right = 110
     wide = WIDTH - left - right
     parts = []
     for position, (label, value, text, token) in enumerate(rows):

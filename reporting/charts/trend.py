@@ -167,7 +167,7 @@ def trend(
                     "showline": True,
                     "linecolor": CONTROL.light,
                 },
-                "yaxis": value_axis(top),
+                "yaxis": value_axis(top, tick_step),
                 "annotations": end_label(stack, title_labels, scale, target_label),
             },
         },

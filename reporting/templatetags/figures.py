@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django import template
@@ -11,6 +12,7 @@ from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString, mark_safe
 
 from reporting import figures
+from reporting.charts import svg
 
 register = template.Library()
 
@@ -69,11 +71,31 @@ def as_percent(share: float | None) -> str:
 
 
 @register.filter
+def sparkline(values: list[float | None]) -> SafeString:
+    """Draw small bars, one per slot; None is a gap."""
+    return mark_safe(svg.sparkline(values))  # noqa: S308  # numbers only
+
+
+@register.filter
+def plain(value: float) -> str:
+    """Write a number for an attribute, in no language: "0.42"."""
+    return f"{value:.4g}"
+
+
+@register.filter
 def factor_value(value: float | None) -> str:
     """Write a factor's value: up to six significant digits, as published, no rounding to a unit."""
     if value is None:
         return figures.UNKNOWN
     return f"{value:.6g}".replace("-", figures.MINUS)
+
+
+@register.filter
+def printed(value: str) -> str:
+    """Write a decimal string of a disclosure: rounded on its own, three decimals below 100, none from 10,000."""
+    number = Decimal(value)
+    places = 3 if abs(number) < 100 else 1 if abs(number) < 10_000 else 0
+    return f"{number:,.{places}f}".replace("-", figures.MINUS)
 
 
 @register.filter

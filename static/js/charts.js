@@ -1,104 +1,196 @@
-// Draws every chart of the page over its server-made picture: Plotly, in the colours of the theme, with an HTML legend.
-const FONT = '"Source Sans 3"';
+// Draws every chart of a page: [data-chart] cards made by components/chart.html. The figure comes as JSON beside the card,
+// in the light theme's colours; "meta" names the colour tokens, read from the style sheet for the theme in force.
 
-function property(name) {
-  const probe = document.createElement("canvas").getContext("2d");
-  const holder = document.createElement("i");
-  holder.hidden = true;
-  document.body.append(holder);
-  holder.style.setProperty("color", `var(--${name})`);
-  probe.fillStyle = getComputedStyle(holder).color;
-  holder.remove();
-  return probe.fillStyle;
+const TEXT = ["400 13px 'Source Sans 3'", "620 13px 'Source Sans 3'"];
+const CONFIG = { displayModeBar: false, responsive: true, showTips: false, doubleClick: false };
+const drawn = new WeakSet();
+const probe = document.body.appendChild(document.createElement("i"));
+probe.hidden = true;
+
+function colour(token) {
+  probe.style.color = `var(--${token})`;
+  return getComputedStyle(probe).color;
 }
 
 function themed(figure) {
-  const copy = structuredClone(figure);
-  for (const trace of copy.data) {
-    const name = trace.meta?.token;
-    if (!name) continue;
-    const colour = property(name);
-    if (trace.line) trace.line.color = colour;
-    if (trace.marker) {
-      if (trace.meta.key !== "gap") trace.marker.color = colour;
-      if (trace.marker.line) trace.marker.line.color = property("ground");
-      if (trace.marker.pattern) trace.marker.pattern.fgcolor = trace.meta.key === "gap" ? property("control") : property("ground");
+  const { data, layout } = structuredClone(figure);
+  const [text, muted, ground, hairline, control] = ["text", "muted", "ground", "hairline", "control"].map(colour);
+  for (const trace of data) {
+    const { token, tokens, key } = trace.meta ?? {};
+    const hue = tokens ? tokens.map(colour) : token && colour(token);
+    if (trace.marker && key !== "gap") {
+      trace.marker.color = hue;
+      if (trace.marker.line) trace.marker.line.color = ground;
+      if (trace.marker.pattern) trace.marker.pattern.fgcolor = ground;
     }
+    if (key === "gap") trace.marker.pattern.fgcolor = control;
+    if (trace.line) trace.line.color = hue;
+    if (trace.error_x) trace.error_x.color = text;
+    if (trace.textfont || trace.text) trace.textfont = { ...trace.textfont, color: muted };
   }
-  const layout = copy.layout;
-  layout.font.color = property("muted");
-  Object.assign(layout.hoverlabel, { bgcolor: property("ground"), bordercolor: property("control") });
-  layout.hoverlabel.font.color = property("text");
-  for (const axis of [layout.xaxis, layout.yaxis]) {
-    if (!axis) continue;
-    if (axis.gridcolor) axis.gridcolor = property("hairline");
-    if (axis.zerolinecolor) axis.zerolinecolor = property("control");
-    if (axis.linecolor) axis.linecolor = property("control");
+  layout.font.color = muted;
+  layout.hoverlabel = { ...layout.hoverlabel, bgcolor: ground, bordercolor: control, font: { ...layout.hoverlabel.font, color: text } };
+  for (const axis of ["xaxis", "yaxis"]) {
+    if (!layout[axis]) continue;
+    layout[axis] = { ...layout[axis], gridcolor: hairline, zerolinecolor: control, linecolor: control };
+    if (layout[axis].tickfont) layout[axis].tickfont.color = text;
   }
-  for (const note of layout.annotations ?? []) note.font.color = property("text");
-  return copy;
+  for (const note of layout.annotations ?? []) note.font = { ...note.font, color: text };
+  return { data, layout };
+}
+
+// On a phone the room for labels is a part of the picture: less of it, and fewer ticks.
+function fitted(figure, width) {
+  const { layout } = figure;
+  if (width >= 520) return figure;
+  if (layout.yaxis?.type === "category") {
+    layout.margin = { ...layout.margin, l: 110, r: 52 };
+    layout.yaxis.ticktext = layout.yaxis.ticktext.map((label) => (label.length > 15 ? `${label.slice(0, 14)}…` : label));
+  } else {
+    layout.margin = { ...layout.margin, l: 36, r: 8 };
+    for (const axis of [layout.xaxis]) {
+      if (!axis?.tickvals || axis.tickvals.length < 4) continue;
+      axis.tickvals = axis.tickvals.filter((_, i) => i % 2 === 0);
+      axis.ticktext = axis.ticktext.filter((_, i) => i % 2 === 0);
+    }
+    for (const note of layout.annotations ?? []) Object.assign(note, { xanchor: "right", xshift: 14, yshift: 14 });
+  }
+  return figure;
+}
+
+function read(card) {
+  return JSON.parse(document.getElementById(`${card.dataset.chart}-figure`).textContent);
 }
 
 async function draw(card) {
-  const name = card.dataset.chart;
-  const figure = JSON.parse(document.getElementById(`${name}-figure`).textContent);
-  const place = card.querySelector(".plot-live");
-  const { data, layout } = themed(figure);
+  const live = card.querySelector(".plot-live");
+  const figure = fitted(themed(read(card)), card.clientWidth);
   const hidden = new Set([...card.querySelectorAll("[data-series][aria-pressed=false]")].map((one) => one.dataset.series));
-  for (const trace of data) trace.visible = !hidden.has(trace.meta?.key);
-  await window.Plotly.react(place, data, layout, { displayModeBar: false, responsive: true });
+  for (const trace of figure.data) trace.visible = !hidden.has(trace.meta?.key);
+  live.style.blockSize = `${figure.layout.height}px`;
   card.classList.add("drawn");
-  if (!card.dataset.ready) prepare(card, place);
+  await Plotly.react(live, figure.data, figure.layout, CONFIG);
+  if (drawn.has(card)) return;
+  drawn.add(card);
+  live.on("plotly_click", ({ points }) => follow(points[0]));
+  legend(card);
+  tools(card);
+  points(card, live);
 }
 
-function prepare(card, place) {
-  card.dataset.ready = "yes";
-  place.on("plotly_click", (event) => {
-    const address = event.points.map((point) => point.customdata?.[1]).find(Boolean);
-    if (address) location.href = address;
-  });
-  const png = card.querySelector("[data-png]");
-  png.hidden = false;
-  png.addEventListener("click", () => picture(card, place));
-  const entries = [...card.querySelectorAll("[data-series]")];
-  for (const entry of entries) {
-    entry.addEventListener("click", (event) => {
-      const shown = entries.filter((one) => one.getAttribute("aria-pressed") === "true");
-      const only = shown.length === 1 && shown[0] === entry;
-      for (const one of entries) {
-        const on = event.shiftKey
-          ? (one === entry) !== (one.getAttribute("aria-pressed") === "true")
-          : only || one === entry;
-        one.setAttribute("aria-pressed", String(on));
+function follow(point) {
+  const address = point?.customdata?.[1];
+  if (address) location.assign(address);
+}
+
+// Click: only this series, again: all. Shift-click: this one on or off.
+function legend(card) {
+  const buttons = [...card.querySelectorAll("[data-series]")];
+  for (const button of buttons) {
+    button.addEventListener("click", (event) => {
+      const shown = (one) => one.getAttribute("aria-pressed") === "true";
+      const alone = shown(button) && buttons.filter(shown).length === 1;
+      for (const one of buttons) {
+        const on = event.shiftKey ? (one === button ? !shown(one) : shown(one)) : alone || one === button;
+        one.setAttribute("aria-pressed", on);
       }
       draw(card);
     });
   }
 }
 
-async function picture(card, place) {
-  const title = card.querySelector("h2").textContent;
-  const sub = card.querySelector(".sub").textContent;
-  const { data, layout } = themed(JSON.parse(document.getElementById(`${card.dataset.chart}-figure`).textContent));
-  layout.title = { text: `<b>${title}</b><br>${sub} · ${document.title}`, x: 0.02, font: { size: 14, color: property("text") } };
-  layout.margin.t = 70;
-  layout.showlegend = true;
-  layout.legend = { orientation: "h", y: -0.15 };
-  layout.margin.b = 70;
-  layout.paper_bgcolor = property("ground");
-  const address = await window.Plotly.toImage({ data, layout }, { format: "png", width: 1000, height: 460, scale: 2 });
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = `${card.dataset.chart}.png`;
+function tools(card) {
+  const png = card.querySelector("[data-png]");
+  if (png) {
+    png.hidden = false;
+    png.addEventListener("click", () => save(card));
+  }
+}
+
+// A picture at twice its size, with title, unit, filters, date and organization inside it.
+async function save(card) {
+  const live = card.querySelector(".plot-live");
+  const figure = themed(read(card));
+  const plain = (node) => node?.textContent.trim().replace(/\s+/g, " ") ?? "";
+  const title = plain(card.querySelector("h2"));
+  const rows = figure.layout.height + 128;
+  const legendItems = figure.data.filter((trace) => trace.meta?.key !== "gap" && figure.data.length > 1);
+  const note = (text, y, size, color, weight) => ({
+    text, x: 0, y: 1, xref: "paper", yref: "paper", xanchor: "left", yanchor: "top", xshift: -figure.layout.margin.l + 16,
+    yshift: y, showarrow: false, font: { size, color, weight: weight ?? 400 }, align: "left",
+  });
+  const margin = { ...figure.layout.margin, t: 96, b: 60, l: figure.layout.margin.l + 8, r: Math.max(figure.layout.margin.r, 24) };
+  const source = `${plain(document.querySelector(".brand"))} · ${plain(document.querySelector(".page-head .dots span"))} · ${new Date().toISOString().slice(0, 10)}`;
+  const layout = {
+    ...figure.layout, width: 1000, height: rows, margin, paper_bgcolor: colour("ground"),
+    showlegend: legendItems.length > 1, legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom", yref: "paper", traceorder: "normal" },
+    annotations: [
+      ...(figure.layout.annotations ?? []),
+      note(title, 84, 18, colour("text"), 620),
+      note(plain(card.querySelector(".sub")), 58, 13, colour("muted")),
+      { ...note(source, -34, 12, colour("muted")), y: 0 },
+    ],
+  };
+  const picture = document.createElement("div");
+  const address = await Plotly.toImage({ data: figure.data, layout, config: CONFIG }, { format: "png", width: 1000, height: rows, scale: 2 });
+  const link = Object.assign(document.createElement("a"), { href: address, download: `${card.dataset.chart}.png` });
   link.click();
+  picture.remove();
 }
 
-async function drawAll() {
-  await document.fonts.load(`13px ${FONT}`);
-  await Promise.all([...document.querySelectorAll("[data-chart]")].map(draw));
+// Points by keyboard: a listbox over the picture; arrows move, what hover says is read out, Enter narrows the page.
+function points(card, live) {
+  const box = card.querySelector(".slots");
+  const readout = card.querySelector(".readout");
+  if (!box) return;
+  const { data, layout } = read(card);
+  const across = layout.yaxis?.type === "category" ? "y" : "x";
+  const slots = data[0]?.[across] ?? [];
+  box.replaceChildren(
+    ...slots.map((slot, i) => {
+      const option = Object.assign(document.createElement("div"), { id: `${card.dataset.chart}-point-${i}` });
+      option.setAttribute("role", "option");
+      const parts = data
+        .filter((trace) => trace[across].includes(slot))
+        .map((trace) => `${trace.name ?? ""} ${trace.customdata?.[trace[across].indexOf(slot)]?.[0] ?? ""}`.trim());
+      option.textContent = `${slot}: ${parts.join(", ")}`;
+      return option;
+    }),
+  );
+  box.hidden = false;
+  box.tabIndex = 0;
+  let at = -1;
+  const show = (i) => {
+    at = Math.max(0, Math.min(slots.length - 1, i));
+    box.setAttribute("aria-activedescendant", `${card.dataset.chart}-point-${at}`);
+    [...box.children].forEach((option, j) => option.setAttribute("aria-selected", j === at));
+    Plotly.Fx.hover(live, [{ curveNumber: 0, pointNumber: at }]);
+    readout.textContent = box.children[at].textContent;
+  };
+  box.addEventListener("keydown", (event) => {
+    const steps = { ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1, Home: 0, End: slots.length - 1 };
+    if (event.key in steps) show(steps[event.key]);
+    else if (event.key === "Enter") follow({ customdata: data[0].customdata?.[at] });
+    else if (event.key === "Escape") Plotly.Fx.unhover(live);
+    else return;
+    event.preventDefault();
+  });
+  box.addEventListener("blur", () => {
+    Plotly.Fx.unhover(live);
+    readout.textContent = "";
+  });
 }
 
-document.addEventListener("themechange", drawAll);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
-if (window.Plotly) drawAll();
-else addEventListener("load", drawAll);
+async function all(root = document) {
+  const cards = [...root.querySelectorAll("[data-chart]")];
+  if (!cards.length) return;
+  // Plotly measures text: with the fallback font it would clip labels.
+  await Promise.all(TEXT.map((font) => document.fonts.load(font)));
+  await Promise.all(cards.map(draw));
+}
+
+all();
+document.addEventListener("htmx:after:swap", (event) => all(event.target));
+new MutationObserver(() => all()).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => all());
+matchMedia("(max-width: 560px)").addEventListener("change", () => all());

@@ -1,89 +1,189 @@
-// What every page does: theme, copy buttons, drawer, drop zones, keys. Without it all of this is still reachable.
+// What every page does: theme, menus, copying, the "Why this number" drawer, tabs, keys.
+
 const root = document.documentElement;
 
-function isDark() {
-  return root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-}
-
-document.addEventListener("click", async (event) => {
-  const toggle = event.target.closest("[data-theme-toggle]");
-  if (toggle) {
-    root.dataset.theme = isDark() ? "light" : "dark";
-    localStorage.setItem("theme", root.dataset.theme);
-    document.dispatchEvent(new Event("themechange"));
-  }
-  const copy = event.target.closest("[data-copy]");
-  if (copy) {
-    await navigator.clipboard.writeText(copy.closest(".snippet").querySelector("code").textContent);
-    const words = copy.textContent;
-    copy.textContent = "✓";
-    setTimeout(() => { copy.textContent = words; }, 1500);
-  }
-  const drawer = document.getElementById("drawer");
-  if (event.target === drawer || event.target.closest("[data-close]")) drawer.close();
-  for (const open of document.querySelectorAll(".filter[open], .menu[open]")) {
-    if (!open.contains(event.target)) open.removeAttribute("open");
-  }
-  const link = event.target.closest("a.figure, a[data-drawer]");
-  if (link && !event.metaKey && !event.ctrlKey && !event.shiftKey && event.button === 0) {
-    event.preventDefault();
-    await openDrawer(link);
-  }
-});
-
-async function openDrawer(link) {
-  const drawer = document.getElementById("drawer");
-  let answer;
+function remember(key, value) {
   try {
-    answer = await fetch(link.href, { headers: { "HX-Request": "true" }, credentials: "same-origin" });
+    if (value === null) localStorage.removeItem(key);
+    else localStorage.setItem(key, value);
   } catch {
-    answer = null;
+    // Storage is switched off: the choice holds for this page.
   }
-  if (!answer || !answer.ok || answer.redirected) {
-    location.href = link.href;
-    return;
-  }
-  drawer.innerHTML = await answer.text();
-  drawer.showModal();
-  ready(drawer);
 }
 
-document.addEventListener("toggle", (event) => {
-  if (event.target.matches?.(".filter, .menu") && event.target.open) {
-    for (const other of document.querySelectorAll(".filter[open], .menu[open]")) {
-      if (other !== event.target) other.removeAttribute("open");
-    }
-  }
-}, true);
-
-document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") {
-    for (const open of document.querySelectorAll(".filter[open], .menu[open]")) {
-      open.removeAttribute("open");
-      open.querySelector("summary").focus();
-    }
-  }
-});
-
-function ready(part) {
-  for (const button of part.querySelectorAll("[data-copy]")) button.hidden = false;
-  for (const zone of part.querySelectorAll(".drop")) dropZone(zone);
-}
-
-function dropZone(zone) {
-  const input = zone.querySelector("input[type=file]");
-  const list = zone.querySelector("[data-chosen]");
-  const show = () => { if (list) list.textContent = [...input.files].map((file) => file.name).join(", "); };
-  input.addEventListener("change", show);
-  for (const kind of ["dragenter", "dragover"]) {
-    zone.addEventListener(kind, (event) => { event.preventDefault(); zone.classList.add("over"); });
-  }
-  for (const kind of ["dragleave", "drop"]) zone.addEventListener(kind, () => zone.classList.remove("over"));
-  zone.addEventListener("drop", (event) => {
-    event.preventDefault();
-    input.files = event.dataTransfer.files;
-    show();
+// Theme: the other one than what is seen now.
+for (const button of document.querySelectorAll("[data-theme-toggle]")) {
+  button.addEventListener("click", () => {
+    const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+    const next = (root.dataset.theme ?? system) === "dark" ? "light" : "dark";
+    root.dataset.theme = next;
+    remember("theme", next === system ? null : next);
+    if (next === system) delete root.dataset.theme;
   });
 }
 
-ready(document);
+// Menus close when something else is clicked, and by Escape, which gives the focus back.
+const MENUS = "details.menu[open], details.filter[open]";
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll(MENUS)) if (!menu.contains(event.target)) menu.open = false;
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of document.querySelectorAll(MENUS)) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+
+// Copy: a snippet's text, or this page's address.
+function copying(scope) {
+  for (const button of scope.querySelectorAll("[data-copy], [data-copy-link]")) {
+    if (!navigator.clipboard || !button.hidden) continue;
+    button.hidden = false;
+    const said = button.querySelector("[data-said]") ?? button;
+    const before = said.textContent;
+    button.addEventListener("click", async () => {
+      const code = button.closest(".snippet")?.querySelector("code");
+      await navigator.clipboard.writeText(code?.textContent ?? location.href);
+      said.textContent = button.dataset.done ?? "✓";
+      announce(said.textContent);
+      setTimeout(() => (said.textContent = before), 1600);
+    });
+  }
+}
+
+function announce(text) {
+  const live = document.getElementById("live");
+  if (live) live.textContent = text;
+}
+
+// Tabs over panels that, without scripts, simply stand below each other.
+function tabs(scope) {
+  for (const box of scope.querySelectorAll("[data-tabs]:not([data-ready])")) {
+    const panels = [...box.children];
+    const list = document.createElement("div");
+    list.setAttribute("role", "tablist");
+    list.className = "tab-list";
+    const choose = (i, focus) => {
+      panels.forEach((panel, j) => (panel.hidden = i !== j));
+      [...list.children].forEach((tab, j) => {
+        tab.setAttribute("aria-selected", i === j);
+        tab.tabIndex = i === j ? 0 : -1;
+      });
+      if (focus) list.children[i].focus();
+    };
+    panels.forEach((panel, i) => {
+      const tab = Object.assign(document.createElement("button"), { type: "button", textContent: panel.dataset.tab, id: `${box.id}-tab-${i}` });
+      panel.id ||= `${box.id}-panel-${i}`;
+      panel.setAttribute("role", "tabpanel");
+      panel.setAttribute("aria-labelledby", tab.id);
+      tab.setAttribute("role", "tab");
+      tab.setAttribute("aria-controls", panel.id);
+      tab.addEventListener("click", () => choose(i));
+      list.append(tab);
+    });
+    list.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (!step) return;
+      const at = [...list.children].indexOf(document.activeElement);
+      choose((at + step + panels.length) % panels.length, true);
+    });
+    box.prepend(list);
+    box.dataset.ready = "";
+    choose(0);
+  }
+}
+
+// Why this number: the same page as at its address, in a drawer over this one.
+const drawer = document.getElementById("drawer");
+async function explain(address) {
+  const body = drawer.querySelector("[data-drawer-body]");
+  body.replaceChildren(drawer.querySelector("template").content.cloneNode(true));
+  if (!drawer.open) drawer.showModal();
+  let main;
+  try {
+    const answer = await fetch(address, { headers: { "HX-Request": "true" } });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    main = page.querySelector("[data-explanation]") ?? page.querySelector("main") ?? page.body;
+  } catch {
+    location.assign(address);
+    return;
+  }
+  body.replaceChildren(...main.childNodes);
+  const title = body.querySelector("h1");
+  if (title) title.id = "drawer-title";
+  body.querySelectorAll(".page-head .actions, footer").forEach((one) => one.remove());
+  drawer.querySelector("[data-drawer-page]").href = address;
+  prepare(body);
+}
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href^='/explain/'], a[data-drawer]");
+  if (!drawer || !link || event.ctrlKey || event.metaKey || event.shiftKey || event.button || link.dataset.drawer === "off") return;
+  event.preventDefault();
+  explain(link.href);
+});
+drawer?.addEventListener("click", (event) => {
+  if (event.target === drawer || event.target.closest("[data-close]")) drawer.close();
+});
+
+// Keys: one letter each, switched off in the list that "?" shows.
+const GO = { o: "/", t: "/teams/", m: "/models/", r: "/requests/", u: "/runs/", p: "/providers/", a: "/actions/", c: "/planner/", d: "/disclosures/", s: "/sources/", q: "/quality/" };
+const keys = document.getElementById("keys");
+const off = keys?.querySelector("[data-keys-off]");
+let waiting = 0;
+if (off) {
+  try {
+    off.checked = localStorage.getItem("keys") === "off";
+  } catch {
+    // Storage is switched off: keys stay on.
+  }
+  off.addEventListener("change", () => remember("keys", off.checked ? "off" : null));
+  keys.addEventListener("click", (event) => {
+    if (event.target === keys || event.target.closest("[data-close]")) keys.close();
+  });
+  for (const one of document.querySelectorAll("[data-keys]")) {
+    one.hidden = false;
+    one.addEventListener("click", () => keys.showModal());
+  }
+}
+const click = (selector) => () => document.querySelector(selector)?.click();
+const KEYS = {
+  "/": () => document.querySelector("input[type=search]")?.focus(),
+  "?": () => keys?.showModal(),
+  "[": click("[rel~=prev]"),
+  "]": click("[rel~=next]"),
+  b: click("[data-key=b]"),
+  x: click("[data-key=x]"),
+  f: () => {
+    const menu = document.querySelector(".filter:not(:first-child)") ?? document.querySelector(".filter");
+    if (!menu) return;
+    menu.open = true;
+    (menu.querySelector("a, input, button") ?? menu.firstElementChild).focus();
+  },
+  e: () => {
+    const figure = document.activeElement.closest("a.figure") ?? document.querySelector(".kpi a.figure");
+    figure?.click();
+  },
+};
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || off?.checked) return;
+  if (event.target.closest("input, select, textarea, [contenteditable], [role=listbox], dialog")) return;
+  if (Date.now() - waiting < 1500 && GO[event.key]) {
+    waiting = 0;
+    document.querySelector(`#nav a[href="${GO[event.key]}"]`)?.click();
+  } else if (event.key === "g") {
+    waiting = Date.now();
+  } else if (KEYS[event.key]) {
+    event.preventDefault();
+    KEYS[event.key]();
+  }
+});
+
+function prepare(scope) {
+  copying(scope);
+  tabs(scope);
+  window.htmx?.process(scope);
+}
+copying(document);
+tabs(document);
+document.addEventListener("htmx:after:swap", (event) => prepare(event.target));

@@ -1,3 +1,7 @@
-// Before anything is drawn: the theme that the reader chose, else the system's.
-const chosen = localStorage.getItem("theme");
-if (chosen) document.documentElement.dataset.theme = chosen;
+// Blocking and tiny: the chosen theme is there before the first paint.
+try {
+  const theme = localStorage.getItem("theme");
+  if (theme) document.documentElement.dataset.theme = theme;
+} catch {
+  // Storage is switched off: the system's preference stays.
+}
