@@ -17,7 +17,6 @@ from ingestion import payloads
 from ingestion.sources import activity, registry
 from ingestion.sources.base import UnreadablePayload, open_maybe_compressed
 
-HEAD_BYTES: Final = 64 * 1024
 CONTENT_FREE: Final = frozenset({"focus", "codecarbon_csv"})
 """Formats that cannot carry prompts or people, so files of any size are kept as they are, unread."""
 
@@ -88,9 +87,9 @@ def detect(uploads: Sequence[Upload], wanted: str = "") -> Detected:
 
 
 def head_of(upload: Upload) -> bytes:
-    """Read the first 64 KiB, unpacked. Raises UnreadablePayload when a packed file is broken from the start."""
+    """Read what detection looks at. Raises UnreadablePayload when a packed file is broken from the start."""
     with upload.open() as stream:
-        return open_maybe_compressed(stream).read(HEAD_BYTES)
+        return registry.head_of(stream)
 
 
 def keep(

@@ -27,6 +27,7 @@ from ingestion.sources.base import (
     finish,
     names_a_person,
     open_maybe_compressed,
+    unpacked,
     unpacked_head,
 )
 
@@ -145,6 +146,7 @@ def _read_table(form: str, stream: BinaryIO, head: bytes, *, has_stage: bool) ->
 
 def read(body: bytes, context: Context) -> Draft:
     """Read a small payload as a draft, to be finished together with others; see `parse`."""
+    body = unpacked(body)
     form = form_of(body[:64], context.filename or "", context.content_type)
     draft = Draft()
     if form == ARRAY:

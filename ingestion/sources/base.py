@@ -41,6 +41,9 @@ HOST_MAX_POWER_KW: Final = 60.0
 LABEL_KEYS: Final = 64
 LABEL_TEXT: Final = 200
 
+GZIP: Final = b"\x1f\x8b"
+ZSTANDARD: Final = b"\x28\xb5\x2f\xfd"
+
 PACKED_RATIO_LIMIT: Final = 500
 """A bill packs 10 to 60 times; gzip of zeros 1,030 times. Judged only above RATIO_FREE_BYTES."""
 RATIO_FREE_BYTES: Final = 64 * 1024 * 1024
@@ -416,6 +419,11 @@ def unpacked_head(stream: BinaryIO, size: int) -> bytes:
     return head
 
 
+def unpacked(body: bytes) -> bytes:
+    """Give what is inside a small payload, which may be a packed file."""
+    return open_maybe_compressed(io.BytesIO(body)).read() if body[:4] == ZSTANDARD or body[:2] == GZIP else body
+
+
 def open_maybe_compressed(stream: BinaryIO, limit: int | None = None) -> BinaryIO:
     """
     Give the stream itself, or a reader of what is inside when it begins like gzip or Zstandard.
@@ -430,9 +438,9 @@ def open_maybe_compressed(stream: BinaryIO, limit: int | None = None) -> BinaryI
     magic = stream.read(4)
     stream.seek(start)
     unpacked: BinaryIO
-    if magic[:2] == b"\x1f\x8b":
+    if magic[:2] == GZIP:
         unpacked = gzip.GzipFile(fileobj=stream, mode="rb")  # type: ignore[assignment]  # a BinaryIO in all but name
-    elif magic == b"\x28\xb5\x2f\xfd":
+    elif magic == ZSTANDARD:
         unpacked = _Zstandard(stream)  # type: ignore[assignment]  # it reads, which is all that is asked of it
     else:
         return stream

@@ -18,7 +18,7 @@ import msgspec
 
 from core.quantification import records, units
 from core.quantification.rejections import Rejection
-from ingestion.sources.base import Context, Draft, Parsed, UnreadablePayload, digest, finish_draft
+from ingestion.sources.base import Context, Draft, Parsed, UnreadablePayload, digest, finish_draft, unpacked
 from ingestion.sources.vocabulary import provider_slug
 
 NAME: Final = "codecarbon"
@@ -136,7 +136,7 @@ def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
 
 def read(body: bytes, context: Context) -> Draft:
     """Read one payload as a draft; see `parse`."""
-    value = _read(body, Any)
+    value = _read(unpacked(body), Any)
     items = value if isinstance(value, list) else [value]
     draft = Draft(received=len(items), fallback=FALLBACK, max_power_kw=context.max_power_kw)
     for row, item in enumerate(items, 1):

@@ -13,7 +13,7 @@ import msgspec
 
 from core.quantification import records
 from core.quantification.rejections import Rejection
-from ingestion.sources.base import Context, Parsed, UnreadablePayload, finish
+from ingestion.sources.base import Context, Parsed, UnreadablePayload, finish, unpacked
 from ingestion.sources.codecarbon import FALLBACK, InvalidBody
 from ingestion.sources.codecarbon_csv import REQUIRED, Bad, clock_zone, record_id_of, totals_record
 
@@ -52,7 +52,7 @@ def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
     """Read one object of totals."""
-    value = _read(stream.read())
+    value = _read(unpacked(stream.read()))
     zone = clock_zone(context)
     rejected: list[Rejection] = []
     read: list[dict[str, Any]] = []

@@ -28,6 +28,7 @@ from ingestion.sources.base import (
     finish_draft,
     limit_labels,
     natural_id,
+    unpacked,
 )
 from ingestion.sources.otlp_scrub import resource_keep
 from ingestion.sources.otlp_wire import Signal, Span, Value
@@ -147,6 +148,7 @@ def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
 
 def read(body: bytes, context: Context) -> Draft:
     """Read one body as a draft. Raises UnreadablePayload when it cannot be decoded."""
+    body = unpacked(body)
     is_json = is_json_body(body, context.content_type)
     signal = signal_of(body, context.filename or "", is_json=is_json)
     if signal != "traces":

@@ -441,9 +441,11 @@ def test_payloads_read_together_give_what_each_gives_alone() -> None:
         csv(csv_row("d", "1", ""), csv_row("e", "x", "")),
         parquet(table(good("f"), good("late", ended_at="2026-11-23T00:00:00Z"))),
         b"[]",
+        gzip.compress(lines(good("packed"))),
     ]
     contexts = [
-        Context(RECEIVED_AT, defaults={"stage": stage}, filename="x") for stage in (None, "training", None, None, None)
+        Context(RECEIVED_AT, defaults={"stage": stage}, filename="x")
+        for stage in (None, "training", None, None, None, None)
     ]
     alone = [one(body, defaults=context.defaults, filename="x") for body, context in zip(bodies, contexts, strict=True)]
 

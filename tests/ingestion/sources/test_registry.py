@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ingestion.sources import activity, registry
@@ -43,6 +45,19 @@ def test_templates_are_recognized(template: bytes) -> None:
 
     assert found is not None
     assert found[0] == "activity"
+
+
+def test_parquet_is_recognized_by_its_columns() -> None:
+    for columns, source in (
+        (["record_id", "started_at"], "activity"),
+        (["ChargePeriodStart", "BillingAccountId"], "focus"),
+    ):
+        buffer = io.BytesIO()
+        pq.write_table(pa.table({name: pa.array([], pa.string()) for name in columns}), buffer)
+        buffer.seek(0)
+        found = registry.detect(registry.head_of(buffer), "export.parquet")
+        assert found is not None
+        assert found[0] == source
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"a,b\n1,2\n", b"{}", b"[]", b"PAR1 but no more", b"\x00" * 100])
