@@ -2,15 +2,65 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from core.organizations.policy import Action, may
+
+# group, label, name of the address, the right that the page asks for
+ENTRIES: Final[tuple[tuple[str | Promise, str | Promise, str, Action], ...]] = (
+    ("", _("Overview"), "overview", Action.SEE_OWN_TEAM),
+    ("", _("Teams"), "teams", Action.SEE_OWN_TEAM),
+    ("", _("Models"), "models", Action.SEE_OWN_TEAM),
+    ("", _("Requests"), "requests", Action.SEE_REQUESTS),
+    (_("Decide"), _("Targets"), "targets", Action.SEE_OWN_TEAM),
+    (_("Report"), _("Disclosures"), "disclosures", Action.SEE_PERIODS),
+    (_("Report"), _("Factors"), "factors", Action.SEE_OWN_TEAM),
+    (_("Report"), _("Audit log"), "audit", Action.SEE_AUDIT_LOG),
+    (_("Data"), _("Sources and imports"), "sources", Action.SEE_SOURCES),
+    (_("Data"), _("Data quality"), "quality", Action.SEE_SOURCES),
+    (_("Data"), _("Settings"), "settings", Action.SEE_OWN_TEAM),
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A page in the navigation."""
+
+    label: str | Promise
+    url: str
+    current: bool
+
+
+@dataclass(frozen=True)
+class Group:
+    """Pages under one heading; the first group has none."""
+
+    label: str | Promise
+    entries: list[Entry]
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
     """Context processor: the organization, its switcher and the navigation entries."""
+    identity = getattr(request, "identity", None)
+    groups: dict[str, Group] = {}
+    for group, label, name, action in ENTRIES:
+        if not may(identity, action):
+            continue
+        try:
+            url = reverse(name)
+        except NoReverseMatch:
+            continue
+        current = request.path == url if url == "/" else request.path.startswith(url)
+        groups.setdefault(str(group), Group(group, [])).entries.append(Entry(label, url, current))
     return {
         "organization": getattr(request, "organization", None),
         "memberships": getattr(request, "memberships", []),
-        "identity": getattr(request, "identity", None),
+        "identity": identity,
+        "nav": list(groups.values()),
     }

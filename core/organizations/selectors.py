@@ -90,6 +90,12 @@ def event_hash(event: AuditEvent) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def audit_events(organization_id: int, *, before: int | None = None, limit: int = 100) -> QuerySet[AuditEvent]:
+    """List audit events, the newest first, older than the one numbered `before`."""
+    events = AuditEvent.objects.filter(organization_id=organization_id).order_by("-sequence")
+    return (events if before is None else events.filter(sequence__lt=before))[:limit]
+
+
 @dataclass(frozen=True)
 class ChainFault:
     """The first place where an organization's audit log does not follow from what stands before it."""

@@ -18,7 +18,8 @@ from core.accounting.figures import BASES, BOOKINGS, DIMS, FILTERS, GRAINS, INCL
 from core.organizations.models import Organization
 from core.organizations.policy import Action
 from core.problems import Problem
-from reporting.api.tables import ArrowRenderer, CsvRenderer, json_rows
+from reporting.api.renderers import ArrowRenderer, CsvRenderer
+from reporting.exports import json_rows
 from reporting.query import Query, read_query
 
 QUERY_PARAMETERS = [

@@ -7,29 +7,53 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('organizations', '0002_row_level_security'),
+        ("organizations", "0002_row_level_security"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Target',
+            name="Target",
             fields=[
-                ('id', models.AutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=200)),
-                ('limit_kg_co2e_per_year', models.FloatField(help_text='kg CO2e a year, location-based, upstream and embodied included')),
-                ('starts_on', models.DateField(help_text='first day, UTC')),
-                ('ends_on', models.DateField(blank=True, help_text='last day, UTC; empty: until replaced', null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL)),
-                ('organization', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, to='organizations.organization')),
+                ("id", models.AutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=200)),
+                (
+                    "limit_kg_co2e_per_year",
+                    models.FloatField(help_text="kg CO2e a year, location-based, upstream and embodied included"),
+                ),
+                ("starts_on", models.DateField(help_text="first day, UTC")),
+                ("ends_on", models.DateField(blank=True, help_text="last day, UTC; empty: until replaced", null=True)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.PROTECT, to="organizations.organization"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('organization', 'id'), name='target_of_organization'), models.UniqueConstraint(fields=('organization', 'starts_on'), name='target_starts_once'), models.CheckConstraint(condition=models.Q(('limit_kg_co2e_per_year__gt', 0)), name='target_limit_is_positive'), models.CheckConstraint(condition=models.Q(('ends_on__isnull', True), ('ends_on__gte', models.F('starts_on')), _connector='OR'), name='target_ends_after_start')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("organization", "id"), name="target_of_organization"),
+                    models.UniqueConstraint(fields=("organization", "starts_on"), name="target_starts_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("limit_kg_co2e_per_year__gt", 0)), name="target_limit_is_positive"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("ends_on__isnull", True), ("ends_on__gte", models.F("starts_on")), _connector="OR"
+                        ),
+                        name="target_ends_after_start",
+                    ),
+                ],
             },
         ),
     ]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, time
 from typing import Any
 
 from django import forms
+from django.conf import settings as site
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -18,6 +19,7 @@ from core.organizations.identity import Identity
 from core.organizations.models import Role, Scope, Team
 from core.organizations.policy import Action, may
 from core.quantification.activity import STAGES
+from reporting.pages.snippets import snippets
 
 
 class TokenForm(forms.Form):
@@ -78,6 +80,7 @@ def show(request: HttpRequest, *, secret: str = "", status: int = 200, **bound: 
         "members": selectors.members(identity.organization_id) if may(identity, Action.MANAGE_PEOPLE) else None,
         "tokens": own_tokens(request),
         "secret": secret,
+        "snippets": snippets(site.BASE_URL, secret) if secret else [],
         "may_issue": may(identity, Action.ISSUE_INGEST_TOKEN),
         "may_manage_people": may(identity, Action.MANAGE_PEOPLE),
         "token_form": bound.get("token_form") or token_form(request),

@@ -8,9 +8,10 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+from core.accounting.selectors.emissions import EmissionsResult, emissions
 
 from core.accounting.figures import UNATTRIBUTED, Filter
-from core.accounting.selectors import EmissionsResult, emissions
+from core.accounting.selectors import watermark
 from reporting.selectors.targets import limits_kg_co2e
 
 MOST_ROWS: Final = 5
@@ -165,6 +166,11 @@ def ranked(organization_id: int, filtered: Filter, before: Filter | None, dim: s
     return found
 
 
+def as_of_figures(organization_id: int) -> datetime | None:
+    """Tell up to when ingested records are in the figures."""
+    return watermark(organization_id)
+
+
 def key_of(value: object) -> str:
     """Name an entity as filters do; null is unattributed."""
     return UNATTRIBUTED if value is None or pd.isna(value) else str(value)  # type: ignore[call-overload]
@@ -188,8 +194,10 @@ def trend_by_stage(result: EmissionsResult, filtered: Filter, slots: pd.Datetime
             {"starts_at": starts, "series": rows["stage"].map(key_of), "value": rows[f"{filtered.basis}_kg_co2e"]}
         )
     ]
-    for part in filtered.include:
-        parts.append(pd.DataFrame({"starts_at": starts, "series": part, "value": rows[f"{part}_kg_co2e"]}))
+    parts += [
+        pd.DataFrame({"starts_at": starts, "series": part, "value": rows[f"{part}_kg_co2e"]})
+        for part in filtered.include
+    ]
     long = pd.concat(parts)
     return long[long["value"].notna()].groupby(["starts_at", "series"], as_index=False)["value"].sum()
 

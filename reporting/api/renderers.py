@@ -1,4 +1,4 @@
-"""Tables in the three forms that BI tools read: JSON, CSV with units in the header, and an Arrow stream."""
+"""The forms that BI tools read beside JSON: CSV with units in the header, and an Arrow stream."""
 
 from __future__ import annotations
 
@@ -6,32 +6,10 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pyarrow as pa
 from rest_framework.renderers import BaseRenderer
 
-from reporting.disclosures.csv_tables import written
-
-
-def json_rows(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """Turn a table into rows for JSON: NaN and missing text become null, times RFC 3339 in UTC."""
-    columns = {name: values(rows[name]) for name in rows.columns}
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-
-def values(column: pd.Series) -> list[Any]:
-    """Give a column's values as plain Python, nulls as None."""
-    if isinstance(column.dtype, pd.DatetimeTZDtype):
-        return [None if pd.isna(at) else at.isoformat().replace("+00:00", "Z") for at in column]
-    return [
-        None if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)) else plain(value)
-        for value in column
-    ]
-
-
-def plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+from reporting.exports import csv_bytes
 
 
 class CsvRenderer(BaseRenderer):
@@ -48,7 +26,7 @@ class CsvRenderer(BaseRenderer):
             return b""
         rows = data["rows"]
         names = list(rows[0]) if rows else list(data.get("columns", ()))
-        return written([names, *([row[name] for name in names] for row in rows)])
+        return csv_bytes(names, rows)
 
 
 class ArrowRenderer(BaseRenderer):

@@ -1,0 +1,331 @@
+"""A draft inventory of a period, as disclosed, from the daily rows of the current view."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, Final
+from uuid import NAMESPACE_URL, uuid5
+
+import pandas as pd
+from core.accounting.selectors.emissions import emissions
+from django.conf import settings
+
+from core.accounting.figures import Filter, parse_period
+from core.accounting.selectors import current_view
+from core.organizations.models import Organization
+from core.quantification import units
+from reporting.disclosures import Inventory, RefusedError
+from reporting.disclosures.csv_tables import decimal_text
+from reporting.disclosures.inventory_json import stamped
+from reporting.inventories.factors import factor_entry
+from reporting.selectors.evidence import factors_used, records_hash
+
+BY: Final = ("scope", "stage", "hosting", "evidence", "method", "zone")
+STAGE: Final = {
+    "data_preparation": "experiments",
+    "experimentation": "experiments",
+    "training": "training",
+    "fine_tuning": "training",
+    "evaluation": "inference",
+    "inference": "inference",
+}
+METHOD: Final = {
+    "measured": "measured",
+    "device": "modelled",
+    "instance": "modelled",
+    "tokens": "modelled",
+    "flops": "modelled",
+    "reported": "supplier",
+    "spend": "spend",
+    "seats": "average_data",
+}
+SITE_KIND: Final = {"owned": "owned", "colocated": "colocation", "cloud": "cloud", "api": "api"}
+STANDARDS: Final = (
+    "GHG Protocol Corporate Standard",
+    "GHG Protocol Scope 2 Guidance (2015)",
+    "GHG Protocol Scope 3 Standard (2011)",
+)
+NOT_ENTERED: Final = {
+    2: "no purchase of hardware has been entered; the amortised share is not an inventory figure",
+    4: "inside the footprint of bought hardware",
+    5: "no retirement of hardware has been entered",
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One amount of a group of cells, on its way to a line."""
+
+    scope: int
+    category: int | None
+    method: str | None  # scope 2: location or market
+    stage: str
+    kg: Decimal
+    low: Decimal | None
+    high: Decimal | None
+
+
+def draft_inventory(organization: Organization, period: str, *, at: datetime) -> Inventory:
+    """
+    Make the inventory of a period as it stands, marked as a draft.
+
+    Args:
+        period: 2026-Q3 and its like.
+        at: when it is made, UTC; the only thing in it that is not a function of the ledger, factors and rules.
+
+    Raises:
+        FilterError: no such period. RefusedError: the organization lacks what every inventory needs.
+    """
+    if not organization.country:
+        raise RefusedError(["The organization's country is not set (Settings)."])
+    named = parse_period(period, organization.fiscal_year_start_month)
+    filtered = Filter(named.from_day, named.to_day, by=BY)
+    view = current_view(organization.id)
+    if view is None:
+        raise RefusedError(["There is no activity yet, so there is nothing to draw up."])
+    rows = emissions(organization.id, filtered).rows
+    used = factors_used(organization.id, filtered)
+    lines = list(lines_of(rows))
+    count, digest = records_hash(organization.id, filtered)
+    totals = totals_of(lines, rows)
+    inventory: Inventory = {
+        "inventory_version": "1.0",
+        "id": str(uuid5(NAMESPACE_URL, f"urn:wattledger:{organization.slug}:{period}:{view.id}:{digest}")),
+        "status": "draft",
+        "supersedes": None,
+        "entity": {"name": organization.name, "country": organization.country},
+        "period": {
+            "kind": kind_of(named.from_day, named.to_day),
+            "start": named.from_day.isoformat(),
+            "end": named.to_day.isoformat(),
+            "label": period,
+            "timezone": "UTC",
+        },
+        "boundary": boundary(rows, lines),
+        "method": {
+            "gwp_set": "AR5",
+            "standards": list(STANDARDS),
+            "text": (
+                "Activity (energy, device and instance hours, tokens) times published factors. Electricity by the location-based"
+                f" and the market-based method. Methodology {view.methodology}, factor set {view.factor_set.name}."
+            ),
+            "embodied_view": "year_of_acquisition",
+            "rounding": "each figure on its own, from the unrounded value",
+        },
+        "factors": [entry for entry in (factor_entry(factor) for factor in used) if entry],
+        "instruments": [],
+        "energy": energy_of(rows),
+        "emissions": lines,
+        "totals": totals,
+        "ai": {"models": []},
+        "intensities": [],
+        "targets": [],
+        "comparatives": [],
+        "outside_totals": {"avoided": [], "credits": [], "removals": []},
+        "narratives": {},
+        "evidence": {
+            "calculation_run": f"view {view.id}, rules revision {view.rules_revision}",
+            "software_version": settings.VERSION,
+            "record_count": count,
+            "records_sha256": digest,
+            "factor_set_sha256": view.factor_set.content_hash.removeprefix("sha256:"),
+            "previous_sha256": None,
+            "single_reviewer": organization.single_reviewer,
+            "change_log": [
+                {
+                    "at": at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+                    "who": "system",
+                    "what": "drafted",
+                }
+            ],
+            "approvals": [],
+        },
+    }
+    return stamped(inventory)
+
+
+def kind_of(first: date, last: date) -> str:
+    """Tell month, quarter and year apart by their length."""
+    days = (last - first).days + 1
+    return "month" if days <= 31 else "quarter" if days <= 92 else "year"
+
+
+def lines_of(rows: pd.DataFrame) -> Iterable[dict[str, Any]]:
+    """Turn groups of cells into inventory lines, each with scope, stage, method and evidence."""
+    for number, row in enumerate(rows.to_dict("records"), 1):
+        for part_number, part in enumerate(parts_of(row), 1):
+            line: dict[str, Any] = {"id": f"l{number}.{part_number}", "scope": part.scope}
+            if part.method:
+                line["scope2_method"] = part.method
+            if part.category:
+                line["scope3_category"] = part.category
+                if part.category == 1:
+                    line["cloud_ai_subline"] = True
+            line |= {"stage": part.stage, "tco2e": tonnes(part.kg)}
+            if part.low is not None and part.high is not None:
+                line |= {"low": tonnes(part.low), "high": tonnes(part.high)}
+            if row["stage"]:
+                line["ledger_stage"] = row["stage"]
+            if row["evidence"]:
+                line["evidence"] = row["evidence"]
+            if row["method"] in METHOD:
+                line["method"] = METHOD[row["method"]]
+            if site_id(row) is not None:
+                line["site_id"] = site_id(row)
+            line["record_count"] = int(row["records"])
+            yield line
+
+
+def parts_of(row: dict[str, Any]) -> list[Part]:
+    """Split a group's impacts: IT and facility overhead, upstream, embodied; own electricity by both methods."""
+    own = row["scope"] == "2"
+    stage = STAGE.get(row["stage"] or "", "other")
+    it_share = Decimal(1)
+    if known(row["energy_it_kwh"]) and known(row["energy_facility_kwh"]) and row["energy_facility_kwh"] > 0:
+        it_share = Decimal(repr(row["energy_it_kwh"])) / Decimal(repr(row["energy_facility_kwh"]))
+    found: list[Part] = []
+    for method in ("location", "market") if own else ("location",):
+        figure = f"{method}_kg_co2e"
+        for share, of_stage in ((it_share, stage), (1 - it_share, "facility")):
+            if known(row[figure]) and share > 0:
+                found.append(
+                    Part(
+                        2 if own else 3,
+                        None if own else 1,
+                        method if own else None,
+                        of_stage,
+                        *(scaled(row.get(figure + bound), share) for bound in ("", "_low", "_high")),  # type: ignore[arg-type]
+                    )
+                )
+    if known(row["upstream_kg_co2e"]):
+        found.append(Part(3, 3 if own else 1, None, "upstream_energy", *bounds(row, "upstream_kg_co2e")))
+    # The amortised share of own hardware is no inventory figure: it is booked in the year of purchase, category 2.
+    if known(row["embodied_kg_co2e"]) and not own:
+        found.append(Part(3, 1, None, "embodied", *bounds(row, "embodied_kg_co2e")))
+    return [part for part in found if part.kg != 0]
+
+
+def known(value: object) -> bool:
+    return value is not None and not pd.isna(value)  # type: ignore[call-overload]
+
+
+def scaled(value: float | None, share: Decimal) -> Decimal | None:
+    return Decimal(repr(float(value))) * share if value is not None and known(value) else None
+
+
+def bounds(row: dict[str, Any], figure: str) -> tuple[Decimal, Decimal | None, Decimal | None]:
+    return tuple(scaled(row.get(figure + bound), Decimal(1)) for bound in ("", "_low", "_high"))  # type: ignore[return-value]
+
+
+def tonnes(kg: Decimal) -> str:
+    """
+    Write kg as a decimal string in tonnes, to a microgram.
+
+    >>> tonnes(Decimal("1234.5"))
+    '1.2345'
+    """
+    return decimal_text((kg / units.KG_PER_T).quantize(Decimal("1e-12")))
+
+
+def site_id(row: dict[str, Any]) -> str | None:
+    """Name a place by how its hardware is run and its grid zone."""
+    if not row["hosting"] or not row["zone"]:
+        return None
+    return f"{SITE_KIND[row['hosting']]}-{row['zone']}"
+
+
+def boundary(rows: pd.DataFrame, lines: list[dict[str, Any]]) -> dict[str, Any]:
+    """Say what is inside, what is not, and why."""
+    sites = {}
+    for row in rows.to_dict("records"):
+        place = site_id(row)
+        if place is not None and len(row["zone"]) >= 2 and row["zone"][:2].isalpha():
+            country = "US" if row["zone"].startswith("EGRID") else row["zone"][:2]
+            sites[place] = {
+                "id": place,
+                "name": f"{row['hosting']} in {row['zone']}",
+                "country": country,
+                "grid_zone": row["zone"],
+                "kind": SITE_KIND[row["hosting"]],
+            }
+    included = sorted({line["scope3_category"] for line in lines if "scope3_category" in line})
+    without = int((rows["location_kg_co2e"].isna() & (rows["records"] > 0)).sum()) if len(rows) else 0
+    return {
+        "covers": "ai_activities",
+        "of_which": [],
+        "consolidation": "operational_control",
+        "description": "The AI activities that the organization's connected sources have reported.",
+        "sites": sorted(sites.values(), key=lambda site: site["id"]),
+        "exclusions": [
+            {
+                "what": f"{without} groups of records without a figure",
+                "reason": "no factor is known for their model, hardware or spend; see Data quality",
+            }
+        ]
+        if without
+        else [],
+        "scope3_included": included,
+        "scope3_excluded": [
+            {"category": category, "reason": NOT_ENTERED.get(category, "no AI activity")}
+            for category in range(1, 16)
+            if category not in included
+        ],
+    }
+
+
+def energy_of(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Own operations' electricity by site, at the facility; its mix is unknown without contracts."""
+    if rows.empty:
+        return []
+    own = rows[(rows["scope"] == "2") & rows["energy_facility_kwh"].notna()]
+    found = []
+    for number, (key, group) in enumerate(own.groupby(["hosting", "zone"], dropna=False), 1):
+        place = site_id({"hosting": key[0], "zone": key[1] if isinstance(key[1], str) else None}) or "unknown"
+        found.append(
+            {
+                "id": f"e{number}",
+                "site_id": place,
+                "carrier": "electricity",
+                "origin": "purchased",
+                "mix": "unknown",
+                "mwh": decimal_text(sum_of(group["energy_facility_kwh"]) / 1000),
+                "it_share_mwh": decimal_text(sum_of(group["energy_it_kwh"]) / 1000),
+                "measured": bool((group["method"] == "measured").all()),
+            }
+        )
+    return found
+
+
+def sum_of(column: pd.Series) -> Decimal:
+    return sum((Decimal(repr(float(value))) for value in column if known(value)), Decimal(0))
+
+
+def totals_of(lines: list[dict[str, Any]], rows: pd.DataFrame) -> dict[str, str]:
+    """Sum the lines, unrounded: scope 2 by both methods, scope 3 once."""
+
+    def total(scope: int, method: str | None = None) -> Decimal:
+        chosen = (
+            line for line in lines if line["scope"] == scope and (method is None or line.get("scope2_method") == method)
+        )
+        return sum((Decimal(line["tco2e"]) for line in chosen), Decimal(0))
+
+    location, market, three = total(2, "location"), total(2, "market"), total(3)
+    own = rows[rows["scope"] == "2"] if len(rows) else rows
+    found = {
+        "scope1": Decimal(0),
+        "scope2_location": location,
+        "scope2_market": market,
+        "scope3": three,
+        "total_location": location + three,
+        "total_market": market + three,
+        "energy_mwh": sum_of(own["energy_facility_kwh"]) / 1000 if len(own) else Decimal(0),
+        "renewable_mwh": Decimal(0),
+        "nuclear_mwh": Decimal(0),
+        "fossil_mwh": Decimal(0),
+    }
+    if len(rows) and rows["water_l"].notna().any():
+        found["water_m3"] = sum_of(rows["water_l"]) / units.L_PER_M3
+    return {name: decimal_text(value) for name, value in found.items()}

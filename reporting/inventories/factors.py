@@ -1,0 +1,62 @@
+"""Factors in the words of an inventory."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final
+
+from reporting.disclosures.csv_tables import decimal_text
+
+KIND: Final = {
+    "grid_location": "grid_location",
+    "grid_market": "cloud_provider",
+    "grid_upstream": "upstream",
+    "embodied": "embodied",
+    "pue": "pue",
+    "wue": "water",
+    "grid_water": "water",
+    "token_energy": "api_model",
+}
+METHODOLOGY_SINCE: Final = "2026-01-01"
+"""First day of the methodology that holds the constants without a publication of their own."""
+
+
+def factor_entry(factor: dict[str, Any]) -> dict[str, Any] | None:
+    """
+    Write a factor as `quantify` prints it in the words of ``inventory.schema.json``.
+
+    Returns None for names that an inventory has no kind for (power curves of devices): they stand in the evidence only.
+    """
+    kind = KIND.get(factor["name"])
+    if kind is None:
+        return None
+    residual = factor["name"] == "grid_market" and factor["match"] in {"country", "region"}
+    table, _, key = str(factor["id"]).partition(":")
+    entry: dict[str, Any] = {
+        "id": factor["id"],
+        "kind": "grid_residual" if residual else kind,
+        "value": text(factor["value"]),
+        "unit": factor["unit"],
+        "source": {
+            "title": factor["source"] or "Wattledger methodology",
+            "publisher": factor["source"] or "Wattledger",
+            "table": table,
+        },
+        "version": str(factor.get("edition") or factor.get("year") or factor["valid_from"] or METHODOLOGY_SINCE),
+        "valid_from": factor["valid_from"] or METHODOLOGY_SINCE,
+        "valid_to": None,
+        "low": text(factor["low"]),
+        "high": text(factor["high"]),
+    }
+    zone = factor.get("zone") or key.partition(":")[0]
+    return entry | ({"region": zone} if zone else {})
+
+
+def text(value: float | None) -> str | None:
+    """
+    Write a number as a decimal string, without exponent.
+
+    >>> text(329.0), text(1.5e-7), text(None)
+    ('329', '0.00000015', None)
+    """
+    return None if value is None else decimal_text(Decimal(repr(float(value))))

@@ -1,0 +1,18 @@
+"""Tables as files: fixed units, full precision, and nothing that a spreadsheet would run as a formula."""
+
+from __future__ import annotations
+
+import pandas as pd
+from django.http import HttpResponse
+
+from reporting.exports import csv_bytes, json_rows
+from reporting.query import Query
+
+
+def csv_file(table: pd.DataFrame, name: str, query: Query) -> HttpResponse:
+    """Answer a table as a CSV download, named after what it is and its period."""
+    body = csv_bytes(list(table.columns), json_rows(table))
+    response = HttpResponse(body, content_type="text/csv; charset=utf-8")
+    period = f"{query.filter.from_day}_{query.filter.to_day}"
+    response["Content-Disposition"] = f'attachment; filename="{name}_{period}.csv"'
+    return response

@@ -1,0 +1,184 @@
+"""Overview: how much does our AI emit, are we within the limit, what needs me?"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from core.organizations.access import requires
+from core.organizations.policy import Action, may
+from reporting import figures
+from reporting.charts import Chart, trend
+from reporting.pages.asked import asked, filter_bar, period_name, stage_name, today
+from reporting.pages.files import csv_file
+from reporting.pages.snippets import snippets
+from reporting.pages.tables import entity_frame, entity_table
+from reporting.query import Query
+from reporting.selectors.attention import attention
+from reporting.selectors.overview import Overview, overview
+from reporting.selectors.values import values_of
+
+MOST_ROWS: Final = 5
+COLOURED: Final = (
+    "inference",
+    "training",
+    "experimentation",
+    "fine_tuning",
+    "evaluation",
+    "data_preparation",
+    "unattributed",
+    "upstream",
+    "embodied",
+)
+
+
+@require_GET
+@requires(Action.SEE_OWN_TEAM)
+def overview_page(request: HttpRequest) -> HttpResponse:
+    """Show the state of the period on one screen, or the first steps where there is no record at all."""
+    query = asked(request)
+    organization_id = request.identity.organization_id  # type: ignore[attr-defined]
+    shown = overview(organization_id, query.filter, query.comparison, today=today())
+    chart = trend_chart(shown, query)
+    table = request.GET.get("format") == "csv" and request.GET.get("tab")
+    if table == "trend":
+        return csv_file(chart.table, "emissions-by-stage", query)
+    if table in {"team", "model"}:
+        return csv_file(
+            entity_frame(shown.teams if table == "team" else shown.models, table), f"emissions-by-{table}", query
+        )
+    values = values_of(organization_id, query.filter)
+    return render(
+        request,
+        "reporting/overview.html",
+        {
+            "title": _("Overview"),
+            "charts": True,
+            "query": query,
+            "query_errors": query.errors,
+            "period_label": period_name(query.filter, query.label),
+            "filter_bar": filter_bar(query, values),
+            "shown": shown,
+            "empty": shown.records == 0 and not query.params and not values.get("stage"),
+            "chart": chart,
+            "csv": query.link(format="csv", tab="trend"),
+            "kpis": kpis(shown, query),
+            "teams": entity_table(shown.teams[:MOST_ROWS], "team", query, heading=_("By team"), all_rows=shown.teams),
+            "models": entity_table(
+                shown.models[:MOST_ROWS], "model", query, heading=_("By model"), all_rows=shown.models
+            ),
+            "attention": attention(organization_id, query.filter, shown, now=datetime.now(UTC)),
+            "as_of": shown.as_of,
+            "provisional": query.filter.to_day >= today(),
+            "snippets": snippets(settings.BASE_URL),
+            "may_issue": may(request.identity, Action.ISSUE_INGEST_TOKEN),  # type: ignore[attr-defined]
+        },
+    )
+
+
+def trend_chart(shown: Overview, query: Query) -> Chart:
+    """Draw the trend by stage against the limit; the slot that has not ended is provisional."""
+    now = datetime.now(UTC)
+    open_slots = [slot for slot in shown.slots if slot.to_pydatetime() <= now]
+    provisional = open_slots[-1].to_pydatetime() if open_slots and query.filter.to_day >= now.date() else None
+    return trend(
+        shown.trend,
+        slots=shown.slots,
+        grain=shown.grain,  # type: ignore[arg-type]
+        labels={stage: stage_name(stage) for stage in COLOURED},
+        target=shown.slot_limits,
+        provisional_from=provisional,
+        previous=shown.previous_kg,
+        detail=_("{basis}-based, by life-cycle stage").format(basis=query.filter.basis),
+        locale=translation.get_language() or "en",
+        translate=_,
+    )
+
+
+def kpis(shown: Overview, query: Query) -> list[dict[str, Any]]:
+    """Build the strip of leading figures."""
+    scale = figures.scale_for("mass", [shown.total.value])
+    change = figures.change(shown.total.value, shown.previous_kg, translate=_)
+    details: list[Any] = []
+    if query.comparison is not None:
+        details.append({"change": change, "text": _("vs {period}").format(period=period_name(query.comparison))})
+    details.append(
+        {
+            "text": _("range {range} {unit}").format(
+                range=figures.interval(shown.total.low, shown.total.high, scale), unit=scale.unit
+            )
+        }
+    )
+    other = "market" if query.filter.basis == "location" else "location"
+    details.append(
+        {
+            "text": _("{basis}-based {amount}").format(
+                basis=other, amount=figures.quantity(shown.other_basis.value, "mass")
+            ),
+            "address": query.link(basis=other),
+        }
+    )
+    found = [
+        {
+            "lead": True,
+            "label": _("AI emissions, {basis}-based").format(basis=query.filter.basis),
+            "value": figures.quantity(shown.total.value, "mass", digits=4 if (shown.total.value or 0) >= 1e5 else 3),
+            "unit": "CO2e" if shown.total.value is not None else "",
+            "address": explain_link(query),
+            "details": details,
+        }
+    ]
+    if shown.limit_kg is not None and shown.total.value is not None:
+        over = shown.total.value - shown.limit_kg
+        share = figures.percent(abs(over) / shown.limit_kg)
+        tone = "bad" if over > 0 else "good"
+        words = _("{share} over the limit of {limit}") if over > 0 else _("{share} below the limit of {limit}")
+        limit = figures.quantity(shown.limit_kg, "mass")
+        found.append(
+            {
+                "label": _("Against the limit"),
+                "value": figures.quantity(over, "mass", sign=True),
+                "details": [{"text": words.format(share=share, limit=limit), "tone": tone}],
+            }
+        )
+    found.append(
+        {
+            "label": _("Per 1,000 requests"),
+            "value": figures.quantity(shown.kg_per_1000_requests, "mass"),
+            "details": [
+                *(
+                    [
+                        {
+                            "change": figures.change(
+                                shown.kg_per_1000_requests,
+                                shown.previous_kg_per_1000_requests,
+                                smallest_base=0,
+                                translate=_,
+                            )
+                        }
+                    ]
+                    if query.comparison is not None
+                    else []
+                ),
+                {"text": _("{count} requests").format(count=figures.count(shown.requests))},
+            ],
+        }
+    )
+    measured = shown.shares.get("measured", 0.0) if shown.shares else None
+    rest = [f"{figures.percent(share)} {_(name)}" for name, share in shown.shares.items() if name != "measured"]
+    found.append(
+        {"label": _("Measured share"), "value": figures.percent(measured), "details": [{"text": text} for text in rest]}
+    )
+    return found
+
+
+def explain_link(query: Query) -> str:
+    """Address of the explanation of the total."""
+    return "/explain/" + query.link()

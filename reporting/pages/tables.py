@@ -1,0 +1,97 @@
+"""Ranked entities (teams, models) as a table on a page and as a file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from django.utils.translation import gettext as _
+
+from reporting import figures
+from reporting.pages.asked import said
+from reporting.query import Query
+from reporting.selectors.overview import Row
+
+
+def entity_table(
+    rows: list[Row], dim: str, query: Query, *, heading: str, all_rows: list[Row], full: bool = False
+) -> dict[str, Any]:
+    """
+    Build the context of components/ranked_table.html.
+
+    Args:
+        rows: those that are shown; the unit and the bars follow from all of them.
+        full: the whole page's table: with ranges and shares, and a total.
+    """
+    scale = figures.scale_for("mass", [row.kg.value for row in all_rows])
+    largest = max((row.kg.value or 0.0 for row in all_rows), default=0.0)
+    intensity = figures.scale_for("mass", [row.per_1000_tokens_kg for row in all_rows])
+    compare = query.comparison is not None
+    columns = [{"label": f"{scale.unit} CO2e", "number": True}]
+    if full:
+        columns += [
+            {"label": _("Range"), "number": True, "wide": True},
+            {"label": _("Share"), "number": True, "wide": True},
+        ]
+    if compare:
+        columns.append({"label": _("Change"), "number": True})
+    if dim == "model":
+        columns.append({"label": _("{unit} / 1k tokens").format(unit=intensity.unit), "number": True, "wide": True})
+    columns.append({"label": _("Evidence"), "number": False, "wide": True})
+    shown = []
+    for row in rows:
+        cells: list[dict[str, Any]] = [
+            {
+                "number": True,
+                "text": figures.number(row.kg.value, scale),
+                "address": f"/explain/{query.link(**{dim: row.key})}",
+            }
+        ]
+        if full:
+            cells.append({"number": True, "wide": True, "text": figures.interval(row.kg.low, row.kg.high, scale)})
+            cells.append({"number": True, "wide": True, "text": figures.percent(row.share)})
+        if compare:
+            cells.append({"number": True, "change": figures.change(row.kg.value, row.previous_kg, translate=_)})
+        if dim == "model":
+            cells.append({"number": True, "wide": True, "text": figures.number(row.per_1000_tokens_kg, intensity)})
+        cells.append({"wide": True, "badge": row.evidence})
+        shown.append(
+            {
+                "label": said(dim, row.label),
+                "address": drill(dim, row.key, query),
+                "bar": (row.kg.value or 0.0) / largest if largest else 0.0,
+                "cells": cells,
+            }
+        )
+    return {
+        "id": f"by-{dim}",
+        "heading": heading,
+        "first": _("Team") if dim == "team" else _("Model"),
+        "columns": columns,
+        "rows": shown,
+        "csv": query.link(format="csv", tab=dim),
+        "all": None if full or len(all_rows) <= len(rows) else f"/{dim}s/{query.link()}",
+    }
+
+
+def drill(dim: str, key: str, query: Query) -> str:
+    """Lead one step down: from the total to a team, from a team to a model, from a model to its records."""
+    if dim == "team":
+        return f"/models/{query.link(team=key)}"
+    return f"/requests/{query.link(model=key)}"
+
+
+def entity_frame(rows: list[Row], dim: str) -> pd.DataFrame:
+    """Give the same table at full precision, units in the header."""
+    return pd.DataFrame(
+        {
+            dim: [row.key for row in rows],
+            "total_kg_co2e": [row.kg.value for row in rows],
+            "total_kg_co2e_low": [row.kg.low for row in rows],
+            "total_kg_co2e_high": [row.kg.high for row in rows],
+            "share": [row.share for row in rows],
+            "previous_kg_co2e": [row.previous_kg for row in rows],
+            "kg_co2e_per_1000_output_tokens": [row.per_1000_tokens_kg for row in rows],
+            "evidence": [row.evidence for row in rows],
+        }
+    )

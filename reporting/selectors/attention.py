@@ -1,0 +1,99 @@
+"""What needs somebody: ranked, at most five, each with where to go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from core.accounting.figures import Filter
+from reporting import figures
+from reporting.selectors.overview import Overview
+
+MOST_ITEMS: Final = 5
+LATE_AFTER: Final = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing to look at."""
+
+    lead: str  # who or what, in bold
+    text: str
+    address: str
+    weight: float  # kg at stake, for the order
+    tone: str = ""
+
+
+def attention(organization_id: int, filtered: Filter, shown: Overview, *, now: datetime) -> list[Item]:
+    """List what needs somebody, the most kilograms at stake first."""
+    items = [*over_limit(shown, filtered), *unattributed(shown), *uncertain(shown), *late(shown, now)]
+    return sorted(items, key=lambda item: -item.weight)[:MOST_ITEMS]
+
+
+def over_limit(shown: Overview, filtered: Filter) -> list[Item]:
+    """The period is above its limit."""
+    if shown.limit_kg is None or shown.total.value is None or shown.total.value <= shown.limit_kg:
+        return []
+    over = shown.total.value - shown.limit_kg
+    return [
+        Item(
+            _("The limit"),
+            _("of this period is passed by {amount}; {share} of it.").format(
+                amount=figures.quantity(over, "mass"), share=figures.percent(over / shown.limit_kg)
+            ),
+            "/targets/",
+            over,
+            "bad",
+        )
+    ]
+
+
+def unattributed(shown: Overview) -> list[Item]:
+    """Emissions of nobody."""
+    row = next((row for row in shown.teams if row.key == "unattributed"), None)
+    if row is None or not row.kg.value:
+        return []
+    return [
+        Item(
+            figures.quantity(row.kg.value, "mass"),
+            _("belong to no team: their records, tokens and sources name none."),
+            "/models/?team=unattributed",
+            row.kg.value,
+        )
+    ]
+
+
+def uncertain(shown: Overview) -> list[Item]:
+    """Models that have activity and no figure."""
+    unknown = [row for row in shown.models if row.kg.value is None and row.key != "unattributed"]
+    if not unknown:
+        return []
+    names = ", ".join(row.label for row in unknown[:3])
+    words = ngettext("{names} has activity but no figure", "{names} have activity but no figure", len(unknown))
+    return [
+        Item(
+            _("Unknown model"),
+            words.format(names=names) + ": " + _("name an alias that the factors know."),
+            "/quality/",
+            0.0,
+        )
+    ]
+
+
+def late(shown: Overview, now: datetime) -> list[Item]:
+    """Figures lag behind the records."""
+    if shown.as_of is None or now - shown.as_of < LATE_AFTER:
+        return []
+    return [
+        Item(
+            _("Figures are late"),
+            _("since {at} UTC; is the worker running?").format(at=f"{shown.as_of:%Y-%m-%d %H:%M}"),
+            "/sources/",
+            float("inf"),
+            "bad",
+        )
+    ]

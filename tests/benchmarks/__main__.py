@@ -1,0 +1,43 @@
+"""
+python -m tests.benchmarks [NAME]: run the benchmarks, print one table, keep it in var/bench/latest.json.
+
+A benchmark is a module of this package with ``measure() -> list of {name, value, unit, compared_with, compared_value, ratio,
+runs, spread}``; its name is the module's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+
+NAMES = ("quantify_cells", "ingest_single", "import_focus")
+COLUMNS = ("name", "value", "unit", "compared_with", "compared_value", "ratio", "runs", "spread")
+
+
+def main(chosen: list[str]) -> int:
+    """Run the chosen benchmarks, all by default; 2 for a name that there is not."""
+    unknown = [name for name in chosen if name not in NAMES]
+    if unknown:
+        print(f"No benchmark is called {', '.join(unknown)}; there are {', '.join(NAMES)}.", file=sys.stderr)
+        return 2
+    results = []
+    for name in chosen or NAMES:
+        results += import_module(f"tests.benchmarks.{name}").measure()
+    print("  ".join(f"{column:>14}" for column in COLUMNS))
+    for result in results:
+        print("  ".join(f"{said(result.get(column)):>14}" for column in COLUMNS))
+    folder = Path(os.environ.get("BENCH_DIR", "var/bench"))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "latest.json").write_text(json.dumps(results, indent=1) + "\n")
+    return 0
+
+
+def said(value: object) -> str:
+    return f"{value:,.4g}" if isinstance(value, float) else "" if value is None else str(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
