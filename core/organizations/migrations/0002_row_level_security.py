@@ -30,7 +30,8 @@ begin
         raise exception 'wattledger_ensure_partition(%, %, %): not one of ours', parent, partition, bound;
     end if;
     perform pg_advisory_xact_lock(hashtext('wattledger_ensure_partition'), hashtext(partition));
-    if to_regclass(partition) is not null then
+    -- to_regclass may still remember that there was none: an advisory lock does not renew what a session knows of tables.
+    if exists (select from pg_class where relname = partition and relnamespace = 'public'::regnamespace) then
         return false;
     end if;
     execute format('create table %I (like %I including defaults including constraints including storage including generated)',
