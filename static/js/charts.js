@@ -131,11 +131,26 @@ async function save(card) {
       { ...note(source, -34, 12, colour("muted")), y: 0 },
     ],
   };
-  const picture = document.createElement("div");
-  const address = await Plotly.toImage({ data: figure.data, layout, config: CONFIG }, { format: "png", width: 1000, height: rows, scale: 2 });
-  const link = Object.assign(document.createElement("a"), { href: address, download: `${card.dataset.chart}.png` });
+  const vector = await Plotly.toImage({ data: figure.data, layout, config: CONFIG }, { format: "svg", width: 1000, height: rows });
+  const link = document.createElement("a");
+  link.href = await bitmap(decodeURIComponent(vector.slice(vector.indexOf(",") + 1)), 1000, rows);
+  link.download = `${card.dataset.chart}.png`;
   link.click();
-  picture.remove();
+}
+
+// An SVG picture does not see the page's fonts: they travel inside it.
+async function bitmap(vector, width, height) {
+  const font = document.querySelector("link[as=font]").href;
+  const bytes = new Uint8Array(await (await fetch(font)).arrayBuffer());
+  const face = `@font-face{font-family:'Source Sans 3';font-weight:400 700;src:url(data:font/woff2;base64,${btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""))})}`;
+  const blob = new Blob([vector.replace(/<svg[^>]*>/, (tag) => `${tag}<style>${face}</style>`)], { type: "image/svg+xml" });
+  const image = new Image();
+  image.src = URL.createObjectURL(blob);
+  await image.decode();
+  const canvas = Object.assign(document.createElement("canvas"), { width: 2 * width, height: 2 * height });
+  canvas.getContext("2d").drawImage(image, 0, 0, 2 * width, 2 * height);
+  URL.revokeObjectURL(image.src);
+  return canvas.toDataURL("image/png");
 }
 
 // Points by keyboard: a listbox over the picture; arrows move, what hover says is read out, Enter narrows the page.
@@ -164,7 +179,8 @@ function points(card, live) {
     at = Math.max(0, Math.min(slots.length - 1, i));
     box.setAttribute("aria-activedescendant", `${card.dataset.chart}-point-${at}`);
     [...box.children].forEach((option, j) => option.setAttribute("aria-selected", j === at));
-    Plotly.Fx.hover(live, [{ curveNumber: 0, pointNumber: at }]);
+    const shown = live.data.findIndex((trace) => trace.visible !== false && trace[across].includes(slots[at]));
+    if (shown >= 0) Plotly.Fx.hover(live, [{ curveNumber: shown, pointNumber: live.data[shown][across].indexOf(slots[at]) }]);
     readout.textContent = box.children[at].textContent;
   };
   box.addEventListener("keydown", (event) => {
