@@ -15,10 +15,10 @@ from core.ledger.models import Source
 from core.organizations.identity import Identity
 from core.organizations.models import Organization
 from core.organizations.policy import Action, may
-from core.organizations.tenancy import organization_scope
+from core.organizations.tenancy import organization_scope, scoped_rows
 from core.quantification.rejections import REASONS, Reason
 from ingestion.arrivals import DAYS_SHOWN, SourceCard, state_of
-from ingestion.models import Batch, CodeCarbonRun, Heartbeat, QuarantinedRow, QuarantineState, State
+from ingestion.models import Batch, Heartbeat, QuarantinedRow, QuarantineState, State
 
 REJECTED_SHOWN = 100
 """Rejected rows inside a batch object; all of them are at its address /rejected."""
@@ -78,8 +78,13 @@ def batch_object(batch: Batch) -> dict[str, Any]:
 
 def run_exists(organization_id: int, run_id: UUID) -> bool:
     """Tell whether a CodeCarbon run was announced; for the door, which has no scope open."""
-    with organization_scope(organization_id):
-        return CodeCarbonRun.objects.filter(organization_id=organization_id, id=run_id).exists()
+    return bool(
+        scoped_rows(
+            organization_id,
+            "select 1 from ingestion_codecarbon_run where organization_id = %(organization)s and id = %(run)s",
+            {"organization": organization_id, "run": run_id},
+        )
+    )
 
 
 def heartbeat_age_s(name: str, now: datetime) -> float | None:

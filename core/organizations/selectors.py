@@ -7,11 +7,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Q, QuerySet
 
 from core.organizations.models import ApiToken, AuditEvent, Membership, Organization, Team
+from core.organizations.tenancy import scoped_rows
 
 FIRST_HASH = "0" * 64
 
@@ -54,17 +55,29 @@ def members(organization_id: int) -> QuerySet[Membership]:
     )
 
 
-def token_by_secret(organization_id: int, secret: str, now: datetime) -> ApiToken | None:
-    """Find a live token by its secret, inside the organization's scope."""
-    return (
-        ApiToken.objects.filter(
-            organization_id=organization_id,
-            secret_hash=hashlib.sha256(secret.encode()).digest(),
-            revoked_at__isnull=True,
-        )
-        .filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now))
-        .first()
+class LiveToken(NamedTuple):
+    """A token that may be used just now, as a door needs it."""
+
+    id: int
+    name: str
+    scopes: list[str]
+    team: str
+    project: str
+    stage: str
+    source: str
+    last_used_at: datetime | None
+
+
+def live_token(organization_id: int, secret: str, now: datetime) -> LiveToken | None:
+    """Find a token by its secret, neither revoked nor expired; opens the organization's scope for itself."""
+    rows = scoped_rows(
+        organization_id,
+        "select id, name, scopes, team, project, stage, source, last_used_at from organizations_apitoken"
+        " where organization_id = %(organization)s and secret_hash = %(hash)s and revoked_at is null"
+        " and (expires_at is null or expires_at > %(now)s)",
+        {"organization": organization_id, "hash": hashlib.sha256(secret.encode()).digest(), "now": now},
     )
+    return LiveToken(*rows[0]) if rows else None
 
 
 def event_hash(event: AuditEvent) -> str:

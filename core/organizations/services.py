@@ -255,11 +255,11 @@ def authenticate_token(secret: str, *, request_id: str = "", address: str = "") 
     if organization_id is None:
         return None
     now = datetime.now(UTC)
-    with organization_scope(organization_id):
-        token = selectors.token_by_secret(organization_id, secret, now)
-        if token is None:
-            return None
-        if token.last_used_at is None or token.last_used_at < now - LAST_USED_RESOLUTION:
+    token = selectors.live_token(organization_id, secret, now)
+    if token is None:
+        return None
+    if token.last_used_at is None or token.last_used_at < now - LAST_USED_RESOLUTION:
+        with organization_scope(organization_id):
             ApiToken.objects.filter(organization_id=organization_id, id=token.id).update(last_used_at=now)
     return Identity(
         organization_id=organization_id,

@@ -6,8 +6,9 @@ Rows are visible only inside ``organization_scope(id)``: outside it a query of a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -25,6 +26,20 @@ def organization_scope(organization_id: int) -> Iterator[None]:
         with connection.cursor() as cursor:
             cursor.execute("select set_config(%s, %s, true)", [ORGANIZATION, str(int(organization_id))])
         yield
+
+
+def scoped_rows(organization_id: int, query: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """
+    Run statements in an organization's scope with a single round trip, for doors that answer a thousand times a second.
+
+    Several statements (between semicolons) are one transaction: PostgreSQL takes them together unless one is open already.
+    Returns the rows of the last statement, [] when it has none. Never build ``query`` from what somebody sent.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"select set_config('{ORGANIZATION}', '{int(organization_id)}', true); {query}", parameters)
+        while cursor.nextset():
+            pass
+        return cursor.fetchall() if cursor.description else []
 
 
 @contextmanager
