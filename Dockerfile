@@ -33,4 +33,4 @@ USER wattledger
 VOLUME /var/lib/wattledger
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=120s --retries=4 CMD ["python", "-m", "core.local.health"]
-CMD ["gunicorn", "--config", "python:core.local.gunicorn_conf", "core.wsgi:application"]
+CMD ["python", "-m", "core.local.web"]

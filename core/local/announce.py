@@ -3,6 +3,7 @@
 import datetime
 import json
 import sys
+import textwrap
 from typing import Literal, TextIO
 
 Format = Literal["console", "json"]
@@ -25,11 +26,11 @@ class Announcer:
         self._write(f"{text} ({', '.join(shown)})" if shown else text)
 
     def block(self, text: str) -> None:
-        """Show text of several lines with room around it; one event in JSON."""
+        """Show text of several lines, indented and with room around it; one event in JSON."""
         if self._form == "json":
             self.event(text)
         else:
-            self._write(f"\n{text}\n")
+            self._write(f"\n{textwrap.indent(text, '  ')}\n")
 
     def _write(self, line: str) -> None:
         try:

@@ -23,7 +23,7 @@ from core.local.valkey import EmbeddedValkey
 
 FIRST_START_FILE = "first_start"  # exists once a first start is complete
 DEMO_FILE = "demo.txt"  # what create_demo printed: the logins
-WEB_STOP = ((signal.SIGTERM, 8.0), (signal.SIGQUIT, 2.0))
+WEB_STOP = ((signal.SIGTERM, 10.0),)
 WORKER_STOP = ((signal.SIGTERM, 8.0), (signal.SIGQUIT, 3.0))  # unfinished tasks are taken up by the next start
 BEAT_STOP = ((signal.SIGTERM, 5.0),)
 
@@ -89,7 +89,7 @@ class Run:
         celery = [*python, "celery", "--app", "core.celery:app"]
         web = self._program(
             "web",
-            [*python, "gunicorn", "--config", "python:core.local.gunicorn_conf", "core.wsgi:application"],
+            [*python, "core.local.web"],
             WEB_STOP,
             self._web_answers,
         )
@@ -156,7 +156,7 @@ class Run:
         if demo.exists():
             lines += ["", *demo.read_text().strip().splitlines()]
         lines += ["", f"Logs are in {self.logs}. Ctrl-C stops it; the data stays."]
-        self.announcer.block("\n".join(f"  {line}".rstrip() for line in lines))
+        self.announcer.block("\n".join(lines))
 
 
 def main() -> int:

@@ -54,7 +54,7 @@ def web(folder: Path, workers: int = 1) -> Iterator[str]:
     port = free_port()
     log = folder / "web.log"
     process = start(
-        ["-m", "gunicorn", "--config", "python:core.local.gunicorn_conf", "core.wsgi:application"],
+        ["-m", "core.local.web"],
         log,
         PORT=str(port),
         HOST="127.0.0.1",
