@@ -116,10 +116,12 @@ def stacked(
                 )
             )
     points = [(left + slot * (i + 0.5), y(value)) for i, value in enumerate(target) if value is not None]
+    steps = "".join(
+        f"M{n(px)} {n(py)}" if i == 0 else f"H{n((px + points[i - 1][0]) / 2)}V{n(py)}H{n(px)}"
+        for i, (px, py) in enumerate(points)
+    )
     if points:
-        parts.append(
-            element("polyline", class_="target-line", points=" ".join(f"{n(px)},{n(py)}" for px, py in points))
-        )
+        parts.append(element("path", class_="target-line", d=steps))
         parts.append(element("text", escape(target_label), class_="strong", x=points[-1][0] + 14, y=points[-1][1] + 4))
     return picture("".join(parts), WIDTH, height)
 

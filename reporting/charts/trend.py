@@ -37,6 +37,7 @@ from reporting.charts.palette import (
 
 Grain = Literal["hour", "day", "week", "month", "quarter", "year"]
 MOST_TICKS: Final = 6
+SHORTEST_RUN: Final = 3  # slots above the target in a row that are a finding rather than a bad week
 NOUNS: Final = {"mass": "Emissions", "energy": "Energy use", "water": "Water use"}
 UNITS: Final = {"mass": "kg CO2e", "energy": "kWh", "water": "L"}
 
@@ -294,7 +295,7 @@ def finding(
             if i not in above:
                 break
             run.insert(0, i)
-        if 2 <= len(run) < len(both) and deviation(run) >= 0.005:
+        if SHORTEST_RUN <= len(run) < len(both) and deviation(run) >= 0.005:
             share = figures.percent(deviation(run), locale=locale)
             return _("{noun} run {share} above the target since {slot}").format(
                 noun=noun, share=share, slot=ticks[run[0]]
@@ -422,7 +423,7 @@ def traces(
                     for value in stack.target
                 ],
                 "hovertemplate": "%{customdata[0]}",
-                "line": {"color": TEXT.light, "width": 2, "dash": "8px,6px"},
+                "line": {"color": TEXT.light, "width": 2, "dash": "8px,6px", "shape": "hvh"},
                 "meta": {"key": "target", "token": TEXT.token},
             }
         )

@@ -99,8 +99,10 @@ def test_rows_outside_the_slots_are_refused():
 @pytest.mark.parametrize(
     ("totals", "options", "title"),
     [
-        # 11 + 11 over 10 + 10 in the last two of four weeks
-        ((9, 9, 11, 11), {"target": 10_000.0}, "Emissions run 10\u202f% above the target since 13 Jul"),
+        # 11 x 3 over 10 x 3 in the last three of four weeks
+        ((8, 11, 11, 11), {"target": 10_000.0}, "Emissions run 10\u202f% above the target since 6 Jul"),
+        # two weeks are not yet a run: 42 over 40 in all
+        ((9, 9, 12, 12), {"target": 10_000.0}, "Emissions run 5.0\u202f% above the target"),
         ((11, 11, 11, 11), {"target": 10_000.0}, "Emissions run 10\u202f% above the target"),
         ((8, 8, 8, 8), {"target": 10_000.0}, "Emissions stay 20\u202f% below the target"),
         ((10, 10, 10, 10), {"previous": 50_000.0}, "Emissions fell 20\u202f%"),
