@@ -79,11 +79,16 @@ class Claimed:
 
 
 class Claims:
-    """The locks of one worker on one organization's waiting batches; released when the block ends."""
+    """
+    The locks of one worker on one organization's waiting batches; released when the block ends.
+
+    ``exhausted`` tells whether the latest group held all that waited.
+    """
 
     def __init__(self, organization_id: int, only: list[UUID] | None = None) -> None:
         self.organization_id = organization_id
         self.only = only
+        self.exhausted = False
 
     def __enter__(self) -> Self:
         try:
@@ -123,6 +128,7 @@ class Claims:
         """Fetch a few rows at a time from a server-side cursor, which locks no more than it was asked for."""
         taken: list[Claimed] = []
         records = size = 0
+        self.exhausted = False
         with self._connection.cursor(name="waiting", row_factory=dict_row) as cursor:
             cursor.execute(_WAITING, {"organization": self.organization_id, "only": self.only})
             while rows := cursor.fetchmany(1 if not taken else 32):
@@ -136,4 +142,5 @@ class Claims:
                     full = len(taken) >= GROUP_OF_ATTEMPT[min(batch.attempts, MOST_ATTEMPTS - 1)]
                     if batch.alone or full or records >= GROUP_RECORDS or size >= GROUP_BYTES:
                         return taken
+        self.exhausted = True
         return taken

@@ -22,12 +22,15 @@ from core.celery import app
 
 log = structlog.get_logger()
 
-DEBOUNCE_MS: Final = 150
-"""Between two wake-ups of one organization, over all processes. Short: it is part of how fresh figures are."""
 PAUSE_AFTER_FAILURE_S: Final = 5.0
 
 DRAIN: Final = "ingestion.drain"
 DERIVE: Final = "accounting.derive"
+
+DEBOUNCE_MS: Final = {DRAIN: 250, DERIVE: 1000}
+"""Least time between two wake-ups of one organization, over all processes: part of how fresh figures are, and of what a
+steady stream of small payloads costs."""
+LOOK_AGAIN_S: Final = 0.1
 
 
 class Waker:
@@ -68,7 +71,7 @@ class Waker:
                     self._busy = False
                     self._changed.wait()
                 if later:
-                    self._changed.wait(DEBOUNCE_MS / 1000)
+                    self._changed.wait(LOOK_AGAIN_S)
                 wanted, self._wanted = self._wanted | later, set()
             try:
                 later = {entry for entry in wanted if not self._send(*entry)}
@@ -81,7 +84,7 @@ class Waker:
         """Send a wake-up unless one went out a moment ago, by any process; tell whether it was sent."""
         if self._redis is None:
             self._redis = Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
-        if not self._redis.set(f"wake:{task}:{organization_id}", b"1", nx=True, px=DEBOUNCE_MS):
+        if not self._redis.set(f"wake:{task}:{organization_id}", b"1", nx=True, px=DEBOUNCE_MS[task]):
             return False
         app.send_task(task, kwargs={"organization_id": organization_id}, retry=False)
         return True

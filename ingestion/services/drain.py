@@ -84,6 +84,8 @@ def drain_inbox(
     with Claims(organization_id, only) as claims:
         while group := claims.take():
             _work_on(organization_id, group, drained, on_progress)
+            if claims.exhausted:
+                break  # what arrived meanwhile has woken somebody: many small groups would cost more than one large
             if time.monotonic() > deadline:
                 drained.more = True
                 break
