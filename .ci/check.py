@@ -67,7 +67,7 @@ CHECKS: dict[str, Check] = {
     "format": command("ruff", "format", "--check", "--quiet", "."),
     "mypy": command("mypy", *PACKAGES),
     "imports": command("lint-imports", "--no-cache"),
-    "templates": command("djlint", "templates", "--check", "--lint", "--quiet"),
+    "templates": command("djlint", "templates", "--check", "--quiet"),
     "migrations": python("manage.py", "makemigrations", "--check", "--dry-run"),
     "OpenAPI schema": openapi,
     "lock files": check_locks.problems,
