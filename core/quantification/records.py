@@ -150,6 +150,8 @@ def to_activity(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     for name in activity.COLUMNS:
         values = tuple([record.get(name) for record in records])
         if values.count(None) < size:
+            if name in activity.COUNTS and not all(value is None or isinstance(value, int) for value in values):
+                raise TypeError(f"{name} must be whole numbers: Arrow would cut fractions off")
             columns[name] = values
     frame = from_columns(columns, size)
     frame["row"] = [record.get("row", position) for position, record in enumerate(records, 1)]

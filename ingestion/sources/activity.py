@@ -20,6 +20,7 @@ from core.quantification import records
 from core.quantification.rejections import Rejection
 from ingestion.sources import activity_columns, activity_sheets
 from ingestion.sources.base import (
+    CHUNK_ROWS,
     Context,
     Draft,
     Parsed,
@@ -34,8 +35,8 @@ from ingestion.sources.base import (
 NAME: Final = "activity"
 SNAPSHOT: Final = False
 
-BLOCK_BYTES: Final = 8 * 1024 * 1024
-"""JSON lines are read in blocks of this size, about 20,000 records."""
+BLOCK_BYTES: Final = 4 * 1024 * 1024
+"""JSON lines are read in blocks of this size, about 10,000 records."""
 
 HEAD_BYTES: Final = 64 * 1024
 
@@ -125,10 +126,13 @@ def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
     form = form_of(head[:64], context.filename or "", context.content_type)
     has_stage = bool(context.defaults.get("stage"))
     if form == ARRAY:
-        yield _finished(*_read_array(open_maybe_compressed(stream).read().removeprefix(BOM)), context)
+        for frame, rejected, received in _read_array(open_maybe_compressed(stream).read().removeprefix(BOM)):
+            yield _finished(frame, rejected, received, context)
     elif form == LINES:
         for rows, lines in _blocks(open_maybe_compressed(stream)):
-            yield _finished(*_read_lines(rows, lines), context)
+            for start in range(0, len(rows), CHUNK_ROWS):
+                part = slice(start, start + CHUNK_ROWS)
+                yield _finished(*_read_lines(rows[part], lines[part]), context)
     else:
         for frame, rejected, received in _read_table(form, stream, head, has_stage=has_stage):
             yield _finished(frame, rejected, received, context)
@@ -189,15 +193,22 @@ def template_xlsx() -> bytes:
 # --- JSON -------------------------------------------------------------------------------------------------------------
 
 
-def _read_array(body: bytes) -> tuple[pd.DataFrame, list[Rejection], int]:
+def _read_array(body: bytes) -> Iterator[activity_columns.Chunk]:
+    """Decode an array whole, in the fast way when every item is a record, and give it in chunks."""
+    decoded: Sequence[records.Record] | None = None
+    pieces: Sequence[bytes | memoryview] = ()
     try:
         decoded = _array.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pieces = _split_array(body)
-        frame, rejected = _read_pieces(range(1, len(pieces) + 1), pieces)
-        return frame, rejected, len(pieces)
-    frame, rejected = records.from_structs(decoded, range(1, len(decoded) + 1))
-    return frame, rejected, len(decoded)
+    size = len(pieces if decoded is None else decoded)
+    for start in range(0, max(size, 1), CHUNK_ROWS):
+        part = slice(start, start + CHUNK_ROWS)
+        rows = range(start + 1, min(start + CHUNK_ROWS, size) + 1)
+        frame, rejected = (
+            _read_pieces(rows, pieces[part]) if decoded is None else records.from_structs(decoded[part], rows)
+        )
+        yield frame, rejected, len(rows)
 
 
 def _split_array(body: bytes) -> Sequence[bytes | memoryview]:

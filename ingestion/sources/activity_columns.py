@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Final, cast
@@ -17,7 +18,7 @@ import pyarrow.parquet as pq
 
 from core.quantification import activity, records
 from core.quantification.rejections import Rejection
-from ingestion.sources.base import CHUNK_ROWS, UnreadablePayload
+from ingestion.sources.base import CHUNK_ROWS, PACKED_RATIO_LIMIT, RATIO_FREE_BYTES, UnreadablePayload
 
 Chunk = tuple[pd.DataFrame, list[Rejection], int]
 """Activity rows with `row`, rejections, rows received."""
@@ -31,11 +32,12 @@ _WHOLE: Final = re.compile(r"[+-]?\d{1,19}(?:\.0*)?")
 def read_arrow(stream: BinaryIO, *, has_stage: bool) -> Iterator[Chunk]:
     """Read an Arrow IPC stream batch by batch; raise UnreadablePayload for a stream or columns that cannot be read."""
     try:
+        _refuse_packed_buffers(stream)
         with pa.ipc.open_stream(cast("io.IOBase", stream)) as reader:
             check_columns(reader.schema.names, "Arrow stream", has_stage=has_stage)
             check_types(reader.schema, "Arrow stream")
             yield from _numbered(reader)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, struct.error) as error:
         raise UnreadablePayload(f"The Arrow stream is truncated or damaged: {_first_line(error)}") from error
 
 
@@ -43,11 +45,64 @@ def read_parquet(stream: BinaryIO, *, has_stage: bool) -> Iterator[Chunk]:
     """Read a Parquet file in batches; raise UnreadablePayload naming the columns it lacks."""
     try:
         file = pq.ParquetFile(stream)
+        _refuse_bomb(file, stream)
         check_columns(file.schema_arrow.names, "Parquet file", has_stage=has_stage)
         check_types(file.schema_arrow, "Parquet file")
         yield from _numbered(file.iter_batches(batch_size=CHUNK_ROWS))
     except (pa.ArrowException, OSError) as error:
         raise UnreadablePayload(f"The Parquet file is truncated or damaged: {_first_line(error)}") from error
+
+
+def _refuse_packed_buffers(stream: BinaryIO) -> None:
+    """
+    Refuse a stream whose buffers are packed one by one: nothing bounds what they unpack to. It stays where it was.
+
+    Arrow columnar format, "Message.fbs": a message's third field is its header; the fourth of a record batch its
+    compression; the second of a dictionary batch its record batch.
+    """
+    start = stream.tell()
+    for message in pa.ipc.MessageReader.open_stream(cast("io.IOBase", stream)):
+        table = _Flat.root(message.metadata.to_pybytes()).table(2)
+        if message.type == "dictionary" and table is not None:
+            table = table.table(1)
+        if message.type in ("record batch", "dictionary") and table is not None and table.table(3) is not None:
+            raise UnreadablePayload(
+                "The Arrow stream packs its buffers one by one. Write it without compression and pack the body as a "
+                "whole (Content-Encoding: zstd or gzip)."
+            )
+    stream.seek(start)
+
+
+@dataclass(frozen=True)
+class _Flat:
+    """A table of a FlatBuffer; raises struct.error where the bytes end early."""
+
+    data: bytes
+    at: int
+
+    @classmethod
+    def root(cls, data: bytes) -> _Flat:
+        return cls(data, struct.unpack_from("<I", data, 0)[0])
+
+    def table(self, field: int) -> _Flat | None:
+        """Give the table that a field points at, None when it is absent."""
+        directory = self.at - struct.unpack_from("<i", self.data, self.at)[0]
+        if 4 + 2 * field >= struct.unpack_from("<H", self.data, directory)[0]:
+            return None
+        offset = struct.unpack_from("<H", self.data, directory + 4 + 2 * field)[0]
+        if offset == 0:
+            return None
+        place = self.at + offset
+        return _Flat(self.data, place + struct.unpack_from("<I", self.data, place)[0])
+
+
+def _refuse_bomb(file: pq.ParquetFile, stream: BinaryIO) -> None:
+    unpacked = sum(file.metadata.row_group(at).total_byte_size for at in range(file.metadata.num_row_groups))
+    packed = stream.seek(0, io.SEEK_END)
+    if unpacked > RATIO_FREE_BYTES and unpacked > PACKED_RATIO_LIMIT * packed:
+        raise UnreadablePayload(
+            f"The Parquet file unpacks to more than {PACKED_RATIO_LIMIT} times its size, as a decompression bomb would."
+        )
 
 
 def _numbered(batches: Iterator[pa.RecordBatch]) -> Iterator[Chunk]:

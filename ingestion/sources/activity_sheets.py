@@ -7,7 +7,7 @@ import io
 import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
-from typing import Any, BinaryIO, Final, Literal
+from typing import Any, BinaryIO, Final, Literal, cast
 
 import openpyxl
 import pyarrow as pa
@@ -17,7 +17,7 @@ import xlsxwriter
 from core.quantification import activity
 from core.quantification.rejections import Rejection
 from ingestion.sources.activity_columns import LABEL_PREFIX, REQUIRED, Chunk, check_columns, typed
-from ingestion.sources.base import CHUNK_ROWS, UnreadablePayload
+from ingestion.sources.base import CHUNK_ROWS, UnreadablePayload, Utf8
 
 BLOCK_BYTES: Final = 4 * 1024 * 1024
 XLSX_LIMIT: Final = 512 * 1024 * 1024
@@ -97,7 +97,7 @@ def read_csv(stream: BinaryIO, head: bytes, *, has_stage: bool) -> Iterator[Chun
 
     try:
         reader = pa_csv.open_csv(
-            stream,
+            cast("BinaryIO", Utf8(stream)),
             read_options=pa_csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
             parse_options=pa_csv.ParseOptions(delimiter=separator, newlines_in_values=True, invalid_row_handler=skip),
             convert_options=pa_csv.ConvertOptions(
@@ -132,7 +132,11 @@ def _header(first: bytes) -> tuple[str, list[str]]:
     except UnicodeDecodeError as error:
         raise UnreadablePayload("The CSV file is not in UTF-8. Save it as 'CSV UTF-8'.") from error
     separator = max(",;\t", key=line.count)
-    return separator, [name.strip() for name in next(csv.reader([line.rstrip("\r")], delimiter=separator), [])]
+    try:
+        names = next(csv.reader([line.rstrip("\r")], delimiter=separator), [])
+    except csv.Error as error:
+        raise UnreadablePayload(f"The first line of the CSV file names no columns: {error}.") from error
+    return separator, [name.strip() for name in names]
 
 
 def read_xlsx(stream: BinaryIO, *, has_stage: bool) -> Iterator[Chunk]:

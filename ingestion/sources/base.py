@@ -14,6 +14,7 @@ in that table (see `core.quantification.activity`):
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import hashlib
 import io
@@ -351,6 +352,34 @@ def limit_labels(labels: Mapping[str, object]) -> dict[str, str | int | float | 
 
 
 # --- packed files -----------------------------------------------------------------------------------------------------
+
+
+class Utf8(io.RawIOBase):
+    """
+    Hands bytes through and raises UnreadablePayload at the first that is not UTF-8.
+
+    pyarrow's CSV reader loses a line that is both torn and not UTF-8: its handler of such lines never gets to see it.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def]  # the buffer type has no public name before 3.12
+        piece = self._stream.read(len(buffer))
+        try:
+            self._decoder.decode(piece, final=not piece)
+        except UnicodeDecodeError as error:
+            raise UnreadablePayload(
+                f"The file is not in UTF-8 (near byte {self._count + error.start}). Save it as 'CSV UTF-8'."
+            ) from error
+        self._count += len(piece)
+        buffer[: len(piece)] = piece
+        return len(piece)
 
 
 class _Zstandard:

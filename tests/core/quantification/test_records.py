@@ -242,6 +242,11 @@ def test_dicts_and_columns_give_the_same_table() -> None:
     pd.testing.assert_frame_equal(records.to_activity(dicts), records.conform(columns))
 
 
+def test_fraction_of_a_count_is_a_bug_and_never_cut_off() -> None:
+    with pytest.raises(TypeError, match="requests"):
+        records.to_activity([{"record_id": "a", "started_at": NOW, "ended_at": NOW, "requests": 1.5}])
+
+
 def test_column_that_is_not_canonical_is_a_bug() -> None:
     with pytest.raises(KeyError, match="emissions_kg"):
         records.conform(pd.DataFrame({"emissions_kg": [1.0]}))

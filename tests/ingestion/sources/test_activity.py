@@ -322,6 +322,41 @@ def test_truncated_columns_are_unreadable(write: Any) -> None:
         read(activity, body[: len(body) // 2])
 
 
+def test_arrow_with_packed_buffers_is_refused() -> None:
+    source = table(*(good(f"r{at}") for at in range(100)))
+    for packed in (source, source.set_column(0, "record_id", source["record_id"].dictionary_encode())):
+        buffer = io.BytesIO()
+        options = pa.ipc.IpcWriteOptions(compression="zstd")
+        with pa.ipc.new_stream(buffer, packed.schema, options=options) as writer:
+            writer.write_table(packed)
+
+        with pytest.raises(UnreadablePayload, match="packs its buffers"):
+            one(buffer.getvalue())
+
+    assert len(one(arrow(source.set_column(0, "record_id", source["record_id"].dictionary_encode()))).activity) == 100
+
+
+def test_parquet_that_is_a_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingestion.sources.activity_columns.RATIO_FREE_BYTES", 1000)
+    monkeypatch.setattr("ingestion.sources.activity_columns.PACKED_RATIO_LIMIT", 0.01)
+
+    with pytest.raises(UnreadablePayload, match="bomb"):
+        one(parquet(table(*(good(f"r{at}" * 20) for at in range(1000)))))
+
+
+def test_array_of_many_is_given_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(activity, "CHUNK_ROWS", 10)
+    values = [good(f"r{at}") for at in range(1, 26)]
+
+    whole = read(activity, array(*values))
+    with_a_bad_one = read(activity, array(*values, {}))
+
+    assert [each.received for each in whole] == [10, 10, 5]
+    assert activity_of(whole)["row"].tolist() == [*range(1, 26)]
+    assert [each.received for each in with_a_bad_one] == [10, 10, 6]
+    assert [found.row for each in with_a_bad_one for found in each.rejected] == [26]
+
+
 def test_maps_lists_and_dictionaries_of_parquet_are_read() -> None:
     source = table(GOOD).append_column("labels", pa.array([[("a", "b")]], pa.map_(pa.string(), pa.string())))
     source = source.append_column("techniques", pa.array([["cached", "pruned"]]))
@@ -388,6 +423,11 @@ def test_long_csv_keeps_row_numbers_over_chunks(monkeypatch: pytest.MonkeyPatch)
     assert [found.row for each in parsed for found in each.rejected] == [50]
     frame = activity_of(parsed)
     assert frame["record_id"].tolist() == [f"r{at}" for at in frame["row"]]
+
+
+def test_torn_row_that_is_no_utf8_is_not_lost() -> None:
+    with pytest.raises(UnreadablePayload, match="not in UTF-8"):
+        one(csv(csv_row("a", "1", "")) + b"\r\ntorn \xff\r\n", filename="use.csv")
 
 
 def test_csv_without_the_columns_is_refused() -> None:
@@ -496,8 +536,14 @@ def test_any_json_is_read_or_rejected_and_never_lost(values: list[Any]) -> None:
         assert sum(each.received for each in parsed) == len(values)  # Parsed itself holds that they add up
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.binary(max_size=60))
+_BEGINNINGS = (
+    b"PAR1", b"PK\x03\x04", b"\xff\xff\xff\xff", b"\xff\xff\xff\xff\x08\x00\x00\x00", b"[", b"{", b"\x1f\x8b\x08\x00",
+    b"\x28\xb5\x2f\xfd", b"record_id,started_at,ended_at,stage,hosting,evidence\n", b"\xef\xbb\xbf", arrow(table(GOOD))[:200],
+)  # fmt: skip
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.binary(max_size=60) | st.sampled_from([*_BEGINNINGS]).flatmap(lambda head: st.binary().map(head.__add__)))
 def test_any_bytes_are_refused_kindly(body: bytes) -> None:
     with contextlib.suppress(UnreadablePayload):
         read(activity, body)
