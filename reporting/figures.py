@@ -199,7 +199,7 @@ def count(value: Number | None, *, compact: bool = True, locale: str = "en") -> 
     if value is None or is_unknown(value):
         return UNKNOWN
     minus = MINUS if value < 0 else ""
-    size = abs(value)
+    size = abs(float(value))
     if not compact or size < 999_500:
         return minus + format_decimal(round(size), locale=locale)
     short = rounded(size, 3)
@@ -300,7 +300,7 @@ def change(
         now, then = (percent(share, locale=locale) for share in coverage)
         text = _("coverage {now} vs {then}").format(now=now, then=then)
         return Change("none", text, "neutral", text)
-    if base <= 0 or abs(base) < SMALLEST_BASE_SHARE * abs(present) or abs(base) < smallest_base:
+    if base <= 0 or base < SMALLEST_BASE_SHARE * abs(float(present)) or base < smallest_base:
         text = _("n/a: base too small")
         return Change("none", text, "neutral", text)
     share = (float(present) - float(base)) / float(base)

@@ -14,6 +14,13 @@ FONT: Final = '"Source Sans 3", system-ui, "Segoe UI", "Liberation Sans", sans-s
 HEIGHT: Final = 300
 MOST_SERIES: Final = 6
 
+NOUNS_UNITS: Final = {
+    "mass": ("Emissions", "kg CO2e"),
+    "energy": ("Energy use", "kWh"),
+    "water": ("Water use", "L"),
+}
+"""What a kind of figure is called in a title, and the unit that its tables hold."""
+
 Translate = Callable[[str], str]
 
 
@@ -55,6 +62,11 @@ class Chart:
     def figure_id(self) -> str:
         """Id of the script element that holds the figure."""
         return f"{self.name}-figure"
+
+
+def known_or_none(value: Any) -> float | None:
+    """Turn NaN into None: JSON has no NaN, and unknown is not a number."""
+    return None if value is None or pd.isna(value) else float(value)
 
 
 def layout(*, height: int, right: int = 90, left: int = 48) -> dict[str, Any]:

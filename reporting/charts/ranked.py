@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pandas as pd
 
 from reporting import figures
 from reporting.charts import svg
-from reporting.charts.chart import Chart, Translate, as_is, layout, nice_top, value_axis
+from reporting.charts.chart import NOUNS_UNITS, Chart, Translate, as_is, known_or_none, layout, nice_top, value_axis
 from reporting.charts.palette import CONTROL, OTHER, SERIES, TEXT, Colour
-from reporting.charts.trend import UNITS, none_if_nan
 
 ROW_HEIGHT: Final = 28
 MOST_ROWS: Final = 12
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One row: its number and range in the stored unit, None where unknown."""
+
+    key: str
+    label: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
 
 
 def ranked(
@@ -40,37 +51,32 @@ def ranked(
         links: key -> address of the entity.
     """
     _ = translate
-    rows = fold(frame, _)
-    scale = figures.scale_for(kind, rows["value"])
+    bars = fold(frame, _)
+    bounded = {"low", "high"} <= set(frame.columns)
+    scale = figures.scale_for(kind, [bar.value for bar in bars])
     unit = f"{scale.unit} CO2e" if kind == "mass" else scale.unit
-    bounded = {"low", "high"} <= set(rows.columns)
-    ends = rows["high"].fillna(rows["value"]) if bounded else rows["value"]
-    top, step = nice_top(scale.shown(float(ends.max())) if ends.notna().any() else 0.0)
-    title = finding(rows, noun, locale=locale, translate=_)
-    texts = [row_text(row, bounded, scale, locale) for row in rows.itertuples()]
-    tokens = [OTHER if key == "other" else (colours or {}).get(key, SERIES[0]) for key in rows["key"]]
-    height = ROW_HEIGHT * max(len(rows), 1) + 36
-    headers = [_("Name"), unit, *([_("Range, {unit}").format(unit=unit)] if bounded else [])]
-    shown = tuple(
-        (
-            row.label,
-            figures.number(none_if_nan(row.value), scale, locale=locale),
-            *([figures.interval(none_if_nan(row.low), none_if_nan(row.high), scale, locale=locale)] if bounded else []),
-        )
-        for row in rows.itertuples()
-    )
-    table = rows[["label", "value", *(["low", "high"] if bounded else [])]]
+    top, step = nice_top(max((scale.shown(bar.high or bar.value or 0.0) for bar in bars), default=0.0))
+    title = finding(bars, noun, locale=locale, translate=_)
+    texts = [figures.number(bar.value, scale, locale=locale) for bar in bars]
+    tokens = [OTHER if bar.key == "other" else (colours or {}).get(bar.key, SERIES[0]) for bar in bars]
+    spans = [figures.interval(bar.low, bar.high, scale, locale=locale) for bar in bars]
+    left = room(bar.label for bar in bars)
+    height = ROW_HEIGHT * max(len(bars), 1) + 36
+    stored = NOUNS_UNITS[kind][1]
+    table = {"label": [bar.label for bar in bars], f"value [{stored}]": [bar.value for bar in bars]}
+    if bounded:
+        table |= {f"low [{stored}]": [bar.low for bar in bars], f"high [{stored}]": [bar.high for bar in bars]}
     return Chart(
         name=name,
         kind="ranked",
         title=title,
         subtitle=unit + (f", {detail}" if detail else ""),
-        summary=summary(title, rows, texts, unit, _),
+        summary=summary(title, bars, texts, unit, _),
         unit=unit,
         figure={
-            "data": [bars(rows, texts, tokens, bounded, scale, unit, links)],
+            "data": [trace(bars, texts, tokens, bounded, scale, unit, links or {})],
             "layout": {
-                **layout(height=height, right=72, left=room(rows["label"])),
+                **layout(height=height, right=72, left=left),
                 "hovermode": "closest",
                 "bargap": 0.36,
                 "xaxis": {**value_axis(top, step), "side": "bottom"},
@@ -81,32 +87,47 @@ def ranked(
                     "showgrid": False,
                     "ticks": "",
                     "tickfont": {"color": TEXT.light},
-                    "tickvals": list(rows["label"]),
-                    "ticktext": [svg.shortened(label, 26) for label in rows["label"]],
+                    "tickvals": [bar.label for bar in bars],
+                    "ticktext": [svg.shortened(bar.label, 26) for bar in bars],
                 },
             },
         },
-        table=table.rename(columns={column: f"{column} [{UNITS[kind]}]" for column in ("value", "low", "high")}),
-        headers=tuple(headers),
-        rows=shown,
+        table=pd.DataFrame(table),
+        headers=(_("Name"), unit, *([_("Range, {unit}").format(unit=unit)] if bounded else [])),
+        rows=tuple(
+            (bar.label, text, *([span] if bounded else [])) for bar, text, span in zip(bars, texts, spans, strict=True)
+        ),
         legend=(),
         svg=svg.horizontal(
             rows=[
-                (row.label, none_if_nan(scale.shown(row.value)), text, colour.token)
-                for row, text, colour in zip(rows.itertuples(), texts, tokens, strict=True)
+                (bar.label, None if bar.value is None else scale.shown(bar.value), text, colour.token)
+                for bar, text, colour in zip(bars, texts, tokens, strict=True)
             ],
             top=top,
             spans=[
-                None if pd.isna(row.low) or pd.isna(row.high) else (scale.shown(row.low), scale.shown(row.high))
-                for row in rows.itertuples()
-            ]
-            if bounded
-            else (),
+                None if bar.low is None or bar.high is None else (scale.shown(bar.low), scale.shown(bar.high))
+                for bar in bars
+            ],
             row_height=ROW_HEIGHT,
-            left=room(rows["label"]),
+            left=left,
         ),
         height=height,
     )
+
+
+def fold(frame: pd.DataFrame, translate: Translate = as_is) -> list[Bar]:
+    """Order by value, unknown last, and fold what goes beyond twelve rows into one; bounds of a fold are summed."""
+    ordered = frame.sort_values("value", ascending=False, na_position="last", kind="stable")
+    columns = [column for column in ("value", "low", "high") if column in ordered]
+    bars = [
+        Bar(str(row["key"]), str(row["label"]), **{column: known_or_none(row[column]) for column in columns})
+        for row in ordered.to_dict("records")
+    ]
+    if len(bars) <= MOST_ROWS:
+        return bars
+    rest = ordered.iloc[MOST_ROWS - 1 :]
+    sums = {column: known_or_none(rest[column].sum(min_count=1)) for column in columns}
+    return [*bars[: MOST_ROWS - 1], Bar("other", translate("Other ({n})").format(n=len(rest)), **sums)]
 
 
 def room(labels: Iterable[str]) -> int:
@@ -114,98 +135,85 @@ def room(labels: Iterable[str]) -> int:
     return min(190, max(60, round(14 + 6.6 * max((len(label) for label in labels), default=0))))
 
 
-def fold(frame: pd.DataFrame, translate: Translate = as_is) -> pd.DataFrame:
-    """Order by value, unknown last, and fold what goes beyond twelve rows into one; bounds of a fold are summed."""
-    ordered = frame.sort_values("value", ascending=False, na_position="last", kind="stable").reset_index(drop=True)
-    if len(ordered) <= MOST_ROWS:
-        return ordered
-    rest = ordered.iloc[MOST_ROWS - 1 :]
-    sums = {column: rest[column].sum(min_count=1) for column in ("value", "low", "high") if column in rest}
-    folded = pd.DataFrame([{"key": "other", "label": translate("Other ({n})").format(n=len(rest)), **sums}])
-    return pd.concat([ordered.iloc[: MOST_ROWS - 1], folded], ignore_index=True)
-
-
-def finding(rows: pd.DataFrame, noun: str, *, locale: str = "en", translate: Translate = as_is) -> str:
+def finding(bars: Sequence[Bar], noun: str, *, locale: str = "en", translate: Translate = as_is) -> str:
     """
     Say what stands out: one row with a third or more, else the fewest first rows that make two thirds together.
 
     Nothing is said about the order of rows whose ranges overlap; only shares of the known total.
     """
     _ = translate
-    known = rows.dropna(subset=["value"])
-    total = float(known["value"].sum())
+    known = [(bar, bar.value) for bar in bars if bar.value is not None]
+    total = sum(value for _bar, value in known)
     if len(known) < 2 or total <= 0:
         return noun
-    shares = known["value"] / total
-    first = known.iloc[0]
-    if shares.iloc[0] >= 1 / 3 and first["key"] != "other":
-        return _("{name} makes {share} of the total").format(
-            name=first["label"], share=figures.percent(float(shares.iloc[0]), locale=locale)
-        )
-    needed = int((shares.cumsum() < 2 / 3).sum()) + 1
-    if 2 <= needed < len(known) and "other" not in set(known["key"].iloc[:needed]):
-        share = figures.percent(float(shares.iloc[:needed].sum()), locale=locale)
+    first, largest = known[0]
+    if largest / total >= 1 / 3 and first.key != "other":
+        share = figures.percent(largest / total, locale=locale)
+        return _("{name} makes {share} of the total").format(name=first.label, share=share)
+    reached, needed = 0.0, 0
+    while reached < total * 2 / 3:
+        reached += known[needed][1]
+        needed += 1
+    if 2 <= needed < len(known) and all(bar.key != "other" for bar, _value in known[:needed]):
+        share = figures.percent(reached / total, locale=locale)
         return _("{n} of {all} make {share} of the total").format(n=needed, all=len(known), share=share)
     return noun
 
 
-def summary(title: str, rows: pd.DataFrame, texts: Sequence[str], unit: str, translate: Translate) -> str:
+def summary(title: str, bars: Sequence[Bar], texts: Sequence[str], unit: str, translate: Translate) -> str:
     """Say the finding and the extremes."""
     _ = translate
-    known = [i for i, value in enumerate(rows["value"]) if pd.notna(value)]
+    known = [i for i, bar in enumerate(bars) if bar.value is not None]
     if not known:
         return _("{title}. There is no data in this period.").format(title=title)
     return _("{title}. Largest: {most} with {high} {unit}; smallest: {least} with {low} {unit}.").format(
         title=title,
-        most=rows["label"][known[0]],
-        least=rows["label"][known[-1]],
+        most=bars[known[0]].label,
+        least=bars[known[-1]].label,
         high=texts[known[0]],
         low=texts[known[-1]],
         unit=unit,
     )
 
 
-def row_text(row: Any, bounded: bool, scale: figures.Scale, locale: str) -> str:
-    """Write a row's number, in the chart's unit."""
-    return figures.number(none_if_nan(row.value), scale, locale=locale)
-
-
-def bars(
-    rows: pd.DataFrame,
+def trace(
+    bars: Sequence[Bar],
     texts: Sequence[str],
     colours: Sequence[Colour],
     bounded: bool,
     scale: figures.Scale,
     unit: str,
-    links: Mapping[str, str] | None,
+    links: Mapping[str, str],
 ) -> dict[str, Any]:
     """Return the one trace of bars, with ranges as error bars where they are known."""
-    trace: dict[str, Any] = {
+    drawn: dict[str, Any] = {
         "type": "bar",
         "orientation": "h",
-        "y": list(rows["label"]),
-        "x": [none_if_nan(scale.shown(value)) for value in rows["value"]],
+        "y": [bar.label for bar in bars],
+        "x": [None if bar.value is None else scale.shown(bar.value) for bar in bars],
         "text": list(texts),
-        "textposition": "outside",
+        "textposition": "none" if bounded else "outside",
         "cliponaxis": False,
         "customdata": [
-            [f"{text}{figures.THIN}{unit}", (links or {}).get(key, "")]
-            for text, key in zip(texts, rows["key"], strict=True)
+            [f"{text}{figures.THIN}{unit}", links.get(bar.key, "")] for text, bar in zip(texts, bars, strict=True)
         ],
         "hovertemplate": "%{y}: %{customdata[0]}<extra></extra>",
         "marker": {"color": [colour.light for colour in colours]},
         "meta": {"key": "value", "tokens": [colour.token for colour in colours]},
     }
     if bounded:
-        trace["textposition"] = "none"
-        known = rows["low"].notna() & rows["high"].notna()
-        trace["error_x"] = {
+        drawn["error_x"] = {
             "type": "data",
             "symmetric": False,
-            "array": list(((rows["high"] - rows["value"]) * scale.factor).where(known, 0.0)),
-            "arrayminus": list(((rows["value"] - rows["low"]) * scale.factor).where(known, 0.0)),
+            "array": [reach(bar.value, bar.high, scale) for bar in bars],
+            "arrayminus": [reach(bar.low, bar.value, scale) for bar in bars],
             "color": CONTROL.light,
             "thickness": 1.5,
             "width": 4,
         }
-    return trace
+    return drawn
+
+
+def reach(start: float | None, end: float | None, scale: figures.Scale) -> float:
+    """Length of an error bar in the shown unit; none where an end is unknown."""
+    return 0.0 if start is None or end is None else scale.shown(end) - scale.shown(start)

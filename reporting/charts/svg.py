@@ -49,6 +49,7 @@ def stacked(
     ticks: Sequence[tuple[float, str]],
     target: Sequence[float | None] = (),
     target_label: str = "",
+    target_label_at: float | None = None,
     provisional: Sequence[bool] = (),
     gaps: Sequence[bool] = (),
     height: int = 300,
@@ -62,6 +63,7 @@ def stacked(
         labels: of the slots, "" where the axis stays empty.
         top: end of the axis, shown unit.
         ticks: (value, text) of the axis.
+        target_label_at: height of the line's label, shown unit; at the line's end without.
     """
     left, above, below = 48, 8, 28
     wide, high = WIDTH - left - right, height - above - below
@@ -89,21 +91,21 @@ def stacked(
             )
         base = 0.0
         for block in blocks:
-            value = block.values[position]
-            if value is None or value <= 0:
+            known = block.values[position]
+            if known is None or known <= 0:
                 continue
-            tall = high * value / top
+            tall = high * known / top
             parts.append(
                 element(
                     "rect",
                     class_=f"c-{block.token}",
                     x=middle - bar / 2,
-                    y=y(base + value),
+                    y=y(base + known),
                     width=bar,
                     height=max(tall - (1 if tall > 2 and base else 0), 0.5),
                 )
             )
-            base += value
+            base += known
         if base and position < len(provisional) and provisional[position]:
             parts.append(
                 element(
@@ -121,8 +123,11 @@ def stacked(
         for i, (px, py) in enumerate(points)
     )
     if points:
+        height_of_label = points[-1][1] if target_label_at is None else y(target_label_at)
         parts.append(element("path", class_="target-line", d=steps))
-        parts.append(element("text", escape(target_label), class_="strong", x=points[-1][0] + 14, y=points[-1][1] + 4))
+        parts.append(
+            element("text", escape(target_label), class_="strong", x=points[-1][0] + 14, y=height_of_label + 4)
+        )
     return picture("".join(parts), WIDTH, height)
 
 

@@ -10,16 +10,18 @@ from typing import Any, Final, Literal
 import numpy as np
 import pandas as pd
 from babel.dates import format_date
+from babel.numbers import format_decimal
 
 from reporting import figures
 from reporting.charts import svg
 from reporting.charts.chart import (
     HEIGHT,
-    MOST_SERIES,
+    NOUNS_UNITS,
     Chart,
     Legend,
     Translate,
     as_is,
+    known_or_none,
     layout,
     nice_top,
     value_axis,
@@ -32,14 +34,12 @@ from reporting.charts.palette import (
     STAGES,
     TEXT,
     Colour,
-    stage_rank,
 )
+from reporting.charts.stack import Stack, arrange
+from reporting.charts.words import finding, summary
 
 Grain = Literal["hour", "day", "week", "month", "quarter", "year"]
 MOST_TICKS: Final = 6
-SHORTEST_RUN: Final = 3  # slots above the target in a row that are a finding rather than a bad week
-NOUNS: Final = {"mass": "Emissions", "energy": "Energy use", "water": "Water use"}
-UNITS: Final = {"mass": "kg CO2e", "energy": "kWh", "water": "L"}
 
 
 @dataclass(frozen=True)
@@ -48,21 +48,6 @@ class Gap:
 
     starts_at: datetime
     reason: str
-
-
-@dataclass(frozen=True)
-class Stack:
-    """The numbers of the chart: one row per slot, one column per series, both in drawing order; NaN is unknown."""
-
-    values: pd.DataFrame  # [stored unit]
-    low: pd.DataFrame | None
-    high: pd.DataFrame | None
-    target: pd.Series | None
-
-    @property
-    def totals(self) -> pd.Series:
-        """Sum of the known series per slot; NaN where none is known."""
-        return self.values.sum(axis=1, min_count=1)
 
 
 def trend(
@@ -115,16 +100,17 @@ def trend(
         stack,
         ticks,
         complete=[not (gap or open_) for gap, open_ in zip(is_gap, provisional, strict=True)],
-        noun=_(NOUNS[kind]),
+        noun=_(NOUNS_UNITS[kind][0]),
         names={entry.key: entry.label for entry in legend},
         previous=previous,
         locale=locale,
         translate=_,
     )
     top, tick_step = nice_top(max([scale.shown(float(np.nanmax(c))) for c in columns_with_numbers(stack)], default=0.0))
-    target_label = ""
+    target_label, label_height = "", None
     if stack.target is not None and stack.target.notna().any():
-        last = stack.target.dropna().iloc[-1]
+        last = float(stack.target.iloc[labelled(stack.target)])
+        label_height = scale.shown(last)
         target_label = _("target {amount}").format(amount=figures.quantity(last, kind, scale=scale, locale=locale))
     per = {
         "hour": _("per hour"),
@@ -172,74 +158,28 @@ def trend(
                 "annotations": end_label(stack, title_labels, scale, target_label),
             },
         },
-        table=full_table(stack, slots, legend, UNITS[kind]),
+        table=full_table(stack, slots, legend, NOUNS_UNITS[kind][1]),
         headers=headers,
         rows=rows,
         legend=(*legend, *extra_legend(provisional, is_gap, target_label, _)),
         svg=svg.stacked(
             name=name,
             blocks=[
-                svg.Block(entry.token, [none_if_nan(value * scale.factor) for value in stack.values[entry.key]])
+                svg.Block(entry.token, [known_or_none(value * scale.factor) for value in stack.values[entry.key]])
                 for entry in legend
             ],
             labels=[label if position % step == 0 else "" for position, label in enumerate(ticks)],
             top=top,
             ticks=[(tick, axis_number(tick, locale)) for tick in np.arange(0, top + tick_step / 2, tick_step)],
-            target=[none_if_nan(value * scale.factor) for value in stack.target] if stack.target is not None else (),
+            target=[known_or_none(value * scale.factor) for value in stack.target] if stack.target is not None else (),
             target_label=target_label,
+            target_label_at=label_height,
             provisional=provisional,
             gaps=is_gap,
             height=HEIGHT,
             right=90 if target_label else 8,
         ),
     )
-
-
-def arrange(
-    frame: pd.DataFrame,
-    slots: pd.DatetimeIndex,
-    labels: Mapping[str, str],
-    target: pd.Series | float | None,
-    translate: Translate = as_is,
-) -> Stack:
-    """
-    Put the long table into slots and series, in fixed order, at most six series and "other".
-
-    Raises:
-        ValueError: rows begin outside the slots, so they would be left out of the picture unnoticed.
-    """
-    strays = set(frame["starts_at"]) - set(slots)
-    if strays:
-        raise ValueError(f"{len(strays)} slots of the data are not slots of the chart, the first is {min(strays)}")
-    totals = frame.groupby("series")["value"].sum()
-    kept = [key for key in totals.sort_values(ascending=False, kind="stable").index if key != "other"]
-    if len(kept) > MOST_SERIES:
-        kept = kept[:MOST_SERIES]
-    frame = frame.assign(series=frame["series"].where(frame["series"].isin(kept), "other"))
-    names = list(labels)
-    order = sorted(
-        frame["series"].unique(),
-        key=lambda key: (
-            (key == "other", *stage_rank(key)) if key in STAGES else (key == "other", position(names, key), key)
-        ),
-    )
-
-    def wide(column: str) -> pd.DataFrame:
-        summed = frame.groupby(["starts_at", "series"])[column].sum(min_count=1).unstack("series")
-        return summed.reindex(index=slots, columns=order).astype(float)
-
-    bounded = {"low", "high"} <= set(frame.columns)
-    limits = None
-    if target is not None:
-        limits = target.reindex(slots) if isinstance(target, pd.Series) else pd.Series(float(target), index=slots)
-    stack = Stack(wide("value"), wide("low") if bounded else None, wide("high") if bounded else None, limits)
-    stack.values.attrs["folded"] = int(len(totals) - len(kept))
-    return stack
-
-
-def position(names: Sequence[str], key: str) -> int:
-    """Place of a key in the caller's order; unknown keys come last."""
-    return names.index(key) if key in names else len(names)
 
 
 def series_label(key: str, labels: Mapping[str, str], stack: Stack, translate: Translate) -> str:
@@ -259,91 +199,6 @@ def columns_with_numbers(stack: Stack) -> list[np.ndarray]:
     """Totals and target, without columns that know nothing."""
     found = [stack.totals.to_numpy(), *([stack.target.to_numpy()] if stack.target is not None else [])]
     return [column for column in found if not np.isnan(column).all()]
-
-
-def finding(
-    stack: Stack,
-    ticks: Sequence[str],
-    *,
-    complete: Sequence[bool],
-    noun: str,
-    names: Mapping[str, str],
-    previous: float | None = None,
-    locale: str = "en",
-    translate: Translate = as_is,
-) -> str:
-    """
-    Say in one line what the chart shows; the first rule that holds speaks, else a plain noun.
-
-    1. Against the target: the run of last complete slots above it, else the whole period above or below it.
-    2. Against the comparison period, where a percentage is allowed and the period is complete.
-    3. A series that makes 40 % or more.
-    """
-    _ = translate
-    totals = stack.totals
-
-    def deviation(chosen: Sequence[int]) -> float:
-        return float(totals.iloc[list(chosen)].sum() / stack.target.iloc[list(chosen)].sum() - 1)  # type: ignore[union-attr]
-
-    if stack.target is not None:
-        both = [
-            i for i in range(len(totals)) if complete[i] and pd.notna(totals.iloc[i]) and pd.notna(stack.target.iloc[i])
-        ]
-        above = [i for i in both if totals.iloc[i] > stack.target.iloc[i]]
-        run: list[int] = []
-        for i in reversed(both):
-            if i not in above:
-                break
-            run.insert(0, i)
-        if SHORTEST_RUN <= len(run) < len(both) and deviation(run) >= 0.005:
-            share = figures.percent(deviation(run), locale=locale)
-            return _("{noun} run {share} above the target since {slot}").format(
-                noun=noun, share=share, slot=ticks[run[0]]
-            )
-        if both and stack.target.iloc[both].sum() > 0 and abs(deviation(both)) >= 0.005:
-            share = figures.percent(abs(deviation(both)), locale=locale)
-            text = (
-                _("{noun} run {share} above the target")
-                if deviation(both) > 0
-                else _("{noun} stay {share} below the target")
-            )
-            return text.format(noun=noun, share=share)
-    if previous is not None and all(complete):
-        change = figures.change(float(totals.sum()), previous, locale=locale, translate=_)
-        if change.direction in ("up", "down"):
-            text = _("{noun} rose {share}") if change.direction == "up" else _("{noun} fell {share}")
-            return text.format(noun=noun, share=change.text)
-    sums = stack.values.sum()
-    if len(sums) > 1 and sums.sum() > 0 and sums.max() / sums.sum() >= 0.4 and sums.idxmax() != "other":
-        share = figures.percent(float(sums.max() / sums.sum()), locale=locale)
-        return _("{series} makes {share} of the total").format(series=names[str(sums.idxmax())], share=share)
-    return _("{noun} over time").format(noun=noun)
-
-
-def summary(
-    title: str,
-    stack: Stack,
-    slot_labels: Sequence[str],
-    kind: figures.Kind,
-    scale: figures.Scale,
-    unit: str,
-    locale: str,
-    translate: Translate,
-) -> str:
-    """Say the finding and the extremes, for people who do not see the picture."""
-    _ = translate
-    totals = stack.totals.reset_index(drop=True).dropna()
-    if totals.empty:
-        return _("{title}. There is no data in this period.").format(title=title)
-    most, least = int(totals.idxmax()), int(totals.idxmin())
-    return _("{title}. Highest: {most} with {high} {unit}; lowest: {least} with {low} {unit}.").format(
-        title=title,
-        most=slot_labels[most],
-        least=slot_labels[least],
-        high=figures.number(totals[most], scale, locale=locale),
-        low=figures.number(totals[least], scale, locale=locale),
-        unit=unit,
-    )
 
 
 def traces(
@@ -373,7 +228,7 @@ def traces(
                 "type": "bar",
                 "name": entry.label,
                 "x": list(slot_labels),
-                "y": [none_if_nan(scale.shown(value)) for value in values],
+                "y": [known_or_none(scale.shown(value)) for value in values],
                 "customdata": [[text, address] for text, address in zip(said, addresses, strict=True)],
                 "hovertemplate": "%{customdata[0]}",
                 "marker": {
@@ -417,9 +272,9 @@ def traces(
                 "mode": "lines",
                 "name": translate("Target"),
                 "x": list(slot_labels),
-                "y": [none_if_nan(scale.shown(value)) for value in stack.target],
+                "y": [known_or_none(scale.shown(value)) for value in stack.target],
                 "customdata": [
-                    [f"{figures.number(none_if_nan(value), scale, locale=locale)}{figures.THIN}{unit}", ""]
+                    [f"{figures.number(known_or_none(value), scale, locale=locale)}{figures.THIN}{unit}", ""]
                     for value in stack.target
                 ],
                 "hovertemplate": "%{customdata[0]}",
@@ -439,7 +294,7 @@ def entry_colour(token: str) -> str:
 
 def hover_text(stack: Stack, key: str, i: int, scale: figures.Scale, unit: str, locale: str) -> str:
     """Write value, unit and range of one point."""
-    value = none_if_nan(stack.values[key].iloc[i])
+    value = known_or_none(stack.values[key].iloc[i])
     text = f"{figures.number(value, scale, locale=locale)}{figures.THIN}{unit}"
     if stack.low is None or stack.high is None or value is None:
         return text
@@ -447,15 +302,25 @@ def hover_text(stack: Stack, key: str, i: int, scale: figures.Scale, unit: str, 
     return text if span == figures.UNKNOWN else f"{text} ({span})"
 
 
+def labelled(target: pd.Series) -> int:
+    """
+    Find the slot whose limit is written at the end of the line: the last whole one.
+
+    A week that the period cuts off has a part of the limit, which would be read as the limit of a week.
+    """
+    whole = target >= 0.7 * target.median()
+    return int(np.flatnonzero(whole)[-1])
+
+
 def end_label(stack: Stack, slot_labels: Sequence[str], scale: figures.Scale, text: str) -> list[dict[str, Any]]:
     """Label the target line at its end."""
     if not text or stack.target is None:
         return []
-    known = stack.target.reset_index(drop=True).dropna()
+    at = labelled(stack.target)
     return [
         {
-            "x": slot_labels[int(known.index[-1])],
-            "y": scale.shown(float(known.iloc[-1])),
+            "x": slot_labels[int(np.flatnonzero(stack.target.notna())[-1])],
+            "y": scale.shown(float(stack.target.iloc[at])),
             "xref": "x",
             "yref": "y",
             "text": text,
@@ -509,7 +374,7 @@ def shown_table(
         columns.append(stack.target)
         headers.append(_("Target"))
     rows = tuple(
-        (label, *(figures.number(none_if_nan(column.iloc[i]), scale, locale=locale) for column in columns))
+        (label, *(figures.number(known_or_none(column.iloc[i]), scale, locale=locale) for column in columns))
         for i, label in enumerate(slot_labels)
     )
     return tuple(headers), rows
@@ -542,9 +407,4 @@ def slot_label(slot: pd.Timestamp, grain: Grain, locale: str, translate: Transla
 
 def axis_number(value: float, locale: str) -> str:
     """Write a tick."""
-    return figures.format_decimal(round(float(value), 6), format="#,##0.######", locale=locale)
-
-
-def none_if_nan(value: float) -> float | None:
-    """Turn NaN into None: JSON has no NaN, and unknown is not a number."""
-    return None if pd.isna(value) else float(value)
+    return format_decimal(round(float(value), 6), format="#,##0.######", locale=locale)

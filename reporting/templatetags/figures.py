@@ -23,7 +23,7 @@ def locale() -> str:
 
 
 @register.filter
-def co2e(text: object) -> SafeString:
+def co2e(text: str) -> SafeString:
     """Write CO2e with its subscript; everything else is escaped."""
     return mark_safe(conditional_escape(text).replace("CO2e", "CO<sub>2</sub>e"))  # noqa: S308  # escaped just before
 
@@ -102,7 +102,7 @@ def printed(value: str) -> str:
 def with_errors(field: BoundField) -> Any:
     """Draw an input that points to its hint and its errors."""
     said = [f"{field.auto_id}-hint"] * bool(field.help_text) + [f"{field.auto_id}-error"] * bool(field.errors)
-    attributes = {"aria-describedby": " ".join(said)} if said else {}
+    attributes: dict[str, str | bool] = {"aria-describedby": " ".join(said)} if said else {}
     if field.errors:
         attributes["aria-invalid"] = "true"
     return field.as_widget(attrs=attributes)

@@ -53,7 +53,7 @@ function fitted(figure, width) {
       axis.tickvals = axis.tickvals.filter((_, i) => i % 2 === 0);
       axis.ticktext = axis.ticktext.filter((_, i) => i % 2 === 0);
     }
-    for (const note of layout.annotations ?? []) Object.assign(note, { xanchor: "right", xshift: 14, yshift: 14 });
+    layout.annotations = []; // the legend names the line
   }
   return figure;
 }

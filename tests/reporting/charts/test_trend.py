@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import pytest
 
 from reporting.charts import Gap, trend
-from reporting.charts.trend import arrange
+from reporting.charts.stack import arrange
 
 LABELS = {"inference": "Inference", "training": "Training", "embodied": "Embodied"}
 WEEKS = pd.date_range("2026-06-29", periods=4, freq="7D", tz="UTC")
@@ -150,3 +150,12 @@ def test_labels_follow_the_language():
 
     assert chart.figure["layout"]["xaxis"]["ticktext"][0] == "29. Juni"
     assert chart.rows[0][1] == "7,0"
+
+
+def test_the_label_of_the_line_is_a_whole_slots_limit():
+    limits = pd.Series([1_800.0, 2_500.0, 2_500.0, 1_100.0], index=WEEKS)  # the period cuts off both ends
+
+    chart = draw(*FOUR, target=limits)
+
+    assert [note["text"] for note in chart.figure["layout"]["annotations"]] == ["target 2.5\u202ft"]
+    assert ">target 2.5\u202ft<" in chart.svg
