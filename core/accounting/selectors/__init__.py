@@ -1,6 +1,7 @@
 """Reads of figures: views and their watermark, the rules in force, emissions, and what does not agree."""
 
+from core.accounting.selectors.emissions import EmissionsResult, emissions
 from core.accounting.selectors.rules import rules_of
 from core.accounting.selectors.views import NoView, current_view, live_views, views, watermark
 
-__all__ = ["NoView", "current_view", "live_views", "rules_of", "views", "watermark"]
+__all__ = ["EmissionsResult", "NoView", "current_view", "emissions", "live_views", "rules_of", "views", "watermark"]

@@ -1,250 +1,430 @@
 """
-The figures behind every page, call and command: sums of daily rows of the current view, with reported intervals.
+The aggregates behind every page, the API and the command: daily rows of the current view, added up.
 
-Sums are made of integers, in the database; they become numbers with a unit here. Intervals follow methodology 9.4: what rows
-share (grid, PUE) stays shared, so the bounds of parts do not add up to those of the whole.
+Sums are of integers, in the database; they become kWh, kg and L at its edge. Hours are quantified from cells on read, and
+runs from the ledger's records.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from django.db import connection
 
-from core.accounting.columns import IMPACTS, MARKET, SUFFIXES, Impact
-from core.accounting.figures import UNATTRIBUTED, Filter
-from core.accounting.intervals import reported_intervals
-from core.accounting.models import SharedError
-from core.accounting.selectors.conditions import condition, dimension, slot
+from core.accounting.aggregate import (
+    REPORTED,
+    Rate,
+    SharedErrors,
+    by_scope,
+    named_unattributed,
+    plain_rows,
+    reported,
+    with_market,
+)
+from core.accounting.columns import EMBODIED, SUFFIXES
+from core.accounting.derive import Derived, facts_of, figures, market_rates
+from core.accounting.figures import ATTRIBUTION, UNATTRIBUTED, Filter, FilterError
+from core.accounting.models import MarketRate, SharedError, View
+from core.accounting.rows import SUMMED, hour_cells, numbers_of
+from core.accounting.selectors.rules import rules_of
 from core.accounting.selectors.views import current_view, watermark
-from core.quantification import units
+from core.accounting.small_groups import SMALL_GROUPS, folded_teams, unfolded_filter
+from core.factors.selectors import pack_of
+from core.ledger.models import Source
+from core.ledger.selectors import records_of_run, runs, series_by_id
+from core.organizations.models import Organization, Team
+from core.organizations.tenancy import organization_scope
 from core.quantification.activity import MEASURES
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+HOURS_AT_MOST: Final = timedelta(days=62)
+RUNS_AT_MOST: Final = 1_000
+MONTHLY_GRAINS: Final = ("total", "month", "quarter", "year")
+OWN_HARDWARE: Final = "3.2"
+"""Scope of the embodied share of own hardware: as disclosed, it is booked in the year of purchase instead."""
 
-COUNTS: Final = {
-    "requests": ("requests", 1),
-    "failed_requests": ("failed_requests", 1),
-    "input_tokens": ("input_tokens", 1),
-    "cached_input_tokens": ("cached_input_tokens", 1),
-    "output_tokens": ("output_tokens", 1),
+MEASURED: Final = {
+    measure.source: measure for measure in reversed(MEASURES) if not measure.source.endswith("utilization")
 }
-"""Further sums of the result: column to measure and how many integers make one."""
-assert set(COUNTS) <= {measure.column for measure in MEASURES}  # noqa: S101  # a renamed measure must not pass unnoticed
+"""Measures that can be asked for beside the figures, by their name in the activity table."""
 
-FIGURES: Final = tuple(impact.name for impact in IMPACTS)
-TOTAL: Final = "total_kg_co2e"
-VALUES: Final = (
-    "energy_it_kwh",
-    "energy_facility_kwh",
-    "location_kg_co2e",
-    "market_kg_co2e",
-    "upstream_kg_co2e",
-    "embodied_kg_co2e",
-    TOTAL,
-    "water_l",
-    "primary_energy_mj",
-    "adpe_kg_sbeq",
-)
-"""Order of the figures in a result; each comes with ``_low`` and ``_high``."""
-NO_WIDTH: Final = (0.0, 0.0, 0.0, 0.0)
+_FLOATS: Final = tuple((impact, suffix) for impact in REPORTED for suffix in SUFFIXES)
 
 
 @dataclass(frozen=True)
 class EmissionsResult:
     """
-    What was asked for.
+    Aggregated figures.
 
-    Attributes:
-        rows: one for each slot and group. Columns: ``start`` (datetime64 UTC, not for grain total); one for each dimension of
-            ``filter.by`` under its name (None is unknown, ``unattributed`` where nobody is known); ``records``; ``COUNTS``
-            (float64, NaN is unknown); then ``VALUES``, each with ``_low`` and ``_high``. [kWh, kg CO2e, L, MJ, kg Sb-eq]
-        as_of: every record written before is in the figures; None before anything was derived.
-        filter: what was asked.
+    Args:
+        rows: one per slot of time and combination of ``filter.by``, ordered by them (nulls last). Columns:
+
+            - ``start`` (datetime64, UTC), unless the grain is total: first instant of the slot;
+            - one per dimension of ``filter.by``, named as it: text, ``unattributed`` where nobody is known (team, project,
+              application, task, environment), None for any other unknown, ``small groups`` for folded teams;
+            - ``records``, ``requests`` (int64), then the measures that were asked for (float64, in their unit);
+            - float64, NaN where not known: ``energy_it_kwh``, ``energy_facility_kwh``, ``location_kg_co2e``,
+              ``market_kg_co2e``, ``upstream_kg_co2e``, ``embodied_kg_co2e``, ``total_kg_co2e``, ``water_l``, each followed
+              by ``<name>_low`` and ``<name>_high``: the reported interval (methodology 9.4), unless ``bounds=False``.
+
+            No row where there are no records: an empty period has no rows, with grain total too.
+        as_of: every record that was written before is in the figures; UTC.
+        filter: what was asked for.
+        view_id: the view that was read; None before anything was derived.
     """
 
     rows: pd.DataFrame
-    as_of: datetime | None
+    as_of: datetime
     filter: Filter
+    view_id: int | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON of contracts.md section 3: plain values, null for what is not known."""
+        return {
+            "filter": self.filter.as_dict(),
+            "as_of": self.as_of.isoformat(timespec="seconds").replace("+00:00", "Z"),
+            "rows": plain_rows(self.rows),
+        }
 
 
-def emissions(organization_id: int, filtered: Filter) -> EmissionsResult:
-    """Sum figures of the current view over a period, in the organization's scope."""
-    columns = [*(["start"] if filtered.grain != "total" else []), *filtered.by]
-    view = current_view(organization_id)
-    if view is None:
-        return EmissionsResult(shaped(columns, pd.DataFrame(), {}, {}), None, filtered)
-    sums = grouped_sums(organization_id, view.id, filtered, columns)
-    errors = shared_errors(organization_id, sums["shared_error_id"].unique() if len(sums) else [])
-    return EmissionsResult(result_rows(sums, columns, errors, filtered), watermark(organization_id), filtered)
-
-
-def grouped_sums(organization_id: int, view_id: int, filtered: Filter, columns: list[str]) -> pd.DataFrame:
+def emissions(
+    organization_id: int,
+    asked: Filter,
+    *,
+    measures: Sequence[str] = (),
+    bounds: bool = True,
+    view: View | None = None,
+) -> EmissionsResult:
     """
-    Sum daily rows by slot, dimensions, shared errors and market rate.
+    Add the figures of the current view up.
+
+    Args:
+        asked: period, dimensions, grouping, basis, parts, role and booking.
+        measures: further measures to add up, by their name in the activity table: ``output_tokens``, ``device_hours``, ...
+        bounds: False leaves the intervals out, which cost more than the sums; for charts and shares that show none.
+        view: another view than the current one, such as a rehearsal.
 
     Returns:
-        ``columns``, shared_error_id, rate, rate_low, rate_high [g CO2e/kWh], records, counts, every impact's sums as stored
-        (object: int or None), and ``joined`` + suffix: facility energy of rows whose market figure follows from a rate.
+        See `EmissionsResult`.
+
+    Raises:
+        FilterError: hours over more than 62 days.
     """
-    groups = [
-        *([slot(filtered.grain)] if filtered.grain != "total" else []),
-        *(dimension(name) for name in filtered.by),
-    ]
-    keys = [*groups, "r.shared_error_id", "m.g_per_kwh", "m.g_per_kwh_low", "m.g_per_kwh_high"]
-    names = [*columns, "shared_error_id", "rate", "rate_low", "rate_high"]
-    totals = {"records": "sum(d.records)"}
-    totals |= {name: f"sum(d.{column})" for name, (column, _) in COUNTS.items()}
-    for impact in IMPACTS:
-        totals |= {impact.name + suffix: f"sum(d.{impact.column}{suffix})" for suffix in SUFFIXES}
-    energy = "energy_facility_pkwh"
-    totals |= {
-        f"joined{suffix}": f"sum(d.{energy}{suffix}) filter (where d.market_nkg is null and e.market is not null)"
-        for suffix in SUFFIXES
-    }
-    where, values = condition(filtered)
-    query = (
-        f"select {', '.join([*keys, *totals.values()])} from accounting_daily d"
-        " join accounting_resolved_series r on r.organization_id = d.organization_id and r.id = d.resolved_id"
-        " join accounting_sharederror e on e.organization_id = d.organization_id and e.id = r.shared_error_id"
-        " join ledger_source s on s.organization_id = d.organization_id and s.id = r.source_id"
-        " left join accounting_marketrate m on m.organization_id = d.organization_id and m.view_id = d.view_id"
-        " and m.market = e.market and m.pool = e.pool and d.day >= m.period_start and d.day < m.period_end"
-        f" where d.organization_id = %s and d.view_id = %s and d.day between %s and %s{where}"
-        f" group by {', '.join(str(number) for number in range(1, len(keys) + 1))}"
+    if asked.grain == "hour" and asked.ends_at - asked.starts_at > HOURS_AT_MOST:
+        raise FilterError("grain", f"Hours are answered for up to {HOURS_AT_MOST.days} days; choose a shorter period.")
+    with organization_scope(organization_id):
+        as_of = watermark(organization_id)
+        view = view or current_view(organization_id)
+        if view is None:
+            return EmissionsResult(_empty(asked, measures, bounds=bounds), as_of, asked, None)
+        folded = _folded(organization_id)
+        widened = _unfolded(asked, folded)
+        if asked.grain == "hour" or "run" in asked.by or "run" in asked.dims:
+            sums, errors, rates = _on_read(organization_id, view, widened, measures)
+        else:
+            sums = _sums(organization_id, view, widened, measures)
+            errors = _errors(organization_id, sums["shared_error_id"].unique().tolist())
+            rates = {}
+        rates = rates | _rates(organization_id, view, widened)
+        sources = _source_names(organization_id)
+    rows = _reported(sums, asked, folded, errors, rates, sources, measures, bounds=bounds)
+    return EmissionsResult(rows, as_of, asked, view.id)
+
+
+def _reported(
+    sums: pd.DataFrame,
+    asked: Filter,
+    folded: frozenset[str],
+    errors: SharedErrors,
+    rates: Mapping[tuple[str, str, int], Rate],
+    sources: dict[int, str],
+    measures: Sequence[str],
+    *,
+    bounds: bool,
+) -> pd.DataFrame:
+    sums = with_market(sums, errors, rates)
+    if "team" in asked.by and folded:
+        sums["team"] = sums["team"].map(lambda team: SMALL_GROUPS if team in folded else team)
+        if "project" in asked.by:
+            sums.loc[sums["team"] == SMALL_GROUPS, "project"] = SMALL_GROUPS
+    if "source" in asked.by:
+        sums["source"] = sums["source_id"].map(sources)
+    if "scope" in (*asked.by, *asked.dims):
+        sums = by_scope(sums)
+        if "scope" in asked.dims:
+            sums = sums[sums["scope"].isin(asked.dims["scope"])]
+    keys = [*(["start"] if asked.grain != "total" else []), *asked.by]
+    rows = reported(
+        sums.reset_index(drop=True),
+        keys,
+        errors,
+        basis=asked.basis,
+        include=asked.include,
+        measures=measures,
+        bounds=bounds,
     )
+    return named_unattributed(rows, asked.by)
+
+
+def _empty(asked: Filter, measures: Sequence[str], *, bounds: bool) -> pd.DataFrame:
+    """Answer without rows, in the columns of an answer with rows."""
+    names = ["shared_error_id", "year", "start", *asked.by, "records", "requests", *measures]
+    sums = pd.DataFrame(columns=[*names, *(impact.name + suffix for impact, suffix in _FLOATS)], dtype=float)
+    sums["start"] = pd.to_datetime(sums["start"], utc=True)
+    nothing = SharedErrors({}, {}, {}, {}, {})
+    keys = [*(["start"] if asked.grain != "total" else []), *asked.by]
+    return reported(sums, keys, nothing, basis=asked.basis, include=asked.include, measures=measures, bounds=bounds)
+
+
+# --- sums in the database ---------------------------------------------------------------------------------------------
+
+
+def _sums(organization_id: int, view: View, asked: Filter, measures: Sequence[str]) -> pd.DataFrame:
+    """Add integers up by slot, dimensions, shared error and year of the market rate; convert to kWh, kg and L."""
+    table, day = _table(asked)
+    start = _START[asked.grain].format(day=f"d.{day}")
+    groups = {
+        "start": start,
+        **{name: f"r.{name}" for name in _columns_of(asked)},
+        "shared_error_id": "r.shared_error_id",
+        "year": f"extract(year from d.{day})::int",
+    }
+    sums = {
+        "records": "sum(d.records)::float8",
+        "requests": "coalesce(sum(d.requests), 0)::float8",
+        **{name: f"sum(d.{MEASURED[name].column})::float8 / {MEASURED[name].per_unit}" for name in measures},
+    }
+    for impact, suffix in _FLOATS:
+        column = f"sum(d.{impact.column}{suffix})"
+        if impact is EMBODIED and asked.booking == "disclosed":
+            column += f" filter (where r.scope_embodied is distinct from '{OWN_HARDWARE}')"
+        sums[impact.name + suffix] = f"{column}::float8 / {impact.per_unit}"
+    conditions, values = _conditions(organization_id, asked)
     with connection.cursor() as cursor:
-        cursor.execute(query, [organization_id, view_id, filtered.from_day, filtered.to_day, *values])
-        return pd.DataFrame(cursor.fetchall(), columns=[*names, *totals], dtype=object)
-
-
-def shared_errors(organization_id: int, ids: Any) -> dict[int, SharedError]:
-    """Read how the errors of rows go together."""
-    return SharedError.objects.filter(organization_id=organization_id).in_bulk([int(each) for each in ids])
-
-
-def result_rows(
-    sums: pd.DataFrame, columns: list[str], errors: Mapping[int, SharedError], filtered: Filter
-) -> pd.DataFrame:
-    """Turn grouped sums into the rows of the result, ordered by slot and names."""
-    if sums.empty:
-        return shaped(columns, pd.DataFrame(), {}, {})
-    for name in filtered.by:
-        if name in UNATTRIBUTED_DIMS:
-            sums[name] = sums[name].where(sums[name].notna(), UNATTRIBUTED)
-    if columns:
-        keyed = [sums[name].map(lambda value: ("", "") if value is None else ("x", value)) for name in columns]
-        figure, labels = pd.factorize(pd.Series(list(zip(*keyed, strict=True))), sort=True)
-        keys = pd.DataFrame(
-            [[None if kind == "" else value for kind, value in label] for label in labels],
-            columns=columns,
-            dtype=object,
+        cursor.execute(
+            f"select {', '.join(groups.values())}, {', '.join(sums.values())} from {table} d"
+            " join accounting_resolved_series r on r.organization_id = d.organization_id and r.id = d.resolved_id"
+            f" where d.organization_id = %s and d.view_id = %s and d.{day} >= %s and d.{day} <= %s and {conditions}"
+            f" group by {', '.join(str(position) for position in range(1, len(groups) + 1))}",
+            [organization_id, view.id, asked.from_day, asked.to_day, *values],
         )
-    else:
-        figure, keys = np.zeros(len(sums), dtype=np.int64), pd.DataFrame(index=[0])
-    figure = figure.astype(np.int64)
-    counts = {
-        name: summed(figure, as_floats(sums[name], per_unit), len(keys))
-        for name, per_unit in (("records", 1), *((name, unit) for name, (_, unit) in COUNTS.items()))
-    }
-    items = items_of(sums)
-    items[TOTAL] = total_of(items, filtered)
-    widths = {error.id: error.widths for error in errors.values()}
-    zone, group = (
-        pd.factorize(sums["shared_error_id"].map(lambda each, field=field: getattr(errors[each], field)), sort=True)[0]
-        for field in ("zone_group", "group")
-    )
-    figures: dict[str, tuple[Floats, Floats, Floats]] = {}
-    for name, (value, low, high) in items.items():
-        shared = f"{filtered.basis}_kg_co2e" if name == TOTAL else name
-        width = np.array([widths[each].get(shared, NO_WIDTH) for each in sums["shared_error_id"]], dtype=float)
-        figures[name] = reported_intervals(
-            figure, zone.astype(np.int64), group.astype(np.int64), value, low, high, width, figures=len(keys)
-        )
-    return shaped(columns, keys, counts, figures)
-
-
-UNATTRIBUTED_DIMS: Final = frozenset({"team", "project", "application", "task", "environment"})
-
-
-def items_of(sums: pd.DataFrame) -> dict[str, tuple[Floats, Floats, Floats]]:
-    """Convert stored sums to numbers with a unit; the market figure is joined with its rate."""
-    found = {}
-    for impact in IMPACTS:
-        value, low, high = (as_floats(sums[impact.name + suffix], impact.per_unit) for suffix in SUFFIXES)
-        found[impact.name] = market_of(sums, impact, value, low, high) if impact is MARKET else (value, low, high)
-    return found
-
-
-def market_of(
-    sums: pd.DataFrame, impact: Impact, value: Floats, low: Floats, high: Floats
-) -> tuple[Floats, Floats, Floats]:
-    """Add what follows from a market's rate to what is a fact of the row itself. [kg CO2e]"""
-    energy = [as_floats(sums[f"joined{suffix}"], units.PER_KWH) for suffix in SUFFIXES]
-    rate = [sums[name].astype(float).to_numpy() for name in ("rate", "rate_low", "rate_high")]
-    joined = energy[0] * rate[0] / units.G_PER_KG
-    with np.errstate(divide="ignore", invalid="ignore"):
-        below = np.hypot(np.log(energy[0] / energy[1]), np.log(rate[0] / rate[1]))
-        above = np.hypot(np.log(energy[2] / energy[0]), np.log(rate[2] / rate[0]))
-    joined_low = np.where(joined > 0.0, joined * np.exp(-below), joined)
-    joined_high = np.where(joined > 0.0, joined * np.exp(above), joined)
-    return (added(value, joined), added(low, joined_low), added(high, joined_high))
-
-
-def total_of(items: Mapping[str, tuple[Floats, Floats, Floats]], filtered: Filter) -> tuple[Floats, Floats, Floats]:
-    """Add the included parts to the chosen basis; unknown where the basis is unknown. [kg CO2e]"""
-    parts = [items[f"{filtered.basis}_kg_co2e"], *(items[f"{name}_kg_co2e"] for name in filtered.include)]
-    value, low, high = (np.array(bound, copy=True) for bound in parts[0])
-    for part in parts[1:]:
-        value, low, high = (
-            np.where(np.isnan(whole), np.nan, whole + np.nan_to_num(one))
-            for whole, one in zip((value, low, high), part, strict=True)
-        )
-    return value, low, high
-
-
-def as_floats(column: pd.Series, per_unit: int) -> Floats:
-    """Convert exact integers (Python int, Decimal or None) to the unit; None becomes NaN."""
-    return np.array([np.nan if value is None else int(value) / per_unit for value in column], dtype=float)
-
-
-def added(one: Floats, other: Floats) -> Floats:
-    """Add two columns; a missing one counts for nothing, both missing stays missing."""
-    both = np.isnan(one) & np.isnan(other)
-    return np.where(both, np.nan, np.nan_to_num(one) + np.nan_to_num(other))
-
-
-def summed(figure: Integers, values: Floats, size: int) -> Floats:
-    """Sum by figure; NaN where no value is known."""
-    known = ~np.isnan(values)
-    total = np.bincount(figure[known], weights=values[known], minlength=size).astype(float)
-    total[np.bincount(figure[known], minlength=size) == 0] = np.nan
-    return total
-
-
-def shaped(
-    columns: list[str],
-    keys: pd.DataFrame,
-    counts: Mapping[str, Floats],
-    figures: Mapping[str, tuple[Floats, Floats, Floats]],
-) -> pd.DataFrame:
-    """Put the result's columns in their order, also when it has no row."""
-    rows: dict[str, Any] = {name: keys[name].to_numpy() if name in keys else [] for name in columns}
-    if "start" in rows and len(keys):
-        rows["start"] = pd.to_datetime(pd.Series(rows["start"]), utc=True)
-    for name in ("records", *COUNTS):
-        rows[name] = counts.get(name, np.empty(0))
-    for name in VALUES:
-        for suffix, bound in zip(SUFFIXES, figures.get(name, (np.empty(0),) * 3), strict=True):
-            rows[name + suffix] = bound
-    frame = pd.DataFrame(rows)
-    if len(frame):
-        frame["records"] = frame["records"].fillna(0).astype(np.int64)
+        frame = pd.DataFrame(cursor.fetchall(), columns=[*groups, *sums])
+    frame[list(sums)] = frame[list(sums)].astype(float)
+    frame["start"] = pd.to_datetime(frame["start"], utc=True)
     return frame
+
+
+_START: Final = {
+    "total": "null::date",
+    "day": "{day}",
+    "week": "date_trunc('week', {day}::timestamp)::date",
+    "month": "date_trunc('month', {day}::timestamp)::date",
+    "quarter": "date_trunc('quarter', {day}::timestamp)::date",
+    "year": "date_trunc('year', {day}::timestamp)::date",
+}
+
+
+def _table(asked: Filter) -> tuple[str, str]:
+    """Choose the monthly sums where the period is of whole months and no slot is shorter than one."""
+    whole = asked.from_day.day == 1 and (asked.to_day + timedelta(days=1)).day == 1
+    return ("accounting_monthly", "month") if whole and asked.grain in MONTHLY_GRAINS else ("accounting_daily", "day")
+
+
+def _columns_of(asked: Filter) -> list[str]:
+    """Name the columns of resolved series that an answer is grouped by."""
+    columns = ["source_id" if name == "source" else name for name in asked.by if name not in ("scope", "run")]
+    if "scope" in (*asked.by, *asked.dims):
+        columns += ["scope", "scope_upstream", "scope_embodied"]
+    return columns
+
+
+def _conditions(organization_id: int, asked: Filter) -> tuple[str, list[Any]]:
+    """Write the filters on resolved series as SQL."""
+    conditions, values = ["r.role = any(%s)"], [list(asked.role)]
+    for name, allowed in asked.dims.items():
+        if name in ("scope", "run"):
+            continue
+        known, nobody = _known_values(name, allowed)
+        if name == "source":
+            condition = "r.source_id in (select id from ledger_source where organization_id = %s and name = any(%s))"
+            conditions.append(condition)
+            values += [organization_id, known]
+        elif name == "technique":
+            conditions.append("r.techniques && %s::text[]")
+            values.append(known)
+        else:
+            conditions.append(f"(r.{name} = any(%s)" + (f" or r.{name} is null)" if nobody else ")"))
+            values.append(known)
+    return " and ".join(conditions), values
+
+
+def _known_values(name: str, allowed: Sequence[str]) -> tuple[list[str], bool]:
+    """Part a filter's values into names and nobody; nobody is ``unattributed``, elsewhere the empty text."""
+    nobody = UNATTRIBUTED if name in ATTRIBUTION else ""
+    return [value for value in allowed if value != nobody], nobody in allowed
+
+
+def _errors(organization_id: int, ids: list[int]) -> SharedErrors:
+    rows = list(SharedError.objects.filter(organization_id=organization_id, id__in=ids))
+    return SharedErrors(
+        group={row.id: row.group for row in rows},
+        zone_group={row.id: row.zone_group for row in rows},
+        market={row.id: row.market for row in rows},
+        pool={row.id: row.pool for row in rows},
+        widths={row.id: row.widths for row in rows},
+    )
+
+
+def _rates(organization_id: int, view: View, asked: Filter) -> dict[tuple[str, str, int], Rate]:
+    """Read the market rates of the period's years, by market, pool and year."""
+    found = MarketRate.objects.filter(
+        organization_id=organization_id,
+        view_id=view.id,
+        period_start__lte=asked.to_day,
+        period_end__gt=date(asked.from_day.year, 1, 1),
+        g_per_kwh__isnull=False,
+    )
+    columns = ("market", "pool", "period_start", "g_per_kwh", "g_per_kwh_low", "g_per_kwh_high")
+    return {
+        (market, pool, start.year): (value, low, high)
+        for market, pool, start, value, low, high in found.values_list(*columns)
+    }
+
+
+def _source_names(organization_id: int) -> dict[int, str]:
+    return dict(Source.objects.filter(organization_id=organization_id).values_list("id", "name"))
+
+
+# --- small groups -----------------------------------------------------------------------------------------------------
+
+
+def _folded(organization_id: int) -> frozenset[str]:
+    minimum = Organization.objects.values_list("minimum_group_size", flat=True).get(id=organization_id)
+    return folded_teams(
+        dict(Team.objects.filter(organization_id=organization_id).values_list("name", "head_count")), minimum
+    )
+
+
+def _unfolded(asked: Filter, folded: frozenset[str]) -> Filter:
+    if "team" not in asked.dims:
+        return asked
+    return replace(asked, dims={**asked.dims, "team": unfolded_filter(asked.dims["team"], folded)})
+
+
+# --- figures on read --------------------------------------------------------------------------------------------------
+
+
+def _on_read(
+    organization_id: int, view: View, asked: Filter, measures: Sequence[str]
+) -> tuple[pd.DataFrame, SharedErrors, dict[tuple[str, str, int], Rate]]:
+    """Quantify cells by the hour, or the records of runs, and filter and shape them like `_sums`."""
+    if "run" in asked.by or "run" in asked.dims:
+        rows = _run_sums(organization_id, asked)
+    else:
+        rows = hour_cells(organization_id, asked.starts_at, asked.ends_at)
+        rows["day"] = rows["hour"] // 24
+        rows["start"] = pd.to_datetime(rows["hour"] * 3600, unit="s", utc=True)
+    series = series_by_id(organization_id, rows["series_id"].unique().tolist()).rename_axis("series_id").reset_index()
+    pack = pack_of(view.factor_set.content_hash)
+    derived = figures(rows, series, rules_of(organization_id), pack, view.methodology)
+    frame, errors = _as_sums(derived, view, asked, measures)
+    frame = frame[_matches(frame, asked, _source_names(organization_id))]
+    rates = {
+        (each.market, "", each.year): (each.rate.value, each.rate.low, each.rate.high)
+        for each in market_rates(derived.plans)
+    }
+    return frame.reset_index(drop=True), errors, rates
+
+
+def _run_sums(organization_id: int, asked: Filter) -> pd.DataFrame:
+    """Add the records of runs up by run, series and day of their start."""
+    if "run" in asked.dims:
+        names = list(asked.dims["run"])
+    else:
+        names = runs(organization_id, asked.starts_at, asked.ends_at, RUNS_AT_MOST)["run"].tolist()
+    parts = []
+    for name in names:
+        records = records_of_run(organization_id, name)
+        records = records[(records["started_at"] >= asked.starts_at) & (records["started_at"] < asked.ends_at)]
+        hours = records["started_at"].dt.floor("h" if asked.grain == "hour" else "D")
+        frame = records.assign(
+            run=name,
+            start=_slot(hours, asked.grain),
+            day=numbers_of(records["started_at"].dt.date.tolist()),
+            records=records["counted"].astype("int64"),
+        )
+        grouped = frame.groupby(["run", "start", "day", "series_id"], sort=False)
+        parts.append(grouped[list(SUMMED)].sum().reset_index())
+    columns = ["run", "start", "day", "series_id", *SUMMED]
+    if not parts:
+        empty = pd.DataFrame({name: pd.Series(dtype="int64") for name in columns})
+        empty["start"] = pd.to_datetime(empty["start"], utc=True)
+        return empty
+    return pd.concat(parts, ignore_index=True)
+
+
+def _slot(times: pd.Series, grain: str) -> pd.Series:
+    """Return the start of the slot that each time lies in; for the total, one instant for all."""
+    if grain == "total":
+        return pd.Series(pd.Timestamp(0, tz=UTC), index=times.index)
+    if grain in ("hour", "day"):
+        return times
+    if grain == "week":
+        return times - pd.to_timedelta(times.dt.weekday, unit="D")
+    frequency = {"month": "M", "quarter": "Q", "year": "Y"}[grain]
+    return times.dt.tz_localize(None).dt.to_period(frequency).dt.start_time.dt.tz_localize(UTC)
+
+
+def _as_sums(derived: Derived, view: View, asked: Filter, measures: Sequence[str]) -> tuple[pd.DataFrame, SharedErrors]:
+    """Shape derived rows like the sums of the database: floats in kWh, kg and L beside their dimensions."""
+    rows = derived.rows
+    of_row = rows["resolved"].to_numpy()
+    facts = [facts_of(plan, view.methodology) for plan in derived.plans]
+    error_keys = pd.factorize(np.array([fact.shared_error_key for fact in facts], dtype=object))[0]
+    columns: dict[str, Any] = {
+        "start": rows["start"].to_numpy(),
+        "year": np.array([plan.use.year for plan in derived.plans], dtype=np.int64)[of_row],
+        "shared_error_id": error_keys[of_row],
+        "records": rows["records"].to_numpy(dtype=float),
+        "requests": rows["requests"].to_numpy(dtype=float, na_value=0.0),
+        **{name: derived.resolved[name].to_numpy()[of_row] for name in derived.resolved.columns},
+        **{
+            name: np.array([getattr(plan, name) for plan in derived.plans], dtype=object)[of_row]
+            for name in ("method", "scope", "scope_upstream", "scope_embodied")
+        },
+    }
+    if "run" in rows:
+        columns["run"] = rows["run"].to_numpy()
+    for name in measures:
+        column = rows[MEASURED[name].column].to_numpy(dtype=float, na_value=np.nan)
+        columns[name] = column / MEASURED[name].per_unit
+    for impact, suffix in _FLOATS:
+        values = rows[impact.column + suffix].to_numpy(dtype=float, na_value=np.nan) / impact.per_unit
+        if impact is EMBODIED and asked.booking == "disclosed":
+            values = np.where(columns["scope_embodied"] == OWN_HARDWARE, np.nan, values)
+        columns[impact.name + suffix] = values
+    frame = pd.DataFrame(columns)
+    frame["start"] = pd.to_datetime(frame["start"], utc=True)
+    by_error = dict(zip(error_keys.tolist(), (fact.shared_error for fact in facts), strict=True))
+    names = ("group", "zone_group", "market", "pool", "widths")
+    return frame, SharedErrors(*({key: each[name] for key, each in by_error.items()} for name in names))
+
+
+def _matches(frame: pd.DataFrame, asked: Filter, sources: dict[int, str]) -> pd.Series:
+    """Apply the filters of `_conditions` to rows derived on read."""
+    kept = frame["role"].isin(asked.role)
+    for name, allowed in asked.dims.items():
+        if name in ("scope", "run"):
+            continue
+        known, nobody = _known_values(name, allowed)
+        if name == "technique":
+            kept &= frame["techniques"].map(lambda own, known=known: not set(known).isdisjoint(own)).astype(bool)
+        elif name == "source":
+            kept &= frame["source_id"].map(sources).isin(known)
+        else:
+            kept &= frame[name].isin(known) | (frame[name].isna() if nobody else False)
+    return kept
