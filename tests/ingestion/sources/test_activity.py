@@ -1,4 +1,4 @@
-"""Canonical records in their six forms: JSON array, JSON lines, Arrow stream, Parquet, CSV and XLSX."""
+"""Canonical records in their six forms, and as JSON: whole arrays, lines, defaults, privacy."""
 
 from __future__ import annotations
 
@@ -12,75 +12,28 @@ from typing import Any
 import openpyxl
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.quantification import records
 from ingestion.sources import activity
-from ingestion.sources.base import Context, Parsed, UnreadablePayload, finish_drafts
-from tests.ingestion.sources.samples import PAYLOADS, RECEIVED_AT, activity_of, read
-
-VALID = [json.loads(line) for line in (PAYLOADS / "activity" / "valid.jsonl").read_text().splitlines()]
-INVALID = [json.loads(line) for line in (PAYLOADS / "activity" / "invalid.jsonl").read_text().splitlines()]
-
-GOOD: dict[str, Any] = {
-    "record_id": "r1",
-    "started_at": "2026-11-22T01:00:00Z",
-    "ended_at": "2026-11-22T02:00:00Z",
-    "stage": "inference",
-    "hosting": "api",
-    "evidence": "modelled",
-    "requests": 1,
-    "input_tokens": 12,
-}
-
-
-def good(record_id: str, **changes: Any) -> dict[str, Any]:
-    return {**GOOD, "record_id": record_id, **changes}
-
-
-def array(*values: Any) -> bytes:
-    return json.dumps(values).encode()
-
-
-def lines(*values: Any) -> bytes:
-    return b"\n".join(json.dumps(value).encode() for value in values)
-
-
-def one(body: bytes, **context: Any) -> Parsed:
-    [parsed] = read(activity, body, **context)
-    return parsed
-
-
-def table(*values: dict[str, Any]) -> pa.Table:
-    typed = [
-        {name: datetime.fromisoformat(value) if name.endswith("_at") else value for name, value in value.items()}
-        for value in values
-    ]
-    return pa.Table.from_pylist(typed)
-
-
-def parquet(source: pa.Table) -> bytes:
-    buffer = io.BytesIO()
-    pq.write_table(source, buffer)
-    return buffer.getvalue()
-
-
-def arrow(source: pa.Table) -> bytes:
-    buffer = io.BytesIO()
-    with pa.ipc.new_stream(buffer, source.schema) as writer:
-        writer.write_table(source)
-    return buffer.getvalue()
-
-
-def csv(*rows: str, header: str = "record_id,started_at,ended_at,stage,hosting,evidence,requests,energy_kwh") -> bytes:
-    return "\r\n".join([header, *rows]).encode()
-
-
-def csv_row(record_id: str, *cells: str) -> str:
-    return ",".join([record_id, "2026-11-22T01:00:00Z", "2026-11-22T02:00:00Z", "inference", "api", "modelled", *cells])
+from ingestion.sources.base import Context, UnreadablePayload, finish_drafts
+from tests.ingestion.sources.canonical import (
+    GOOD,
+    INVALID,
+    VALID,
+    array,
+    arrow,
+    csv,
+    csv_row,
+    good,
+    lines,
+    one,
+    parquet,
+    table,
+)
+from tests.ingestion.sources.samples import RECEIVED_AT, activity_of, read
 
 
 def test_every_form_reads_the_same_record() -> None:
@@ -258,206 +211,6 @@ def test_harmless_body_is_stored_as_it_came() -> None:
     body = array(*VALID)
 
     assert activity.scrub(body, "application/json") is body
-
-
-# --- columns ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("write", [parquet, arrow])
-def test_columns_that_are_missing_are_named(write: Any) -> None:
-    body = write(table(GOOD).drop_columns(["hosting", "record_id"]))
-
-    with pytest.raises(UnreadablePayload, match="lacks the columns record_id, hosting"):
-        one(body)
-
-
-def test_stage_may_come_from_the_token_in_parquet_too() -> None:
-    parsed = one(parquet(table(GOOD).drop_columns(["stage"])), defaults={"stage": "training"})
-
-    assert parsed.activity["stage"].tolist() == ["training"]
-
-
-@pytest.mark.parametrize(
-    ("column", "values", "said"),
-    [
-        ("emissions_kg", pa.array([1.0]), "columns that no record has: 'emissions_kg'"),
-        ("started_at", pa.array([datetime(2026, 11, 22, 1)]), "started_at is timestamp"),  # noqa: DTZ001  # that is the fault
-        ("requests", pa.array(["1"]), "requests is string, it must be a number"),
-        ("team", pa.array([1]), "team is int64, it must be text"),
-    ],
-)
-def test_columns_of_another_name_or_type_are_named(column: str, values: pa.Array, said: str) -> None:
-    source = table(GOOD)
-    source = source.drop_columns([column]) if column in source.column_names else source
-
-    with pytest.raises(UnreadablePayload, match=said):
-        one(parquet(source.append_column(column, values)))
-
-
-def test_values_that_are_no_numbers_are_quarantined_in_columns() -> None:
-    source = pa.table(
-        {
-            **{name: [value] * 5 for name, value in GOOD.items() if name != "record_id"},
-            "record_id": ["a", "nan", "inf", "half", "e"],
-            "requests": pa.array([1.0, None, None, 1.5, None]),
-            "generation_s": pa.array([None, float("nan"), float("inf"), 1.0, 2.0]),
-        }
-    )
-
-    parsed = one(parquet(source))
-
-    assert parsed.activity["record_id"].tolist() == ["a", "e"]
-    assert [(found.record_id, found.field) for found in parsed.rejected] == [
-        ("nan", "generation_s"),
-        ("inf", "generation_s"),
-        ("half", "requests"),
-    ]
-
-
-@pytest.mark.parametrize("write", [parquet, arrow])
-def test_truncated_columns_are_unreadable(write: Any) -> None:
-    body = write(table(*(good(f"r{at}") for at in range(1000))))
-
-    with pytest.raises(UnreadablePayload, match="truncated or damaged"):
-        read(activity, body[: len(body) // 2])
-
-
-def test_arrow_with_packed_buffers_is_refused() -> None:
-    source = table(*(good(f"r{at}") for at in range(100)))
-    for packed in (source, source.set_column(0, "record_id", source["record_id"].dictionary_encode())):
-        buffer = io.BytesIO()
-        options = pa.ipc.IpcWriteOptions(compression="zstd")
-        with pa.ipc.new_stream(buffer, packed.schema, options=options) as writer:
-            writer.write_table(packed)
-
-        with pytest.raises(UnreadablePayload, match="packs its buffers"):
-            one(buffer.getvalue())
-
-    assert len(one(arrow(source.set_column(0, "record_id", source["record_id"].dictionary_encode()))).activity) == 100
-
-
-def test_parquet_that_is_a_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingestion.sources.activity_columns.RATIO_FREE_BYTES", 1000)
-    monkeypatch.setattr("ingestion.sources.activity_columns.PACKED_RATIO_LIMIT", 0.01)
-
-    with pytest.raises(UnreadablePayload, match="bomb"):
-        one(parquet(table(*(good(f"r{at}" * 20) for at in range(1000)))))
-
-
-def test_array_of_many_is_given_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(activity, "CHUNK_ROWS", 10)
-    values = [good(f"r{at}") for at in range(1, 26)]
-
-    whole = read(activity, array(*values))
-    with_a_bad_one = read(activity, array(*values, {}))
-
-    assert [each.received for each in whole] == [10, 10, 5]
-    assert activity_of(whole)["row"].tolist() == [*range(1, 26)]
-    assert [each.received for each in with_a_bad_one] == [10, 10, 6]
-    assert [found.row for each in with_a_bad_one for found in each.rejected] == [26]
-
-
-def test_maps_lists_and_dictionaries_of_parquet_are_read() -> None:
-    source = table(GOOD).append_column("labels", pa.array([[("a", "b")]], pa.map_(pa.string(), pa.string())))
-    source = source.append_column("techniques", pa.array([["cached", "pruned"]]))
-    source = source.append_column("team", pa.array(["search"]).dictionary_encode())
-
-    frame = one(parquet(source)).activity
-
-    assert frame.loc[0, "labels"] == {"a": "b"}
-    assert frame.loc[0, "techniques"] == ("cached", "pruned")
-    assert frame.loc[0, "team"] == "search"
-
-
-# --- sheets -----------------------------------------------------------------------------------------------------------
-
-
-def test_templates_can_be_sent_back() -> None:
-    for template in (activity.template_csv(), activity.template_xlsx()):
-        parsed = one(template)
-        assert parsed.rejected == []
-        assert parsed.activity["record_id"].tolist() == ["example-1"]
-        assert parsed.activity["labels"].tolist() == [{"cost_center": "4711"}]
-        assert activity.detect(template, "template") is not None
-
-
-def test_xlsx_template_explains_itself() -> None:
-    workbook = openpyxl.load_workbook(io.BytesIO(activity.template_xlsx()))
-
-    assert workbook.sheetnames == ["records", "instructions"]
-    assert any("UTC" in str(cell.value) for (cell,) in workbook["instructions"].iter_rows())
-
-
-def test_bad_cells_and_torn_rows_of_a_csv_are_quarantined_with_their_field() -> None:
-    body = csv(
-        csv_row("a", "1", ""),
-        csv_row("comma", "1,5", ""),
-        csv_row("text", "many", ""),
-        csv_row("nan", "1", "nan"),
-        "zoned,2026-11-22T01:00:00+01:00,2026-11-22T02:00:00Z,inference,api,modelled,1,",
-        "naive,2026-11-22 01:00,2026-11-22T02:00:00Z,inference,api,modelled,1,",
-        csv_row("f", "2", ""),
-    )
-
-    parsed = one(body, filename="use.csv")
-
-    assert parsed.activity[["record_id", "row"]].to_numpy().tolist() == [["a", 1], ["f", 7]]
-    assert [(found.row, found.field) for found in parsed.rejected] == [
-        (2, None),
-        (3, "requests"),
-        (4, "energy_kwh"),
-        (5, "started_at"),
-        (6, "started_at"),
-    ]
-
-
-def test_long_csv_keeps_row_numbers_over_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingestion.sources.activity_sheets.BLOCK_BYTES", 2000)
-    rows = [csv_row(f"r{at}", "1", "") for at in range(1, 101)]
-    rows[49] = "torn"
-
-    parsed = read(activity, csv(*rows), filename="use.csv")
-
-    assert len(parsed) > 2
-    assert sum(each.received for each in parsed) == 100
-    assert [found.row for each in parsed for found in each.rejected] == [50]
-    frame = activity_of(parsed)
-    assert frame["record_id"].tolist() == [f"r{at}" for at in frame["row"]]
-
-
-def test_torn_row_that_is_no_utf8_is_not_lost() -> None:
-    with pytest.raises(UnreadablePayload, match="not in UTF-8"):
-        one(csv(csv_row("a", "1", "")) + b"\r\ntorn \xff\r\n", filename="use.csv")
-
-
-def test_csv_without_the_columns_is_refused() -> None:
-    with pytest.raises(UnreadablePayload, match="lacks the columns started_at"):
-        one(csv("a,inference", header="record_id,stage"), filename="use.csv")
-
-
-@pytest.mark.parametrize("body", [b"PK\x03\x04 nothing", b"\xff\xfe\x00r"])
-def test_files_that_only_look_right_are_refused(body: bytes) -> None:
-    with pytest.raises(UnreadablePayload):
-        one(body, filename="use.csv")
-
-
-def test_numbers_that_excel_made_of_names_stay_names() -> None:
-    workbook = openpyxl.Workbook()
-    sheet: Any = workbook.active
-    sheet.append([*GOOD, "account"])
-    sheet.append([*GOOD.values(), 123456789012])
-    sheet.append([None] * len(GOOD))
-    sheet.append([*{**GOOD, "record_id": 7, "started_at": datetime(2026, 11, 22, 1)}.values(), 1.5])  # noqa: DTZ001  # Excel's
-    body = io.BytesIO()
-    workbook.save(body)
-
-    parsed = one(body.getvalue())
-
-    assert parsed.rejected == []
-    assert parsed.activity["account"].tolist() == ["123456789012", "1.5"]
-    assert parsed.activity["record_id"].tolist() == ["r1", "7"]
-    assert parsed.activity["row"].tolist() == [1, 3]
-    assert parsed.activity["started_at"].nunique() == 1
 
 
 # --- packed -----------------------------------------------------------------------------------------------------------
