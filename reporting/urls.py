@@ -1,5 +1,25 @@
 """Pages and the API of figures."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from reporting.api.figures import EmissionsView, ExplainView
+from reporting.pages import audit, disclosures, factors, overview, ranking, settings, targets
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", overview.overview_page, name="overview"),
+    path("teams/", ranking.teams, name="teams"),
+    path("models/", ranking.models, name="models"),
+    path("targets/", targets.targets, name="targets"),
+    path("disclosures/", disclosures.disclosures, name="disclosures"),
+    path("disclosures/<str:period>/", disclosures.draft, name="disclosure_draft"),
+    path("factors/", factors.factors, name="factors"),
+    path("factors/<str:name>/", factors.factor_table, name="factor_table"),
+    path("audit/", audit.audit, name="audit"),
+    path("settings/", settings.settings, name="settings"),
+    path("settings/tokens/", settings.issue_token, name="issue_token"),
+    path("settings/tokens/<int:token_id>/revoke/", settings.revoke_token, name="revoke_token"),
+    path("settings/members/", settings.add_member, name="add_member"),
+    path("settings/teams/", settings.add_team, name="add_team"),
+    path("api/v1/emissions", EmissionsView.as_view(), name="api_emissions"),
+    path("api/v1/explain", ExplainView.as_view(), name="api_explain"),
+]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from core.accounting.selectors.emissions import emissions
-from core.accounting.selectors.explain import explain
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.renderers import JSONRenderer
@@ -15,11 +13,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from core.accounting.figures import BASES, BOOKINGS, DIMS, FILTERS, GRAINS, INCLUDES, ROLES, FilterError
+from core.accounting.selectors import emissions
+from core.accounting.selectors.explain import NothingToExplain, explain
 from core.organizations.models import Organization
 from core.organizations.policy import Action
 from core.problems import Problem
 from reporting.api.renderers import ArrowRenderer, CsvRenderer
-from reporting.exports import json_rows
 from reporting.query import Query, read_query
 
 QUERY_PARAMETERS = [
@@ -71,13 +70,7 @@ class EmissionsView(APIView):
         """Answer the aggregates that pages show, in kWh, kg CO2e and L, with low and high."""
         query = asked(request)
         result = emissions(request.user.organization_id, query.filter)  # type: ignore[union-attr]
-        return Response(
-            {
-                "filter": query.filter.as_dict(),
-                "as_of": result.as_of.isoformat().replace("+00:00", "Z") if result.as_of else None,
-                "rows": json_rows(result.rows),
-            }
-        )
+        return Response(result.as_dict())
 
 
 class ExplainView(APIView):
@@ -106,4 +99,6 @@ class ExplainView(APIView):
             )
         except FilterError as error:
             raise Problem(400, "bad-parameter", str(error), field=error.field) from error
+        except NothingToExplain as error:
+            raise Problem(404, "nothing-to-explain", str(error)) from error
         return Response(tree)

@@ -10,11 +10,10 @@ from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
 import pandas as pd
-from core.accounting.selectors.emissions import emissions
 from django.conf import settings
 
 from core.accounting.figures import Filter, parse_period
-from core.accounting.selectors import current_view
+from core.accounting.selectors import current_view, emissions
 from core.organizations.models import Organization
 from core.quantification import units
 from reporting.disclosures import Inventory, RefusedError

@@ -8,10 +8,9 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from core.accounting.selectors.emissions import EmissionsResult, emissions
 
 from core.accounting.figures import UNATTRIBUTED, Filter
-from core.accounting.selectors import watermark
+from core.accounting.selectors import EmissionsResult, emissions, watermark
 from reporting.selectors.targets import limits_kg_co2e
 
 MOST_ROWS: Final = 5
@@ -78,7 +77,7 @@ def overview(organization_id: int, filtered: Filter, comparison: Filter | None, 
     before = replace(comparison, by=(), grain="total") if comparison else None
     totals = emissions(organization_id, plain)
     total = first(totals)
-    previous = first(emissions(organization_id, before)) if before else None
+    previous = first(emissions(organization_id, before, bounds=False)) if before else None
     other = "market" if filtered.basis == "location" else "location"
     other_total = first(emissions(organization_id, replace(plain, basis=other)))
     grain = grain_for(plain)
@@ -97,7 +96,9 @@ def overview(organization_id: int, filtered: Filter, comparison: Filter | None, 
         previous_kg_per_1000_requests=per_1000(organization_id, before) if before else None,
         limit_kg=limits_kg_co2e(organization_id, [(plain.from_day, plain.to_day)])[0],
         shares=evidence_shares(organization_id, plain),
-        trend=trend_by_stage(emissions(organization_id, replace(plain, by=("stage",), grain=grain)), plain, slots),
+        trend=trend_by_stage(
+            emissions(organization_id, replace(plain, by=("stage",), grain=grain), bounds=False), plain, slots
+        ),
         slots=slots,
         grain=grain,
         slot_limits=pd.Series(limits, index=slots, dtype=float) if any(limit is not None for limit in limits) else None,
@@ -116,7 +117,7 @@ def per_1000(organization_id: int, filtered: Filter) -> float | None:
     inference = (
         filtered if "stage" in filtered.dims else replace(filtered, dims={**filtered.dims, "stage": ("inference",)})
     )
-    rows = emissions(organization_id, replace(inference, by=("model",))).rows
+    rows = emissions(organization_id, replace(inference, by=("model",)), bounds=False).rows
     if rows.empty:
         return None
     served = rows[rows["requests"].fillna(0) > 0]
@@ -127,7 +128,7 @@ def per_1000(organization_id: int, filtered: Filter) -> float | None:
 
 def evidence_shares(organization_id: int, filtered: Filter) -> dict[str, float]:
     """Share of the total by evidence, largest first; empty when there is nothing."""
-    rows = emissions(organization_id, replace(filtered, by=("evidence",))).rows
+    rows = emissions(organization_id, replace(filtered, by=("evidence",)), bounds=False).rows
     if rows.empty or not rows["total_kg_co2e"].sum() > 0:
         return {}
     shares = rows.set_index("evidence")["total_kg_co2e"] / rows["total_kg_co2e"].sum()
@@ -136,13 +137,13 @@ def evidence_shares(organization_id: int, filtered: Filter) -> dict[str, float]:
 
 def ranked(organization_id: int, filtered: Filter, before: Filter | None, dim: str) -> list[Row]:
     """List the entities of one dimension, the largest first, unattributed among them."""
-    rows = emissions(organization_id, replace(filtered, by=(dim, "evidence"))).rows
+    rows = emissions(organization_id, replace(filtered, by=(dim, "evidence")), bounds=False).rows
     if rows.empty:
         return []
-    totals = emissions(organization_id, replace(filtered, by=(dim,))).rows
+    totals = emissions(organization_id, replace(filtered, by=(dim,)), measures=("output_tokens",)).rows
     earlier: dict[str, float] = {}
     if before is not None:
-        past = emissions(organization_id, replace(before, by=(dim,))).rows
+        past = emissions(organization_id, replace(before, by=(dim,)), bounds=False).rows
         earlier = {} if past.empty else dict(zip(past[dim].map(key_of), past["total_kg_co2e"], strict=True))
     sum_kg = totals["total_kg_co2e"].sum()
     found = []

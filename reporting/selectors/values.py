@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core.accounting.selectors.emissions import emissions
-
 from core.accounting.figures import Filter
+from core.accounting.selectors import emissions
 from reporting.selectors.overview import key_of
 
 DIMS = ("team", "model", "stage", "provider")
@@ -15,7 +14,7 @@ DIMS = ("team", "model", "stage", "provider")
 def values_of(organization_id: int, filtered: Filter) -> dict[str, list[str]]:
     """List the values of each dimension in the period, whatever else is filtered; the largest emitters first."""
     everything = replace(filtered, dims={}, by=DIMS, grain="total")
-    rows = emissions(organization_id, everything).rows
+    rows = emissions(organization_id, everything, bounds=False).rows
     if rows.empty:
         return {}
     found = {}

@@ -15,12 +15,13 @@ import numpy as np
 import pandas as pd
 from django.db import connection
 
+from core.accounting.columns import IMPACTS
 from core.accounting.derive import figures
 from core.accounting.figures import Filter, FilterError
 from core.accounting.models import Plan as StoredPlan
 from core.accounting.models import View
 from core.accounting.selectors.conditions import condition
-from core.accounting.selectors.emissions import FIGURES, TOTAL, emissions
+from core.accounting.selectors.emissions import emissions
 from core.accounting.selectors.rules import rules_of
 from core.accounting.selectors.views import current_view
 from core.factors.selectors import pack_of
@@ -35,6 +36,8 @@ from core.quantification.records import to_activity
 from core.quantification.terms import Term
 from core.quantification.use import USE_TEXT, Use
 
+TOTAL: Final = "total_kg_co2e"
+FIGURES: Final = tuple(impact.name for impact in IMPACTS)
 UNITS: Final = {
     "energy_it_kwh": "kWh",
     "energy_facility_kwh": "kWh",
