@@ -48,7 +48,7 @@ class Query:
 
     def link(self, **changes: str | tuple[str, ...] | None) -> str:
         """Write the query string of this query with some parameters changed; None takes one out."""
-        params = dict(self.params)
+        params = dict(self.params)  # what chooses figures; a place in a list, a format, a record are given anew
         for name, value in changes.items():
             key = name.rstrip("_")
             if value is None:

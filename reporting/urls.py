@@ -3,12 +3,14 @@
 from django.urls import URLPattern, URLResolver, path
 
 from reporting.api.figures import EmissionsView, ExplainView
-from reporting.pages import audit, disclosures, factors, overview, ranking, settings, targets
+from reporting.pages import audit, disclosures, explain, factors, overview, ranking, requests, settings, targets
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", overview.overview_page, name="overview"),
     path("teams/", ranking.teams, name="teams"),
     path("models/", ranking.models, name="models"),
+    path("requests/", requests.requests, name="requests"),
+    path("explain/", explain.explain_page, name="explain"),
     path("targets/", targets.targets, name="targets"),
     path("disclosures/", disclosures.disclosures, name="disclosures"),
     path("disclosures/<str:period>/", disclosures.draft, name="disclosure_draft"),

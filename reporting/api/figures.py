@@ -20,6 +20,7 @@ from core.organizations.policy import Action
 from core.problems import Problem
 from reporting.api.renderers import ArrowRenderer, CsvRenderer
 from reporting.query import Query, read_query
+from reporting.visibility import may_see_record
 
 QUERY_PARAMETERS = [
     OpenApiParameter("period", str, description="2026, 2026-Q3, 2026-07, FY2026, FY2026-Q3 or last-30d"),
@@ -101,4 +102,6 @@ class ExplainView(APIView):
             raise Problem(400, "bad-parameter", str(error), field=error.field) from error
         except NothingToExplain as error:
             raise Problem(404, "nothing-to-explain", str(error)) from error
+        if tree["record_id"] is not None and not may_see_record(request.user, tree):  # type: ignore[arg-type]
+            raise Problem(404, "nothing-to-explain", f"There is no record {tree['record_id']!r}.")
         return Response(tree)

@@ -1,0 +1,160 @@
+"""Why this number: the tree behind a figure, with every number filled in."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from core.accounting.figures import FilterError
+from core.accounting.selectors.explain import NothingToExplain, explain
+from core.organizations.access import requires
+from core.organizations.policy import Action
+from reporting import figures
+from reporting.pages.asked import asked, period_name, stage_name
+from reporting.query import Query
+from reporting.visibility import may_see_record
+
+MOST_PLANS: Final = 12
+WORDS: Final = {
+    "pue": "PUE",
+    "grid_location": "grid factor",
+    "grid_market": "market factor",
+    "grid_upstream": "upstream factor",
+    "host_factor": "host factor",
+    "token_energy": "energy per token",
+}
+
+
+@require_GET
+@requires(Action.SEE_OWN_TEAM)
+def explain_page(request: HttpRequest) -> HttpResponse:
+    """Explain the total, or the impact or record that the address names."""
+    query = asked(request)
+    identity = request.identity  # type: ignore[attr-defined]
+    record = request.GET.get("record") or None
+    try:
+        tree = explain(
+            identity.organization_id, query.filter, impact=request.GET.get("impact", "total_kg_co2e"), record_id=record
+        )
+        if record is not None and not may_see_record(identity, tree):
+            raise NothingToExplain(_("There is no record {record}, or it is not for you.").format(record=record))
+    except (NothingToExplain, FilterError) as error:
+        context = {"title": _("Why this number"), "problem": str(error), "query": query}
+        return render(request, "reporting/explain.html", context, status=404)
+    if request.GET.get("format") == "json":
+        return JsonResponse(tree)
+    scale = scale_of(tree)
+    return render(
+        request,
+        "reporting/explain.html",
+        {
+            "title": _("Why this number"),
+            "query": query,
+            "query_errors": query.errors,
+            "tree": tree,
+            "amount": shown(tree["value"], scale),
+            "unit": scale.unit,
+            "co2e": tree["unit"] == "kg CO2e",
+            "range": figures.interval(tree["low"], tree["high"], scale),
+            "subject": subject(query, record),
+            "methods": [method_node(node, scale, tree["value"], query) for node in tree["children"]],
+            "records": records_link(query, record),
+            "json": query.link()
+            + ("&" if query.params else "")
+            + "format=json"
+            + (f"&record={record}" if record else ""),
+            "as_of": tree["as_of"],
+        },
+    )
+
+
+def scale_of(tree: dict[str, Any]) -> figures.Scale:
+    """Choose one unit for the whole tree, from its figure."""
+    kind = {"kg CO2e": "mass", "kWh": "energy", "L": "water"}.get(tree["unit"])
+    if kind is None:
+        return figures.plain_scale([tree["value"]], unit=tree["unit"])
+    return figures.scale_for(kind, [tree["value"]])  # type: ignore[arg-type]
+
+
+def shown(value: float | None, scale: figures.Scale) -> str:
+    return figures.number(value, scale)
+
+
+def subject(query: Query, record: str | None) -> str:
+    """Say in words what the figure is about."""
+    if record:
+        return _("Record {record}").format(record=record)
+    names = [
+        stage_name(value) if name == "stage" else value
+        for name, values in query.filter.dims.items()
+        for value in values
+    ]
+    return ", ".join([*names, period_name(query.filter, query.label)])
+
+
+def method_node(node: dict[str, Any], scale: figures.Scale, total: float | None, query: Query) -> dict[str, Any]:
+    """Show a method with its largest plans."""
+    return {
+        "method": node["method"],
+        "value": shown(node["value"], scale),
+        "share": figures.percent(node["value"] / total) if total else "",
+        "records": node["records"],
+        "plans": [plan_node(plan, scale) for plan in node["children"][:MOST_PLANS]],
+        "more": len(node["children"]) - MOST_PLANS + node["more"]
+        if len(node["children"]) > MOST_PLANS
+        else node["more"],
+    }
+
+
+def plan_node(plan: dict[str, Any], scale: figures.Scale) -> dict[str, Any]:
+    """Show a plan: what it is about, and its formulas line by line."""
+    subjects = plan["subjects"]
+    about = [
+        value for name in ("model", "hardware", "instance_type", "provider") for value in subjects.get(name, [])[:2]
+    ]
+    return {
+        "label": ", ".join(about) or _("without a name"),
+        "where": ", ".join(
+            [*subjects.get("zone", []), *(stage_name(stage) for stage in subjects.get("stage", [])), str(plan["year"])]
+        ),
+        "teams": ", ".join(subjects.get("team", [])) or _("unattributed"),
+        "value": shown(plan["value"], scale),
+        "data_quality": plan["data_quality"],
+        "scope": plan["scope"],
+        "records": plan["records"],
+        "sources": ", ".join(plan["sources"]),
+        "lines": [line(term, scale) for term in plan["terms"]],
+        "notes": plan["notes"],
+    }
+
+
+def line(term: dict[str, Any], scale: figures.Scale) -> dict[str, Any]:
+    """Write a formula with its numbers: 21,639 kWh x PUE 1.58 x grid factor 329 g CO2e/kWh."""
+    steps = [
+        {
+            "sign": "×" if entry["power"] == 1 else "÷",
+            "name": WORDS.get(entry["name"], entry["name"].replace("_", " ")),
+            "value": entry["value"],
+            "unit": "" if entry["unit"] in {"1", "ratio"} else entry["unit"],
+            "id": entry["id"],
+        }
+        for entry in term["inputs"]
+        if not (entry["value"] == 1.0 and entry["unit"] in {"1", "ratio"})
+    ]
+    return {
+        "impact": term["impact"].removesuffix("_kg_co2e").replace("_", " "),
+        "amount": term["amount"],
+        "amount_unit": "" if term["amount_unit"] == "1" else term["amount_unit"],
+        "measure": term["measure"],
+        "steps": steps,
+        "constant": term["constant"],
+        "value": shown(term["value"], scale),
+    }
+
+
+def records_link(query: Query, record: str | None) -> str | None:
+    return None if record else f"/requests/{query.link()}"

@@ -1,0 +1,78 @@
+"""Requests: the records themselves, newest first, each with the way to its own figure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from core.organizations.access import requires
+from core.organizations.policy import Action
+from reporting import figures
+from reporting.pages.asked import asked, filter_bar, period_name, said, stage_name
+from reporting.selectors import records as selectors
+from reporting.selectors.values import values_of
+
+MEASURES: Final = (
+    ("energy_kwh", "kWh"),
+    ("device_hours", "device-h"),
+    ("instance_hours", "instance-h"),
+    ("requests", "requests"),
+    ("input_tokens", "tokens in"),
+    ("output_tokens", "tokens out"),
+)
+
+
+@require_GET
+@requires(Action.SEE_REQUESTS)
+def requests(request: HttpRequest) -> HttpResponse:
+    """List the records behind a filter."""
+    query = asked(request)
+    organization_id = request.identity.organization_id  # type: ignore[attr-defined]
+    errors = list(query.errors)
+    cursor = request.GET.get("after") or None
+    try:
+        page = selectors.records(organization_id, query.filter, cursor=cursor)
+    except ValueError:
+        errors.append(_("The list cannot go on from there; it begins anew."))
+        page = selectors.records(organization_id, query.filter)
+    rows = [
+        {
+            "started_at": row["started_at"],
+            "ended_at": row["ended_at"],
+            "record_id": row["record_id"],
+            "team": row["team"] or _("as its source"),
+            "model": row["model"] or row["instance_type"] or row["hardware"] or "",
+            "stage": stage_name(row["stage"]),
+            "evidence": row["evidence"],
+            "source": row["source"],
+            "amounts": [
+                f"{figures.number(float(row[name]), figures.plain_scale([float(row[name])]))} {unit}"
+                for name, unit in MEASURES
+                if row.get(name) is not None
+            ],
+        }
+        for row in page.rows
+    ]
+    crumbs = [(_("Total"), f"/{query.link(team=None, model=None)}")]
+    crumbs += [(said("team", team), f"/models/{query.link(model=None)}") for team in query.params.get("team", ())]
+    crumbs += [(said("model", model), "") for model in query.params.get("model", ())]
+    return render(
+        request,
+        "reporting/requests.html",
+        {
+            "title": _("Requests"),
+            "query": query,
+            "query_errors": errors,
+            "period_label": period_name(query.filter, query.label),
+            "filter_bar": filter_bar(query, values_of(organization_id, query.filter)),
+            "crumbs": crumbs if len(crumbs) > 1 else [],
+            "rows": rows,
+            "total": page.total,
+            "older": query.link(after=page.next_cursor) if page.next_cursor else "",
+            "newest": query.link() if cursor else "",
+        },
+    )

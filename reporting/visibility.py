@@ -1,0 +1,20 @@
+"""Whether a record's own figure may be shown to who asks: filters narrow sums, a record by its id has none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.organizations.identity import Identity
+from core.organizations.policy import Action, may, only_own_team
+
+
+def may_see_record(identity: Identity, tree: dict[str, Any]) -> bool:
+    """Tell whether a record's tree belongs to the one team that the asker is narrowed to, if they are."""
+    if not may(identity, Action.SEE_REQUESTS):
+        return False
+    team = only_own_team(identity)
+    if team is None:
+        return True
+    subjects = [plan["subjects"] for method in tree["children"] for plan in method["children"]]
+    subjects += [entry["subjects"] for entry in tree["missing"]]
+    return any(team in subject.get("team", ()) for subject in subjects)
