@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import Count, Max, Min, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
-from core.ledger.models import Source
+from core.ledger.models import Series, Source
 from core.organizations.identity import Identity
 from core.organizations.models import Organization
 from core.organizations.policy import Action, may
@@ -234,3 +234,10 @@ def quarantine_groups(organization_id: int) -> list[QuarantineGroup]:
         )
         for group in found
     ]
+
+
+def series_of_team(organization_id: int, team: str) -> list[int]:
+    """List the series whose records named a team themselves: all that somebody narrowed to it may read one by one."""
+    with organization_scope(organization_id):
+        found = Series.objects.filter(organization_id=organization_id, team=team)
+        return list(found.values_list("id", flat=True))

@@ -3,7 +3,7 @@
 from django.urls import URLPattern, URLResolver, path, re_path
 
 from ingestion.http import codecarbon, health
-from ingestion.http.activity import post_activity
+from ingestion.http.activity import activity
 from ingestion.http.batches import BatchView, RejectedView
 from ingestion.http.imports import post_import
 from ingestion.http.otlp import post_otlp
@@ -15,7 +15,7 @@ CODECARBON = "^codecarbon/+"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
-    path("api/v1/activity", post_activity, name="activity"),
+    path("api/v1/activity", activity, name="activity"),
     path("api/v1/batches/<uuid:batch_id>", BatchView.as_view(), name="batch"),
     path("api/v1/batches/<uuid:batch_id>/rejected", RejectedView.as_view(), name="batch_rejected"),
     path("api/v1/imports", post_import, name="imports"),

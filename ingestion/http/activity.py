@@ -11,6 +11,7 @@ from core.organizations.tenancy import organization_scope
 from core.problems import Problem
 from ingestion import selectors, wake
 from ingestion.http.doors import Body, door, keep, read_body, require_media_type, sender
+from ingestion.http.records import list_activity
 from ingestion.services import Accepted, accept_payload, wait_until_done
 from ingestion.sources import activity as adapter
 from ingestion.sources.base import UnreadablePayload
@@ -26,7 +27,12 @@ LONGEST_WAIT_S = 30.0
 LONGEST_KEY = 255
 
 
-@door("POST")
+@door("GET", "POST")
+def activity(request: HttpRequest) -> HttpResponse:
+    """Send records, or read them."""
+    return post_activity(request) if request.method == "POST" else list_activity(request)
+
+
 def post_activity(request: HttpRequest) -> HttpResponse:
     """Take a JSON array, JSON lines or an Arrow stream: 202 once it is committed, 200 when ``?wait=`` saw it done."""
     identity = sender(request, bearer(request))
