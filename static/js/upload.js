@@ -1,13 +1,12 @@
-// The drop zone of components/upload.html: shows how much of the file has gone, then puts the server's answer into the page.
-// The answer polls its own batch by htmx. Without scripts the form posts as any other.
+// The drop zone of components/upload.html: files can be dropped on it, it says what was chosen and how much of it has gone.
+// A refused upload shows its messages in place; an accepted one leads to its batch. Without scripts the form posts as any other.
 
-for (const form of document.querySelectorAll("form[data-upload]")) {
+function ready(form) {
   const zone = form.querySelector(".drop");
   const input = form.querySelector("input[type=file]");
   const chosen = form.querySelector("[data-chosen]");
   const bar = form.querySelector("progress");
   const line = form.querySelector("[data-sent]");
-  const result = document.getElementById(form.dataset.upload);
 
   const size = (bytes) => (bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
   const show = () => {
@@ -31,12 +30,12 @@ for (const form of document.querySelectorAll("form[data-upload]")) {
     zone.classList.remove("over");
     if (!event.dataTransfer.files.length) return;
     input.files = event.dataTransfer.files;
-    input.dispatchEvent(new Event("change", { bubbles: true }));
+    show();
   });
   input.addEventListener("change", show);
+  show();
 
   form.addEventListener("submit", (event) => {
-    if (!result) return;
     event.preventDefault();
     const request = new XMLHttpRequest();
     const button = event.submitter;
@@ -48,25 +47,30 @@ for (const form of document.querySelectorAll("form[data-upload]")) {
       line.textContent = `${size(loaded)} / ${size(total)}`;
     });
     request.addEventListener("loadend", () => {
-      form.classList.remove("sending");
       form.removeAttribute("aria-busy");
       if (button) button.disabled = false;
-      if (!request.status) {
+      if (!request.status || request.status >= 500) {
         line.textContent = form.dataset.failed;
         return;
       }
-      const page = new DOMParser().parseFromString(request.responseText, "text/html");
-      const part = page.getElementById(form.dataset.upload) ?? page.querySelector("main") ?? page.body;
-      result.replaceChildren(...part.childNodes);
-      window.htmx?.process(result);
-      result.dispatchEvent(new CustomEvent("htmx:after:swap", { bubbles: true }));
-      result.scrollIntoView({ block: "nearest" });
+      form.classList.remove("sending");
+      const again = new DOMParser().parseFromString(request.responseText, "text/html").querySelector("form[data-upload]");
+      if (!again) {
+        location.assign(request.responseURL); // accepted: the batch's own page
+        return;
+      }
+      // Refused: the answer's form with its messages, but what was chosen stays chosen.
+      again.querySelector("input[type=file]").replaceWith(input);
+      form.replaceWith(again);
+      ready(again);
+      again.querySelector(".errors")?.scrollIntoView({ block: "nearest" });
     });
     request.open("POST", form.action);
-    request.setRequestHeader("HX-Request", "true");
     form.classList.add("sending");
     form.setAttribute("aria-busy", "true");
     if (button) button.disabled = true;
     request.send(body);
   });
 }
+
+for (const form of document.querySelectorAll("form[data-upload]")) ready(form);
