@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from django.db import connection, transaction
 
-from core.ledger import staging
+from core.ledger import reading, staging
 from core.quantification import cells, records
 from core.quantification.activity import COLUMNS, MEASURE_COLUMNS, SERIES_TEXT
 from core.quantification.record_checks import as_records
@@ -264,7 +264,7 @@ def read_staged(organization_id: int, table: str, condition: str, value: list[in
                 [organization_id, value, after, READ_ROWS],
             )
             names = [column.name for column in cursor.description or ()]
-            rows = pd.DataFrame(cursor.fetchall(), columns=names)
+            rows = pd.DataFrame(reading.decoded(cursor), columns=names)
         if rows.empty:
             return
         after = int(rows["position"].iloc[-1])

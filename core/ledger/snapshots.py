@@ -143,7 +143,7 @@ _SHARES: Final = (
     "coalesce(device_utilization, -1) as device_share, coalesce(instance_utilization, -1) as instance_share"
 )
 _SUMS: Final = ", ".join(f"sum({_units(m.source)})::bigint as {m.source}" for m in SUMMED)
-_WEIGHTS: Final = ", ".join(f"sum(abs({_units(m.source)}))::bigint as {m.source}_weight" for m in SUMMED)
+_WEIGHTS: Final = ", ".join(f"sum(abs({_units(m.source)})::float8) as {m.source}_weight" for m in SUMMED)
 
 _DELIVERED: Final = f"""
 create temporary table snapshot_delivered on commit drop as
@@ -183,7 +183,7 @@ def _changed(column: str) -> str:
     difference = f"abs(coalesce(d.{column}, 0) - coalesce(s.{column}, 0))"
     if column in COUNTS:
         return f"{difference} > 0"
-    doubles = f"((abs(coalesce(d.{column}, 0)) + coalesce(s.{column}_weight, 0)) >> 50)"
+    doubles = f"(abs(coalesce(d.{column}, 0)) + coalesce(s.{column}_weight, 0)) / {2**50}::float8"
     return f"{difference} > coalesce(d.rows, 0) + coalesce(s.parts, 0) + {doubles}"
 
 

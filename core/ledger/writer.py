@@ -344,10 +344,8 @@ class Writer:
                     raise
                 time.sleep(random.uniform(0.01, 0.05) * 2**attempt)  # noqa: S311  # jitter, no secret
             except DataError as error:
-                if (
-                    not isinstance(error.__cause__, psycopg.errors.NumericValueOutOfRange)
-                    or not self._reject_overflow()
-                ):
+                overflow = isinstance(error.__cause__, psycopg.errors.NumericValueOutOfRange)
+                if attempt + 1 == ATTEMPTS or not overflow or not self._set_aside():
                     raise
         staging.empty_tables()
         self._reset()
@@ -380,13 +378,26 @@ class Writer:
         by_id = {self.batch_ids[number]: result for number, result in results.items()}
         return WriteResult(by_id, records, days)
 
-    def _reject_overflow(self) -> bool:
-        """Quarantine the staged records of series whose cells would overflow; tell whether there were any."""
+    def _set_aside(self) -> bool:
+        """
+        Take what overflows the cells out of the group; tell whether anything was found.
+
+        Staged records of the series concerned are quarantined. Where there are none, it is the deliveries whose sums or
+        differences overflow: they are held.
+        """
         with organization_scope(self.organization_id):
             frame, batch = insertion.drop_overflowing(self.organization_id)
         faults = [(None, "bad_field", "the sum of its hour would not fit the 64-bit integers of cells")] * len(frame)
         self._reject(frame, batch, faults)
-        return len(frame) > 0
+        if len(frame):
+            return True
+        open_deliveries = [number for number in self.deliveries if self.results[number].held is None]
+        for number in open_deliveries:
+            self.results[number].held = (
+                "held: its sums do not fit the 64-bit integers of cells, so some quantity in it is wrong by orders of"
+                " magnitude. Correct the export and send it again."
+            )
+        return bool(open_deliveries)
 
 
 def _part(

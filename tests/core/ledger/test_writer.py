@@ -16,6 +16,7 @@ from core.organizations.tenancy import organization_scope
 
 from .conftest import activity, write_batch
 
+BATCH = uuid7()
 YEAR = (date(2026, 1, 1), date(2027, 12, 31))
 
 
@@ -109,6 +110,30 @@ def test_an_id_that_comes_again_in_a_later_chunk_of_the_group_counts_once(organi
     assert counts(result.batches[second]) == (2, 1, ["conflicting_duplicate"])
     assert cells(organization) == {10: (4, 4, 400)}
     assert clean(organization)
+
+
+def test_what_loses_inside_a_group_is_quarantined_as_it_was_sent(organization, source):
+    sent = {
+        "techniques": ["pruned"],
+        "labels": {"cost_center": 4711},
+        "flags": ["partial"],
+        "row": 3,
+        "energy_kwh": 0.5,
+    }
+    with services.Writer(organization.id) as writer:
+        for changes in ({}, {**sent, "energy_boundary": "it"}):
+            writer.stage(activity(changes), source_id=source.id, batch_id=BATCH)
+            writer._flush(source.id)
+        (rejection,) = writer.commit().batches[BATCH].rejected
+
+    assert (rejection.row, rejection.record_id, rejection.reason) == (3, "r1", "conflicting_duplicate")
+    assert {name: rejection.payload[name] for name in ("techniques", "labels", "flags", "energy_kwh", "ended_at")} == {
+        "techniques": ["pruned"],
+        "labels": {"cost_center": 4711},
+        "flags": ["partial"],
+        "energy_kwh": 0.5,
+        "ended_at": "2026-11-03T10:40:00Z",
+    }
 
 
 def test_many_batches_share_one_transaction(organization, source):
@@ -304,7 +329,10 @@ def test_batches_name_the_records_they_wrote(organization, source):
     batch = uuid7()
     write_batch(source, batch, activity({}))
     page = selectors.records_page(
-        organization.id, from_time=datetime(2026, 1, 1, tzinfo=UTC), to_time=datetime(2027, 1, 1, tzinfo=UTC), batch_id=batch
+        organization.id,
+        from_time=datetime(2026, 1, 1, tzinfo=UTC),
+        to_time=datetime(2027, 1, 1, tzinfo=UTC),
+        batch_id=batch,
     )
 
     assert [row["record_id"] for row in page.rows] == ["r1"]
