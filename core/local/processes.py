@@ -41,12 +41,10 @@ def start(
     On Linux the child gets `orphan_signal` when the thread that started it dies, even by kill -9. Output is appended to
     `log`. `account` is the user to become (root only).
     """
-    user, group = (account.uid, account.gid) if account else (-1, -1)
-    launch = [sys.executable, "-I", "-S", str(LAUNCH), str(os.getpid()), str(user), str(group), str(int(orphan_signal))]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         return subprocess.Popen(
-            [*launch, *command],
+            tied(command, account, orphan_signal),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -54,6 +52,13 @@ def start(
             env=dict(os.environ if environment is None else environment),
             start_new_session=True,
         )
+
+
+def tied(command: Sequence[str], account: Account | None = None, orphan_signal: int = signal.SIGTERM) -> list[str]:
+    """Return a command line that runs the command as the account, and on Linux ends it when this thread dies."""
+    user, group = (account.uid, account.gid) if account else (-1, -1)
+    numbers = [os.getpid(), user, group, int(orphan_signal)]
+    return [sys.executable, "-I", "-S", str(LAUNCH), *map(str, numbers), *command]
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:

@@ -126,7 +126,7 @@ class Run:
         with log.open("a") as errors:
             try:
                 done = subprocess.run(
-                    [sys.executable, str(PROJECT / "manage.py"), *arguments],
+                    processes.tied([sys.executable, str(PROJECT / "manage.py"), *arguments]),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=errors,

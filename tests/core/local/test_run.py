@@ -199,3 +199,20 @@ def test_a_stop_during_the_start_leaves_nothing_running(start: Start, folder: Pa
     assert children
     assert all(identify(pid) is None for pid in children.values())
     assert not web_answers("127.0.0.1", product.port)
+
+
+def test_a_kill_while_the_demo_is_made_is_made_good_by_the_next_start(start: Start) -> None:
+    first = start(DEMO="1")
+    first.await_words("Making the demo organization")
+    time.sleep(3)
+    first.process.kill()
+    first.process.wait(10)
+
+    second = start(DEMO="1").started()
+    second.end()
+    third = start().started()
+
+    for product in (second, third):
+        assert "lead@demo.example" in product.said
+    assert "Demo organization made" in second.said
+    assert "Making the demo" not in third.said
