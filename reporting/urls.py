@@ -1,9 +1,21 @@
 """Pages and the API of figures."""
 
+from django.conf import settings as configuration
 from django.urls import URLPattern, URLResolver, path
 
 from reporting.api.figures import EmissionsView, ExplainView
-from reporting.pages import audit, disclosures, explain, factors, overview, ranking, requests, settings, targets
+from reporting.pages import (
+    audit,
+    disclosures,
+    explain,
+    factors,
+    gallery,
+    overview,
+    ranking,
+    requests,
+    settings,
+    targets,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", overview.overview_page, name="overview"),
@@ -25,3 +37,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/emissions", EmissionsView.as_view(), name="api_emissions"),
     path("api/v1/explain", ExplainView.as_view(), name="api_explain"),
 ]
+if configuration.DEBUG:
+    urlpatterns.append(path("system/gallery/", gallery.gallery, name="gallery"))

@@ -125,9 +125,7 @@ def stacked(
     if points:
         height_of_label = points[-1][1] if target_label_at is None else y(target_label_at)
         parts.append(element("path", class_="target-line", d=steps))
-        parts.append(
-            element("text", escape(target_label), class_="strong", x=points[-1][0] + 14, y=height_of_label + 4)
-        )
+        parts.append(element("text", escape(target_label), class_="strong", x=left + wide + 6, y=height_of_label + 4))
     return picture("".join(parts), WIDTH, height)
 
 

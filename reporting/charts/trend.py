@@ -155,7 +155,7 @@ def trend(
                     "linecolor": CONTROL.light,
                 },
                 "yaxis": value_axis(top, tick_step),
-                "annotations": end_label(stack, title_labels, scale, target_label),
+                "annotations": end_label(stack, scale, target_label),
             },
         },
         table=full_table(stack, slots, legend, NOUNS_UNITS[kind][1]),
@@ -312,21 +312,21 @@ def labelled(target: pd.Series) -> int:
     return int(np.flatnonzero(whole)[-1])
 
 
-def end_label(stack: Stack, slot_labels: Sequence[str], scale: figures.Scale, text: str) -> list[dict[str, Any]]:
+def end_label(stack: Stack, scale: figures.Scale, text: str) -> list[dict[str, Any]]:
     """Label the target line at its end."""
     if not text or stack.target is None:
         return []
     at = labelled(stack.target)
     return [
         {
-            "x": slot_labels[int(np.flatnonzero(stack.target.notna())[-1])],
+            "x": 1,
             "y": scale.shown(float(stack.target.iloc[at])),
-            "xref": "x",
+            "xref": "paper",
             "yref": "y",
             "text": text,
             "showarrow": False,
             "xanchor": "left",
-            "xshift": 18,
+            "xshift": 6,
             "font": {"color": TEXT.light, "size": 13},
         }
     ]
