@@ -154,7 +154,7 @@ def kind_of(first: date, last: date) -> str:
 
 def lines_of(rows: pd.DataFrame) -> Iterable[dict[str, Any]]:
     """Turn groups of cells into inventory lines, each with scope, stage, method and evidence."""
-    for number, row in enumerate(rows.to_dict("records"), 1):
+    for number, row in enumerate(records_of(rows), 1):
         for part_number, part in enumerate(parts_of(row), 1):
             line: dict[str, Any] = {"id": f"l{number}.{part_number}", "scope": part.scope}
             if part.method:
@@ -179,32 +179,39 @@ def lines_of(rows: pd.DataFrame) -> Iterable[dict[str, Any]]:
 
 
 def parts_of(row: dict[str, Any]) -> list[Part]:
-    """Split a group's impacts: IT and facility overhead, upstream, embodied; own electricity by both methods."""
-    own = row["scope"] == "2"
+    """
+    Split a group's impacts into inventory lines. Rows come booked by scope: 2, 3.3 and 3.2 of own hardware, 3.1 of bought.
+
+    Electricity is split into IT and facility overhead, own electricity by both methods. The amortised share of own hardware
+    (3.2) is no inventory figure: hardware is booked in its year of purchase.
+    """
+    scope = row["scope"]
     stage = STAGE.get(row["stage"] or "", "other")
-    it_share = Decimal(1)
-    if known(row["energy_it_kwh"]) and known(row["energy_facility_kwh"]) and row["energy_facility_kwh"] > 0:
-        it_share = Decimal(repr(row["energy_it_kwh"])) / Decimal(repr(row["energy_facility_kwh"]))
     found: list[Part] = []
-    for method in ("location", "market") if own else ("location",):
-        figure = f"{method}_kg_co2e"
-        for share, of_stage in ((it_share, stage), (1 - it_share, "facility")):
-            if known(row[figure]) and share > 0:
-                found.append(
-                    Part(
-                        2 if own else 3,
-                        None if own else 1,
-                        method if own else None,
-                        of_stage,
-                        *(scaled(row.get(figure + bound), share) for bound in ("", "_low", "_high")),  # type: ignore[arg-type]
-                    )
-                )
-    if known(row["upstream_kg_co2e"]):
-        found.append(Part(3, 3 if own else 1, None, "upstream_energy", *bounds(row, "upstream_kg_co2e")))
-    # The amortised share of own hardware is no inventory figure: it is booked in the year of purchase, category 2.
-    if known(row["embodied_kg_co2e"]) and not own:
+    if scope in {"2", "3.1"}:
+        it_share = Decimal(1)
+        if known(row["energy_it_kwh"]) and known(row["energy_facility_kwh"]) and row["energy_facility_kwh"] > 0:
+            it_share = Decimal(repr(row["energy_it_kwh"])) / Decimal(repr(row["energy_facility_kwh"]))
+        for method in ("location", "market") if scope == "2" else ("location",):
+            figure = f"{method}_kg_co2e"
+            for share, of_stage in ((it_share, stage), (1 - it_share, "facility")):
+                if known(row[figure]) and share > 0:
+                    amounts = (scaled(row[figure + bound], share) for bound in ("", "_low", "_high"))
+                    own = scope == "2"
+                    found.append(Part(2 if own else 3, None if own else 1, method if own else None, of_stage, *amounts))  # type: ignore[arg-type]
+    if scope in {"3.3", "3.1"} and known(row["upstream_kg_co2e"]):
+        found.append(Part(3, int(scope[2]), None, "upstream_energy", *bounds(row, "upstream_kg_co2e")))
+    if scope == "3.1" and known(row["embodied_kg_co2e"]):
         found.append(Part(3, 1, None, "embodied", *bounds(row, "embodied_kg_co2e")))
     return [part for part in found if part.kg != 0]
+
+
+def records_of(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Give rows as dicts, missing text as None."""
+    return [
+        {str(name): None if not isinstance(value, list) and pd.isna(value) else value for name, value in row.items()}
+        for row in rows.to_dict("records")
+    ]
 
 
 def known(value: object) -> bool:
@@ -221,12 +228,12 @@ def bounds(row: dict[str, Any], figure: str) -> tuple[Decimal, Decimal | None, D
 
 def tonnes(kg: Decimal) -> str:
     """
-    Write kg as a decimal string in tonnes, to a microgram.
+    Write kg as a decimal string in tonnes, to a milligram.
 
     >>> tonnes(Decimal("1234.5"))
     '1.2345'
     """
-    return decimal_text((kg / units.KG_PER_T).quantize(Decimal("1e-12")))
+    return decimal_text((kg / units.KG_PER_T).quantize(Decimal("1e-9")))
 
 
 def site_id(row: dict[str, Any]) -> str | None:
@@ -239,7 +246,7 @@ def site_id(row: dict[str, Any]) -> str | None:
 def boundary(rows: pd.DataFrame, lines: list[dict[str, Any]]) -> dict[str, Any]:
     """Say what is inside, what is not, and why."""
     sites = {}
-    for row in rows.to_dict("records"):
+    for row in records_of(rows):
         place = site_id(row)
         if place is not None and len(row["zone"]) >= 2 and row["zone"][:2].isalpha():
             country = "US" if row["zone"].startswith("EGRID") else row["zone"][:2]
@@ -251,7 +258,8 @@ def boundary(rows: pd.DataFrame, lines: list[dict[str, Any]]) -> dict[str, Any]:
                 "kind": SITE_KIND[row["hosting"]],
             }
     included = sorted({line["scope3_category"] for line in lines if "scope3_category" in line})
-    without = int((rows["location_kg_co2e"].isna() & (rows["records"] > 0)).sum()) if len(rows) else 0
+    booked = rows[rows["scope"].isin(["2", "3.1"])] if len(rows) else rows
+    without = int((booked["location_kg_co2e"].isna() & (booked["records"] > 0)).sum()) if len(rows) else 0
     return {
         "covers": "ai_activities",
         "of_which": [],

@@ -81,7 +81,7 @@ def filter_bar(query: Query, values: dict[str, list[str]]) -> dict[str, Any]:
     others = [name for name in filtered.dims if name not in MENUS and name in query.params]
     applied = [
         Chip(f"{labels.get(name, name)}: {said(name, value)}", query.link(**{name: left or None}))
-        for name in (*MENUS, *others)
+        for name in others
         for value in query.params.get(name, ())
         for left in [tuple(one for one in query.params[name] if one != value)]
     ]
@@ -91,7 +91,7 @@ def filter_bar(query: Query, values: dict[str, list[str]]) -> dict[str, Any]:
         "period_choices": period_choices(query),
         "menus": menus,
         "applied": applied,
-        "clear": "?",
+        "clear": "?" if filtered.dims and any(name in query.params for name in filtered.dims) else "",
         "from": filtered.from_day.isoformat(),
         "to": filtered.to_day.isoformat(),
         "kept": [

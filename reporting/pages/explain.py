@@ -149,11 +149,37 @@ def line(term: dict[str, Any], scale: figures.Scale) -> dict[str, Any]:
         "impact": term["impact"].removesuffix("_kg_co2e").replace("_", " "),
         "amount": term["amount"],
         "amount_unit": "" if term["amount_unit"] == "1" else term["amount_unit"],
-        "measure": term["measure"],
+        "measure": measure_name(term["measure"]),
         "steps": steps,
         "constant": term["constant"],
         "value": shown(term["value"], scale),
     }
+
+
+def measure_name(column: str) -> str:
+    """Say in words what a measure is."""
+    names = {
+        "energy_pkwh": _("energy"),
+        "requests": _("requests"),
+        "input_tokens": _("input tokens"),
+        "cached_input_tokens": _("cached input tokens"),
+        "output_tokens": _("output tokens"),
+        "generation_ns": _("generation time"),
+        "device_nh": _("device hours held"),
+        "device_low_nh": _("device hours, load 0–10 %"),
+        "device_middle_nh": _("device hours, load 10–50 %"),
+        "device_high_nh": _("device hours, load over 50 %"),
+        "instance_nh": _("instance hours held"),
+        "instance_low_nh": _("instance hours, load 0–10 %"),
+        "instance_middle_nh": _("instance hours, load 10–50 %"),
+        "instance_high_nh": _("instance hours, load over 50 %"),
+        "gflop": _("computation"),
+        "nano_seat_months": _("seat-months"),
+        "nano_cost": _("cost"),
+        "reported_nkg": _("reported by the supplier"),
+        "water_nl": _("water"),
+    }
+    return names[column]
 
 
 def records_link(query: Query, record: str | None) -> str | None:

@@ -9,7 +9,7 @@ from django.db import connection
 
 from core.accounting.figures import Filter
 from core.accounting.selectors import current_view
-from core.accounting.selectors.conditions import condition
+from core.accounting.selectors.conditions import conditions
 from core.ledger.selectors import records_page, sources
 
 PAGE_ROWS = 50
@@ -33,13 +33,13 @@ def records(organization_id: int, filtered: Filter, *, cursor: str | None = None
     view = current_view(organization_id)
     if view is None:
         return Records([], None, 0)
-    where, values = condition(filtered)
+    where, values = conditions(organization_id, filtered)
     with connection.cursor() as database:
         database.execute(
             "select r.series_id, sum(d.records) from accounting_daily d"
             " join accounting_resolved_series r on r.organization_id = d.organization_id and r.id = d.resolved_id"
             " join ledger_source s on s.organization_id = d.organization_id and s.id = r.source_id"
-            f" where d.organization_id = %s and d.view_id = %s and d.day between %s and %s{where} group by r.series_id",
+            f" where d.organization_id = %s and d.view_id = %s and d.day between %s and %s and {where} group by r.series_id",
             [organization_id, view.id, filtered.from_day, filtered.to_day, *values],
         )
         series = database.fetchall()

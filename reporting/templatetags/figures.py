@@ -87,7 +87,7 @@ def factor_value(value: float | None) -> str:
     """Write a factor's value: up to six significant digits, as published, no rounding to a unit."""
     if value is None:
         return figures.UNKNOWN
-    return f"{value:.6g}".replace("-", figures.MINUS)
+    return f"{value:,.6g}".replace("-", figures.MINUS)
 
 
 @register.filter

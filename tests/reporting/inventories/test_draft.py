@@ -1,0 +1,129 @@
+"""A draft inventory, checked against its schema and against figures worked out by hand."""
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import jsonschema
+import pytest
+from django.core.management import CommandError, call_command
+
+import reporting.disclosures
+from core.organizations.tenancy import organization_scope
+from reporting.disclosures import RefusedError
+from reporting.disclosures.inventory_json import content_hash
+from reporting.inventories.draft import draft_inventory
+from tests.deliver import deliver, metered
+
+pytestmark = [pytest.mark.usefixtures("committed_db"), pytest.mark.slow]
+
+SCHEMA = json.loads((Path(reporting.disclosures.__file__).parent / "inventory.schema.json").read_text())
+AT = datetime(2026, 10, 5, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def inventory(organization):
+    deliver(
+        organization,
+        [
+            metered("own", 1000.0),
+            metered("rented", 200.0, hosting="cloud", stage="training"),
+            metered("last quarter", 5000.0, started_at="2026-06-30T22:00:00Z", ended_at="2026-06-30T23:00:00Z"),
+        ],
+    )
+    with organization_scope(organization.id):
+        return draft_inventory(organization, "2026-Q3", at=AT)
+
+
+def test_a_draft_follows_its_schema(inventory):
+    errors = [error.message for error in jsonschema.Draft202012Validator(SCHEMA).iter_errors(inventory)]
+
+    assert errors == []
+    assert inventory["status"] == "draft"
+    assert inventory["evidence"]["record_count"] == 2
+
+
+def test_own_electricity_is_scope_2_and_bought_computing_category_1(inventory):
+    totals = inventory["totals"]
+
+    # Own: 1,000 kWh at the facility x 329.0 g = 0.329 t. Bought: 200 kWh x 329.0 g = 0.0658 t, of which 1/1.58 is IT (the
+    # default PUE) and the rest overhead.
+    assert Decimal(totals["scope2_location"]) == pytest.approx(Decimal("0.329"), abs=Decimal("1e-8"))
+    bought = {
+        line["stage"]: Decimal(line["tco2e"]) for line in inventory["emissions"] if line.get("scope3_category") == 1
+    }
+    assert set(bought) == {"training", "facility", "upstream_energy"}
+    assert bought["training"] + bought["facility"] == pytest.approx(Decimal("0.0658"), abs=Decimal("1e-8"))
+    assert bought["training"] == pytest.approx(Decimal("0.0658") / Decimal("1.58"), abs=Decimal("1e-8"))
+
+
+def test_upstream_of_own_electricity_is_category_3(inventory):
+    categories = {line["scope3_category"] for line in inventory["emissions"] if line["scope"] == 3}
+
+    assert categories == {1, 3}
+
+
+def test_lines_add_up_to_the_totals(inventory):
+    totals, lines = inventory["totals"], inventory["emissions"]
+
+    for method in ("location", "market"):
+        own = sum(Decimal(line["tco2e"]) for line in lines if line.get("scope2_method") == method)
+        three = sum(Decimal(line["tco2e"]) for line in lines if line["scope"] == 3)
+        assert Decimal(totals[f"scope2_{method}"]) == own
+        assert Decimal(totals[f"total_{method}"]) == own + three
+    for line in lines:
+        assert Decimal(line["low"]) <= Decimal(line["tco2e"]) <= Decimal(line["high"])
+
+
+def test_an_inventory_carries_its_own_hash(inventory):
+    assert inventory["evidence"]["sha256"] == content_hash(inventory)
+    inventory["totals"]["scope1"] = "1"
+    assert inventory["evidence"]["sha256"] != content_hash(inventory)
+
+
+def test_the_same_ledger_gives_the_same_bytes(organization, inventory):
+    with organization_scope(organization.id):
+        again = draft_inventory(organization, "2026-Q3", at=AT)
+
+    assert again == inventory
+
+
+def test_a_draft_without_activity_is_refused(organization):
+    with organization_scope(organization.id), pytest.raises(RefusedError, match="no activity"):
+        draft_inventory(organization, "2026-Q3", at=AT)
+
+
+def test_the_command_writes_marked_files(organization, inventory, tmp_path, capsys):
+    call_command(
+        "disclose",
+        organization=organization.slug,
+        period="2026-Q3",
+        format="inventory-json,csv,html",
+        output=tmp_path,
+        draft=True,
+    )
+
+    written = capsys.readouterr().out.split()
+    assert len(written) == 12
+    assert json.loads((tmp_path / "2026-Q3/inventory.json").read_text())["totals"] == inventory["totals"]
+    for name in ("csv/summary.csv", "report.html"):
+        text = (tmp_path / "2026-Q3" / name).read_text()
+        assert "Draft, not approved" in text
+        assert "a part of the entity" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"draft": False}, "no approved inventory"),
+        ({"draft": True, "format": "esrs-e9"}, "No format is called esrs-e9"),
+        ({"draft": True, "period": "2026-Q5"}, "is no period"),
+        ({"draft": True, "organization": "nobody"}, "There is no organization"),
+    ],
+)
+def test_the_command_says_why_not(organization, tmp_path, options, message):
+    defaults = {"organization": organization.slug, "period": "2026-Q3", "format": "csv", "output": tmp_path}
+
+    with pytest.raises(CommandError, match=message):
+        call_command("disclose", **(defaults | options))
