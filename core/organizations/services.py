@@ -116,6 +116,15 @@ def create_team(*, organization_id: int, name: str, head_count: int | None = Non
     return team
 
 
+def team_named(organization_id: int, name: str) -> Team:
+    """Find a team. Raises OrganizationError when there is none of that name."""
+    with organization_scope(organization_id):
+        team = Team.objects.filter(organization_id=organization_id, name=name).first()
+    if team is None:
+        raise OrganizationError(f"There is no team {name!r}.")
+    return team
+
+
 def create_project(*, organization_id: int, name: str, team: Team | None = None) -> Project:
     """Make a project, of a team or of none. Raises OrganizationError when one of that name exists."""
     with organization_scope(organization_id):
