@@ -16,7 +16,9 @@ from ingestion.models import Batch
 pytestmark = pytest.mark.usefixtures("committed_db")
 
 
-def test_one_event_covers_a_group_of_pushes_and_can_be_computed_again(post: Any, organization: Any, record: Any) -> None:
+def test_one_event_covers_a_group_of_pushes_and_can_be_computed_again(
+    post: Any, organization: Any, record: Any
+) -> None:
     for name in ("a", "b", "c"):
         post("/api/v1/activity", [record(name)])
 
