@@ -141,13 +141,13 @@ def test_it_starts_is_restarted_whole_keeps_its_data_and_stops(start: Start, fol
     children = first.children
     begun = time.monotonic()
     assert first.end() == 0
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 30
     assert first.said.rstrip().endswith("Stopped")
     assert all(identify(pid) is None for pid in children.values())
 
     begun = time.monotonic()
     second = start().started()
-    assert time.monotonic() - begun < 20  # 10 s on an idle machine
+    assert time.monotonic() - begun < 60  # 6 s where nothing else runs
     with psycopg.connect(owner_url) as connection:
         assert connection.execute("select answer from kept").fetchone() == (42,)
 
