@@ -21,6 +21,8 @@ from core.quantification.rejections import Rejection
 CONFLICT: Final = ("record_id", "conflicting_duplicate", "a record with this id and other content stands already")
 READ_ROWS: Final = 10_000
 ANALYZE_ROWS: Final = 2_000
+SAMPLED_ROWS: Final = 2_000
+SAMPLE_STEP: Final = 50
 RACES: Final = 20
 """Times that other writers may take ids between our look and our insert before the transaction is given up."""
 
@@ -68,9 +70,20 @@ class OutracedError(Exception):
     """Other writers took ids of this group again and again; the transaction was rolled back."""
 
 
-def drop_known(organization_id: int, start: int) -> list[tuple[int, bool]]:
-    """Take staged records whose id the ledger has already off the stage: their positions, and whether the content is the same."""
+def drop_known(organization_id: int, start: int, rows: int) -> list[tuple[int, bool]]:
+    """
+    Take staged records whose id the ledger has already off the stage: their positions, and whether the content is the same.
+
+    Large chunks are sampled first: payloads are either new or a repetition for the most part, and probing every id of new
+    ones took a fifth of the server's time. A known id that the sample misses is found by the insert itself, at the price
+    of a second insert.
+    """
     with connection.cursor() as cursor:
+        if rows >= SAMPLED_ROWS:
+            sample = _KNOWN.replace("position >= %s", f"position >= %s and position %% {SAMPLE_STEP} = 0")
+            cursor.execute(f"{sample} select exists (select from looked_up)", [start, organization_id])
+            if not cursor.fetchone()[0]:
+                return []
         cursor.execute(
             f"{_KNOWN} delete from pg_temp.staged_record s using looked_up l where s.position = l.position"
             " returning s.position, l.same",
@@ -85,7 +98,7 @@ def prepare(staged: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute("set local jit = off")
         if staged >= ANALYZE_ROWS:
-            cursor.execute("analyze pg_temp.staged_record; analyze pg_temp.staged_cell")
+            cursor.execute("analyze pg_temp.staged_record (position); analyze pg_temp.staged_cell (series_id, hour)")
 
 
 @dataclass

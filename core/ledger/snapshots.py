@@ -269,7 +269,7 @@ def _compare(organization_id: int, delivery: Delivery) -> None:
         cursor.execute(
             "drop table if exists pg_temp.snapshot_delivered, pg_temp.snapshot_state, pg_temp.snapshot_change"
         )
-        cursor.execute("analyze pg_temp.staged_delivery")
+        cursor.execute("analyze pg_temp.staged_delivery (position, snapshot_id, key)")
         cursor.execute(_DELIVERED, [delivery.batch])
         cursor.execute(
             _STATE,

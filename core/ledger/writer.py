@@ -220,13 +220,13 @@ class Writer:
         partitions.ensure_months([month.astype(date) for month in np.unique(months)], oldest_text=self.oldest_text)
 
     def _stage_appended(self, source_id: int, chunk: _Chunk) -> None:
-        record_keys = keys.record_keys(chunk.frame["record_id"])
+        record_keys = keys.record_keys(chunk.frame["record_id"].tolist())
         content = keys.content_hash(chunk.frame, chunk.series_keys)
         fresh = self._without_repeats(chunk, record_keys, content)
         chunk, record_keys, content = chunk[fresh], record_keys[fresh], content[fresh]
         first = self._copy("staged_record", source_id, chunk, record_keys, content)
         with organization_scope(self.organization_id):
-            known = insertion.drop_known(self.organization_id, first)
+            known = insertion.drop_known(self.organization_id, first, len(chunk.batch))
         fresh = np.ones(len(chunk.batch), dtype=bool)
         if known:
             at, same = np.array([row[0] - first for row in known]), np.array([row[1] for row in known], dtype=bool)
@@ -258,7 +258,7 @@ class Writer:
             self._reject(chunk.frame.iloc[other], chunk.batch[other], [insertion.CONFLICT] * len(other))
 
     def _stage_delivered(self, source_id: int, chunk: _Chunk) -> None:
-        record_keys = keys.record_keys(chunk.frame["record_id"])
+        record_keys = keys.record_keys(chunk.frame["record_id"].tolist())
         for number, name in set(zip(chunk.batch.tolist(), chunk.frame["snapshot"], strict=True)):
             self._delivery(number, source_id).names.add(name)
         self._intern(source_id, set(chunk.frame["snapshot"]))
@@ -298,7 +298,7 @@ class Writer:
             "content": copying.integers(content),
             "batch_id": copying.uuids(batch_bytes[chunk.batch]),
             "snapshot_id": copying.integers(np.array(named, dtype=np.int64), ">i4", unnamed),
-            "corrects": copying.uuids(keys.record_keys(frame["corrects"].fillna("")), uncorrected),
+            "corrects": _optional_keys(frame["corrects"], uncorrected),
             "record_id": copying.texts(frame["record_id"]),
             "run": copying.texts(frame["run"]),
             "request": copying.texts(frame["request"]),
@@ -404,6 +404,13 @@ def _part(
     frame: pd.DataFrame, batch: npt.NDArray[np.int64], keep: npt.NDArray[np.bool_]
 ) -> tuple[pd.DataFrame, npt.NDArray[np.int64]]:
     return (frame, batch) if keep.all() else (frame[keep].reset_index(drop=True), batch[keep])
+
+
+def _optional_keys(record_ids: pd.Series, null: npt.NDArray[np.bool_]) -> copying.Column:
+    """Encode the keys of ids where there are any."""
+    result = np.zeros((len(record_ids), 16), dtype=np.uint8)
+    result[~null] = keys.record_keys(record_ids[~null].tolist())
+    return copying.uuids(result, null)
 
 
 def _worth_repeating(error: OperationalError) -> bool:

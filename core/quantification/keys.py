@@ -111,7 +111,7 @@ def content_hash(frame: pd.DataFrame, series_keys: Bytes) -> cells.Integers:
         frame: activity table, n rows.
         series_keys: of each row's series. [n, 16]
     """
-    sent = ~np.array(["clock_skew" in flags for flags in frame["flags"]], dtype=bool)
+    sent = ~np.array(["clock_skew" in flags for flags in frame["flags"].tolist()], dtype=bool)
     halves = np.ascontiguousarray(series_keys).view(">u8").astype(np.uint64).reshape(-1, 2)
     mixed = _mix(_mix(np.zeros(len(frame), dtype=np.uint64), halves[:, 0]), halves[:, 1])
     for column in ("started_at", "ended_at"):
@@ -139,7 +139,7 @@ def _text_hash(column: pd.Series) -> npt.NDArray[np.uint64]:
     if not column.notna().any():
         return np.zeros(len(column), dtype=np.uint64)
     codes, texts = pd.factorize(column, use_na_sentinel=True)
-    digests = b"".join([hashlib.sha256(text.encode()).digest()[:8] for text in texts])
+    digests = b"".join([hashlib.sha256(text.encode()).digest()[:8] for text in texts.tolist()])
     hashes = np.append(np.frombuffer(digests, dtype=">u8").astype(np.uint64), np.uint64(0))
     return hashes[codes]
 

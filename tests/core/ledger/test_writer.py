@@ -11,7 +11,7 @@ from django.db import OperationalError, connection
 from psycopg.errors import DeadlockDetected
 
 from core.identifiers import uuid7
-from core.ledger import selectors, series, services
+from core.ledger import insertion, selectors, series, services
 from core.organizations.tenancy import organization_scope
 
 from .conftest import activity, write_batch
@@ -134,6 +134,18 @@ def test_what_loses_inside_a_group_is_quarantined_as_it_was_sent(organization, s
         "energy_kwh": 0.5,
         "ended_at": "2026-11-03T10:40:00Z",
     }
+
+
+def test_a_known_id_that_the_sample_of_a_large_chunk_misses_is_found_by_the_insert(organization, write, monkeypatch):
+    monkeypatch.setattr(insertion, "SAMPLED_ROWS", 2)
+    monkeypatch.setattr(insertion, "SAMPLE_STEP", 1_000)
+    write({"record_id": "r5"}, {"record_id": "r7"})
+
+    result = write(*({"record_id": f"r{n}", "input_tokens": 7 if n == 7 else 100} for n in range(10)))
+
+    assert counts(result) == (8, 1, ["conflicting_duplicate"])
+    assert cells(organization) == {10: (10, 10, 1000)}
+    assert clean(organization)
 
 
 def test_many_batches_share_one_transaction(organization, source):
