@@ -13,11 +13,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.accounting.columns import (
+    ADPE,
     EMBODIED,
     ENERGY_FACILITY,
     ENERGY_IT,
     LOCATION,
     MARKET,
+    PRIMARY_ENERGY,
     SUFFIXES,
     UPSTREAM,
     WATER,
@@ -31,6 +33,9 @@ Floats = npt.NDArray[np.float64]
 
 REPORTED: Final = (ENERGY_IT, ENERGY_FACILITY, LOCATION, MARKET, UPSTREAM, EMBODIED, WATER)
 """Impacts in the answer, in this order; the total stands between embodied and water."""
+
+RESOURCES: Final = (PRIMARY_ENERGY, ADPE)
+"""Impacts that are answered only where they are asked for."""
 
 TOTAL: Final = "total_kg_co2e"
 PARTS: Final = {"upstream": UPSTREAM, "embodied": EMBODIED}
@@ -88,7 +93,7 @@ def with_market(sums: pd.DataFrame, errors: SharedErrors, rates: Mapping[tuple[s
     return filled
 
 
-def by_scope(sums: pd.DataFrame) -> pd.DataFrame:
+def by_scope(sums: pd.DataFrame, impacts: Sequence[Impact] = REPORTED) -> pd.DataFrame:
     """
     Split each row by the scopes that its figures book in.
 
@@ -102,14 +107,14 @@ def by_scope(sums: pd.DataFrame) -> pd.DataFrame:
     counts = [name for name in sums.columns if name in _COUNTED]
     for scope in ("scope", "scope_upstream", "scope_embodied"):
         part = sums.copy()
-        for impact in REPORTED:
+        for impact in impacts:
             booked = SCOPE_OF.get(impact.name, "scope")
             if booked != scope:
                 for suffix in SUFFIXES:
                     part[impact.name + suffix] = np.nan
         if scope != "scope":
             part[counts] = 0
-            figures = [impact.name for impact in REPORTED]
+            figures = [impact.name for impact in impacts]
             part = part[part[figures].notna().any(axis=1)]
         split.append(part.assign(scope=part[scope]))
     return pd.concat(split, ignore_index=True).drop(columns=["scope_upstream", "scope_embodied"])
@@ -126,17 +131,19 @@ def reported(
     basis: str,
     include: Sequence[str],
     measures: Sequence[str] = (),
+    impacts: Sequence[Impact] = REPORTED,
     bounds: bool = True,
 ) -> pd.DataFrame:
     """
     Add partial sums up to one row per combination of keys, with reported intervals.
 
     Args:
-        sums: the keys, shared_error_id, records, requests, ``measures``, and ``REPORTED`` with low and high.
+        sums: the keys, shared_error_id, records, requests, ``measures``, and ``impacts`` with low and high.
         keys: what to group by; none: one row.
         errors: of every shared_error_id.
         basis, include: what is in the total.
         measures: further columns to add up.
+        impacts: ``REPORTED``, or these and ``RESOURCES``.
         bounds: leave intervals out where they are not shown: they cost more than the sums.
 
     Returns:
@@ -152,9 +159,11 @@ def reported(
         result[name] = np.bincount(codes, weights=values, minlength=size).astype(np.int64)
     for name in measures:
         result[name] = _plain_sum(sums[name].to_numpy(float), codes, size)
-    figures = {impact.name: _interval(sums, impact, codes, size, errors, bounds=bounds) for impact in REPORTED}
+    figures = {impact.name: _interval(sums, impact, codes, size, errors, bounds=bounds) for impact in impacts}
     figures[TOTAL] = _total([figures[BASES[basis].name], *(figures[PARTS[part].name] for part in include)])
-    for name in (*(impact.name for impact in REPORTED if impact is not WATER), TOTAL, WATER.name):
+    names = [impact.name for impact in impacts]
+    names.insert(names.index(WATER.name), TOTAL)
+    for name in names:
         for suffix, values in zip(SUFFIXES, figures[name], strict=False):
             result[name + suffix] = values
     return result

@@ -1,83 +1,90 @@
-"""From filters to SQL: names of columns come from here alone, values are always parameters."""
+"""Filters on figures, once as SQL and once on frames derived on read. Names of columns come from here, values are parameters."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
-from core.accounting.figures import ATTRIBUTION, UNATTRIBUTED, Filter, FilterError
+import pandas as pd
 
-COLUMNS: Final = {
-    **{
-        name: f"r.{name}"
-        for name in (
-            *ATTRIBUTION,
-            "site",
-            "stage",
-            "hosting",
-            "provider",
-            "region",
-            "zone",
-            "account",
-            "evidence",
-            "model",
-            "hardware",
-            "instance_type",
-            "tier",
-            "method",
-            "scope",
-            "role",
-        )
-    },
-    "source": "s.name",
-}
-"""Dimension to its column: r is the resolved series, s its source."""
+from core.accounting.figures import ATTRIBUTION, UNATTRIBUTED, Filter
+from core.accounting.small_groups import folded_teams, unfolded_filter
+from core.ledger.models import Source
+from core.organizations.models import Organization, Team
 
-SLOTS: Final = {
-    "day": "d.day",
-    "week": "date_trunc('week', d.day)::date",
-    "month": "date_trunc('month', d.day)::date",
-    "quarter": "date_trunc('quarter', d.day)::date",
-    "year": "date_trunc('year', d.day)::date",
-}
+ELSEWHERE = ("scope", "run")
+"""A row books in several scopes, and daily rows know no runs: these two are filtered where they are split or read."""
 
 
-def dimension(name: str) -> str:
-    """Give the column of a dimension. Raises FilterError for one that is not answered from daily rows."""
-    if name not in COLUMNS:
-        raise FilterError(
-            "by", f"Figures by {name} are not answered from daily rows; ask for the records of a run instead."
-        )
-    return COLUMNS[name]
-
-
-def slot(grain: str) -> str:
-    """Give the first day of a row's slot; weeks begin on Monday. Raises FilterError for grain hour."""
-    if grain not in SLOTS:
-        raise FilterError("grain", f"The grain {grain} is not offered for daily figures; use day or longer.")
-    return SLOTS[grain]
-
-
-def condition(filtered: Filter) -> tuple[str, list[Any]]:
+def conditions(organization_id: int, asked: Filter) -> tuple[str, list[Any]]:
     """
-    Write the filters as SQL that follows a where clause.
+    Write the filters on resolved series (``r``) as SQL.
 
     Returns:
-        " and ..." (empty without filters) and its parameters, in order.
+        Conditions joined by ``and``, never empty, and their parameters in order.
     """
-    parts = ["r.role = any(%s)"]
-    values: list[Any] = [list(filtered.role)]
-    for name, wanted in filtered.dims.items():
-        if name == "technique":
-            parts.append("r.techniques && %s")
-            values.append(list(wanted))
+    parts, values = ["r.role = any(%s)"], [list(asked.role)]
+    for name, allowed in asked.dims.items():
+        if name in ELSEWHERE:
             continue
-        if name not in COLUMNS:
-            raise FilterError(name, f"Figures cannot be narrowed to a {name}.")
-        column = COLUMNS[name]
-        named = [value for value in wanted if value != UNATTRIBUTED]
-        if len(named) < len(wanted):
-            parts.append(f"({column} = any(%s) or {column} is null)")
+        known, nobody = known_values(name, allowed)
+        if name == "source":
+            parts.append("r.source_id in (select id from ledger_source where organization_id = %s and name = any(%s))")
+            values += [organization_id, known]
+        elif name == "technique":
+            parts.append("r.techniques && %s::text[]")
+            values.append(known)
         else:
-            parts.append(f"{column} = any(%s)")
-        values.append(named)
-    return "".join(f" and {part}" for part in parts), values
+            parts.append(f"(r.{name} = any(%s)" + (f" or r.{name} is null)" if nobody else ")"))
+            values.append(known)
+    return " and ".join(parts), values
+
+
+def matches(frame: pd.DataFrame, asked: Filter, sources: dict[int, str]) -> pd.Series:
+    """Tell which rows of resolved series the same filters keep. [rows]"""
+    kept = frame["role"].isin(asked.role)
+    for name, allowed in asked.dims.items():
+        if name in ELSEWHERE:
+            continue
+        known, nobody = known_values(name, allowed)
+        if name == "technique":
+            kept &= frame["techniques"].map(lambda own, known=known: not set(known).isdisjoint(own)).astype(bool)
+        elif name == "source":
+            kept &= frame["source_id"].map(sources).isin(known)
+        else:
+            kept &= frame[name].isin(known) | (frame[name].isna() if nobody else False)
+    return kept
+
+
+def known_values(name: str, allowed: Sequence[str]) -> tuple[list[str], bool]:
+    """Part a filter's values into names and nobody; nobody is ``unattributed``, elsewhere the empty text."""
+    nobody = UNATTRIBUTED if name in ATTRIBUTION else ""
+    return [value for value in allowed if value != nobody], nobody in allowed
+
+
+def columns_of(asked: Filter) -> list[str]:
+    """Name the columns of resolved series that an answer is grouped by."""
+    columns = ["source_id" if name == "source" else name for name in asked.by if name not in ELSEWHERE]
+    if "scope" in (*asked.by, *asked.dims):
+        columns += ["scope", "scope_upstream", "scope_embodied"]
+    return columns
+
+
+def source_names(organization_id: int) -> dict[int, str]:
+    """Name an organization's sources by their id."""
+    return dict(Source.objects.filter(organization_id=organization_id).values_list("id", "name"))
+
+
+def folded_teams_of(organization_id: int) -> frozenset[str]:
+    """Name the teams that are too small to be shown by themselves."""
+    minimum = Organization.objects.values_list("minimum_group_size", flat=True).get(id=organization_id)
+    head_counts = Team.objects.filter(organization_id=organization_id).values_list("name", "head_count")
+    return folded_teams(dict(head_counts), minimum)
+
+
+def unfolded(asked: Filter, folded: frozenset[str]) -> Filter:
+    """Widen a filter on a folded team to all of them."""
+    if "team" not in asked.dims:
+        return asked
+    return replace(asked, dims={**asked.dims, "team": unfolded_filter(asked.dims["team"], folded)})

@@ -8,16 +8,17 @@ runs from the ledger's records.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import product
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 from django.db import connection
 
 from core.accounting.aggregate import (
     REPORTED,
+    RESOURCES,
     Rate,
     SharedErrors,
     by_scope,
@@ -26,33 +27,17 @@ from core.accounting.aggregate import (
     reported,
     with_market,
 )
-from core.accounting.columns import EMBODIED, SUFFIXES
-from core.accounting.derive import Derived, facts_of, figures, market_rates
-from core.accounting.figures import ATTRIBUTION, UNATTRIBUTED, Filter, FilterError
+from core.accounting.columns import EMBODIED, SUFFIXES, Impact
+from core.accounting.figures import Filter, FilterError
 from core.accounting.models import MarketRate, SharedError, View
-from core.accounting.rows import SUMMED, hour_cells, numbers_of
-from core.accounting.selectors.rules import rules_of
+from core.accounting.selectors.conditions import columns_of, conditions, folded_teams_of, source_names, unfolded
+from core.accounting.selectors.on_read import MEASURED, OWN_HARDWARE, asks_for_runs, sums_on_read
 from core.accounting.selectors.views import current_view, watermark
-from core.accounting.small_groups import SMALL_GROUPS, folded_teams, unfolded_filter
-from core.factors.selectors import pack_of
-from core.ledger.models import Source
-from core.ledger.selectors import records_of_run, runs, series_by_id
-from core.organizations.models import Organization, Team
+from core.accounting.small_groups import SMALL_GROUPS
 from core.organizations.tenancy import organization_scope
-from core.quantification.activity import MEASURES
 
 HOURS_AT_MOST: Final = timedelta(days=62)
-RUNS_AT_MOST: Final = 1_000
 MONTHLY_GRAINS: Final = ("total", "month", "quarter", "year")
-OWN_HARDWARE: Final = "3.2"
-"""Scope of the embodied share of own hardware: as disclosed, it is booked in the year of purchase instead."""
-
-MEASURED: Final = {
-    measure.source: measure for measure in reversed(MEASURES) if not measure.source.endswith("utilization")
-}
-"""Measures that can be asked for beside the figures, by their name in the activity table."""
-
-_FLOATS: Final = tuple((impact, suffix) for impact in REPORTED for suffix in SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -96,6 +81,7 @@ def emissions(
     asked: Filter,
     *,
     measures: Sequence[str] = (),
+    resources: bool = False,
     bounds: bool = True,
     view: View | None = None,
 ) -> EmissionsResult:
@@ -105,6 +91,7 @@ def emissions(
     Args:
         asked: period, dimensions, grouping, basis, parts, role and booking.
         measures: further measures to add up, by their name in the activity table: ``output_tokens``, ``device_hours``, ...
+        resources: answer ``primary_energy_mj`` and ``adpe_kg_sbeq`` too, after the water.
         bounds: False leaves the intervals out, which cost more than the sums; for charts and shares that show none.
         view: another view than the current one, such as a rehearsal.
 
@@ -116,22 +103,23 @@ def emissions(
     """
     if asked.grain == "hour" and asked.ends_at - asked.starts_at > HOURS_AT_MOST:
         raise FilterError("grain", f"Hours are answered for up to {HOURS_AT_MOST.days} days; choose a shorter period.")
+    impacts = (*REPORTED, *RESOURCES) if resources else REPORTED
     with organization_scope(organization_id):
         as_of = watermark(organization_id)
         view = view or current_view(organization_id)
         if view is None:
-            return EmissionsResult(_empty(asked, measures, bounds=bounds), as_of, asked, None)
-        folded = _folded(organization_id)
-        widened = _unfolded(asked, folded)
-        if asked.grain == "hour" or "run" in asked.by or "run" in asked.dims:
-            sums, errors, rates = _on_read(organization_id, view, widened, measures)
+            return EmissionsResult(_empty(asked, measures, impacts, bounds=bounds), as_of, asked, None)
+        folded = folded_teams_of(organization_id)
+        widened = unfolded(asked, folded)
+        rates = _rates(organization_id, view, widened)
+        if asked.grain == "hour" or asks_for_runs(asked):
+            read = sums_on_read(organization_id, view, widened, measures, impacts)
+            sums, errors, rates = read.sums, read.errors, {**read.rates, **rates}
         else:
-            sums = _sums(organization_id, view, widened, measures)
+            sums = _sums(organization_id, view, widened, measures, impacts)
             errors = _errors(organization_id, sums["shared_error_id"].unique().tolist())
-            rates = {}
-        rates = rates | _rates(organization_id, view, widened)
-        sources = _source_names(organization_id)
-    rows = _reported(sums, asked, folded, errors, rates, sources, measures, bounds=bounds)
+        sources = source_names(organization_id)
+    rows = _reported(sums, asked, folded, errors, rates, sources, measures, impacts, bounds=bounds)
     return EmissionsResult(rows, as_of, asked, view.id)
 
 
@@ -143,6 +131,7 @@ def _reported(
     rates: Mapping[tuple[str, str, int], Rate],
     sources: dict[int, str],
     measures: Sequence[str],
+    impacts: Sequence[Impact],
     *,
     bounds: bool,
 ) -> pd.DataFrame:
@@ -154,7 +143,7 @@ def _reported(
     if "source" in asked.by:
         sums["source"] = sums["source_id"].map(sources)
     if "scope" in (*asked.by, *asked.dims):
-        sums = by_scope(sums)
+        sums = by_scope(sums, impacts)
         if "scope" in asked.dims:
             sums = sums[sums["scope"].isin(asked.dims["scope"])]
     keys = [*(["start"] if asked.grain != "total" else []), *asked.by]
@@ -165,31 +154,38 @@ def _reported(
         basis=asked.basis,
         include=asked.include,
         measures=measures,
+        impacts=impacts,
         bounds=bounds,
     )
     return named_unattributed(rows, asked.by)
 
 
-def _empty(asked: Filter, measures: Sequence[str], *, bounds: bool) -> pd.DataFrame:
+def _empty(asked: Filter, measures: Sequence[str], impacts: Sequence[Impact], *, bounds: bool) -> pd.DataFrame:
     """Answer without rows, in the columns of an answer with rows."""
     names = ["shared_error_id", "year", "start", *asked.by, "records", "requests", *measures]
-    sums = pd.DataFrame(columns=[*names, *(impact.name + suffix for impact, suffix in _FLOATS)], dtype=float)
+    sums = pd.DataFrame(
+        columns=[*names, *(impact.name + suffix for impact, suffix in product(impacts, SUFFIXES))], dtype=float
+    )
     sums["start"] = pd.to_datetime(sums["start"], utc=True)
     nothing = SharedErrors({}, {}, {}, {}, {})
     keys = [*(["start"] if asked.grain != "total" else []), *asked.by]
-    return reported(sums, keys, nothing, basis=asked.basis, include=asked.include, measures=measures, bounds=bounds)
+    return reported(
+        sums, keys, nothing, basis=asked.basis, include=asked.include, measures=measures, impacts=impacts, bounds=bounds
+    )
 
 
 # --- sums in the database ---------------------------------------------------------------------------------------------
 
 
-def _sums(organization_id: int, view: View, asked: Filter, measures: Sequence[str]) -> pd.DataFrame:
+def _sums(
+    organization_id: int, view: View, asked: Filter, measures: Sequence[str], impacts: Sequence[Impact]
+) -> pd.DataFrame:
     """Add integers up by slot, dimensions, shared error and year of the market rate; convert to kWh, kg and L."""
     table, day = _table(asked)
     start = _START[asked.grain].format(day=f"d.{day}")
     groups = {
         "start": start,
-        **{name: f"r.{name}" for name in _columns_of(asked)},
+        **{name: f"r.{name}" for name in columns_of(asked)},
         "shared_error_id": "r.shared_error_id",
         "year": f"extract(year from d.{day})::int",
     }
@@ -198,17 +194,17 @@ def _sums(organization_id: int, view: View, asked: Filter, measures: Sequence[st
         "requests": "coalesce(sum(d.requests), 0)::float8",
         **{name: f"sum(d.{MEASURED[name].column})::float8 / {MEASURED[name].per_unit}" for name in measures},
     }
-    for impact, suffix in _FLOATS:
+    for impact, suffix in product(impacts, SUFFIXES):
         column = f"sum(d.{impact.column}{suffix})"
         if impact is EMBODIED and asked.booking == "disclosed":
             column += f" filter (where r.scope_embodied is distinct from '{OWN_HARDWARE}')"
         sums[impact.name + suffix] = f"{column}::float8 / {impact.per_unit}"
-    conditions, values = _conditions(organization_id, asked)
+    where, values = conditions(organization_id, asked)
     with connection.cursor() as cursor:
         cursor.execute(
             f"select {', '.join(groups.values())}, {', '.join(sums.values())} from {table} d"
             " join accounting_resolved_series r on r.organization_id = d.organization_id and r.id = d.resolved_id"
-            f" where d.organization_id = %s and d.view_id = %s and d.{day} >= %s and d.{day} <= %s and {conditions}"
+            f" where d.organization_id = %s and d.view_id = %s and d.{day} >= %s and d.{day} <= %s and {where}"
             f" group by {', '.join(str(position) for position in range(1, len(groups) + 1))}",
             [organization_id, view.id, asked.from_day, asked.to_day, *values],
         )
@@ -232,40 +228,6 @@ def _table(asked: Filter) -> tuple[str, str]:
     """Choose the monthly sums where the period is of whole months and no slot is shorter than one."""
     whole = asked.from_day.day == 1 and (asked.to_day + timedelta(days=1)).day == 1
     return ("accounting_monthly", "month") if whole and asked.grain in MONTHLY_GRAINS else ("accounting_daily", "day")
-
-
-def _columns_of(asked: Filter) -> list[str]:
-    """Name the columns of resolved series that an answer is grouped by."""
-    columns = ["source_id" if name == "source" else name for name in asked.by if name not in ("scope", "run")]
-    if "scope" in (*asked.by, *asked.dims):
-        columns += ["scope", "scope_upstream", "scope_embodied"]
-    return columns
-
-
-def _conditions(organization_id: int, asked: Filter) -> tuple[str, list[Any]]:
-    """Write the filters on resolved series as SQL."""
-    conditions, values = ["r.role = any(%s)"], [list(asked.role)]
-    for name, allowed in asked.dims.items():
-        if name in ("scope", "run"):
-            continue
-        known, nobody = _known_values(name, allowed)
-        if name == "source":
-            condition = "r.source_id in (select id from ledger_source where organization_id = %s and name = any(%s))"
-            conditions.append(condition)
-            values += [organization_id, known]
-        elif name == "technique":
-            conditions.append("r.techniques && %s::text[]")
-            values.append(known)
-        else:
-            conditions.append(f"(r.{name} = any(%s)" + (f" or r.{name} is null)" if nobody else ")"))
-            values.append(known)
-    return " and ".join(conditions), values
-
-
-def _known_values(name: str, allowed: Sequence[str]) -> tuple[list[str], bool]:
-    """Part a filter's values into names and nobody; nobody is ``unattributed``, elsewhere the empty text."""
-    nobody = UNATTRIBUTED if name in ATTRIBUTION else ""
-    return [value for value in allowed if value != nobody], nobody in allowed
 
 
 def _errors(organization_id: int, ids: list[int]) -> SharedErrors:
@@ -293,138 +255,3 @@ def _rates(organization_id: int, view: View, asked: Filter) -> dict[tuple[str, s
         (market, pool, start.year): (value, low, high)
         for market, pool, start, value, low, high in found.values_list(*columns)
     }
-
-
-def _source_names(organization_id: int) -> dict[int, str]:
-    return dict(Source.objects.filter(organization_id=organization_id).values_list("id", "name"))
-
-
-# --- small groups -----------------------------------------------------------------------------------------------------
-
-
-def _folded(organization_id: int) -> frozenset[str]:
-    minimum = Organization.objects.values_list("minimum_group_size", flat=True).get(id=organization_id)
-    return folded_teams(
-        dict(Team.objects.filter(organization_id=organization_id).values_list("name", "head_count")), minimum
-    )
-
-
-def _unfolded(asked: Filter, folded: frozenset[str]) -> Filter:
-    if "team" not in asked.dims:
-        return asked
-    return replace(asked, dims={**asked.dims, "team": unfolded_filter(asked.dims["team"], folded)})
-
-
-# --- figures on read --------------------------------------------------------------------------------------------------
-
-
-def _on_read(
-    organization_id: int, view: View, asked: Filter, measures: Sequence[str]
-) -> tuple[pd.DataFrame, SharedErrors, dict[tuple[str, str, int], Rate]]:
-    """Quantify cells by the hour, or the records of runs, and filter and shape them like `_sums`."""
-    if "run" in asked.by or "run" in asked.dims:
-        rows = _run_sums(organization_id, asked)
-    else:
-        rows = hour_cells(organization_id, asked.starts_at, asked.ends_at)
-        rows["day"] = rows["hour"] // 24
-        rows["start"] = pd.to_datetime(rows["hour"] * 3600, unit="s", utc=True)
-    series = series_by_id(organization_id, rows["series_id"].unique().tolist()).rename_axis("series_id").reset_index()
-    pack = pack_of(view.factor_set.content_hash)
-    derived = figures(rows, series, rules_of(organization_id), pack, view.methodology)
-    frame, errors = _as_sums(derived, view, asked, measures)
-    frame = frame[_matches(frame, asked, _source_names(organization_id))]
-    rates = {
-        (each.market, "", each.year): (each.rate.value, each.rate.low, each.rate.high)
-        for each in market_rates(derived.plans)
-    }
-    return frame.reset_index(drop=True), errors, rates
-
-
-def _run_sums(organization_id: int, asked: Filter) -> pd.DataFrame:
-    """Add the records of runs up by run, series and day of their start."""
-    if "run" in asked.dims:
-        names = list(asked.dims["run"])
-    else:
-        names = runs(organization_id, asked.starts_at, asked.ends_at, RUNS_AT_MOST)["run"].tolist()
-    parts = []
-    for name in names:
-        records = records_of_run(organization_id, name)
-        records = records[(records["started_at"] >= asked.starts_at) & (records["started_at"] < asked.ends_at)]
-        hours = records["started_at"].dt.floor("h" if asked.grain == "hour" else "D")
-        frame = records.assign(
-            run=name,
-            start=_slot(hours, asked.grain),
-            day=numbers_of(records["started_at"].dt.date.tolist()),
-            records=records["counted"].astype("int64"),
-        )
-        grouped = frame.groupby(["run", "start", "day", "series_id"], sort=False)
-        parts.append(grouped[list(SUMMED)].sum().reset_index())
-    columns = ["run", "start", "day", "series_id", *SUMMED]
-    if not parts:
-        empty = pd.DataFrame({name: pd.Series(dtype="int64") for name in columns})
-        empty["start"] = pd.to_datetime(empty["start"], utc=True)
-        return empty
-    return pd.concat(parts, ignore_index=True)
-
-
-def _slot(times: pd.Series, grain: str) -> pd.Series:
-    """Return the start of the slot that each time lies in; for the total, one instant for all."""
-    if grain == "total":
-        return pd.Series(pd.Timestamp(0, tz=UTC), index=times.index)
-    if grain in ("hour", "day"):
-        return times
-    if grain == "week":
-        return times - pd.to_timedelta(times.dt.weekday, unit="D")
-    frequency = {"month": "M", "quarter": "Q", "year": "Y"}[grain]
-    return times.dt.tz_localize(None).dt.to_period(frequency).dt.start_time.dt.tz_localize(UTC)
-
-
-def _as_sums(derived: Derived, view: View, asked: Filter, measures: Sequence[str]) -> tuple[pd.DataFrame, SharedErrors]:
-    """Shape derived rows like the sums of the database: floats in kWh, kg and L beside their dimensions."""
-    rows = derived.rows
-    of_row = rows["resolved"].to_numpy()
-    facts = [facts_of(plan, view.methodology) for plan in derived.plans]
-    error_keys = pd.factorize(np.array([fact.shared_error_key for fact in facts], dtype=object))[0]
-    columns: dict[str, Any] = {
-        "start": rows["start"].to_numpy(),
-        "year": np.array([plan.use.year for plan in derived.plans], dtype=np.int64)[of_row],
-        "shared_error_id": error_keys[of_row],
-        "records": rows["records"].to_numpy(dtype=float),
-        "requests": rows["requests"].to_numpy(dtype=float, na_value=0.0),
-        **{name: derived.resolved[name].to_numpy()[of_row] for name in derived.resolved.columns},
-        **{
-            name: np.array([getattr(plan, name) for plan in derived.plans], dtype=object)[of_row]
-            for name in ("method", "scope", "scope_upstream", "scope_embodied")
-        },
-    }
-    if "run" in rows:
-        columns["run"] = rows["run"].to_numpy()
-    for name in measures:
-        column = rows[MEASURED[name].column].to_numpy(dtype=float, na_value=np.nan)
-        columns[name] = column / MEASURED[name].per_unit
-    for impact, suffix in _FLOATS:
-        values = rows[impact.column + suffix].to_numpy(dtype=float, na_value=np.nan) / impact.per_unit
-        if impact is EMBODIED and asked.booking == "disclosed":
-            values = np.where(columns["scope_embodied"] == OWN_HARDWARE, np.nan, values)
-        columns[impact.name + suffix] = values
-    frame = pd.DataFrame(columns)
-    frame["start"] = pd.to_datetime(frame["start"], utc=True)
-    by_error = dict(zip(error_keys.tolist(), (fact.shared_error for fact in facts), strict=True))
-    names = ("group", "zone_group", "market", "pool", "widths")
-    return frame, SharedErrors(*({key: each[name] for key, each in by_error.items()} for name in names))
-
-
-def _matches(frame: pd.DataFrame, asked: Filter, sources: dict[int, str]) -> pd.Series:
-    """Apply the filters of `_conditions` to rows derived on read."""
-    kept = frame["role"].isin(asked.role)
-    for name, allowed in asked.dims.items():
-        if name in ("scope", "run"):
-            continue
-        known, nobody = _known_values(name, allowed)
-        if name == "technique":
-            kept &= frame["techniques"].map(lambda own, known=known: not set(known).isdisjoint(own)).astype(bool)
-        elif name == "source":
-            kept &= frame["source_id"].map(sources).isin(known)
-        else:
-            kept &= frame[name].isin(known) | (frame[name].isna() if nobody else False)
-    return kept

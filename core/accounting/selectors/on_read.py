@@ -1,0 +1,154 @@
+"""Figures that no daily row holds, quantified when they are asked for: hours from cells, runs and records from the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from itertools import product
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from core.accounting.aggregate import Rate, SharedErrors
+from core.accounting.columns import EMBODIED, SUFFIXES, Impact
+from core.accounting.derive import Derived, facts_of, figures, market_rates
+from core.accounting.figures import Filter
+from core.accounting.models import View
+from core.accounting.rows import SUMMED, hour_cells, numbers_of
+from core.accounting.selectors.conditions import matches, source_names
+from core.accounting.selectors.rules import rules_of
+from core.factors.selectors import pack_of
+from core.ledger.selectors import records_of_run, runs, series_by_id
+from core.quantification.activity import MEASURES
+
+RUNS_AT_MOST: Final = 1_000
+OWN_HARDWARE: Final = "3.2"
+"""Scope of the embodied share of own hardware: as disclosed, it is booked in the year of purchase instead."""
+
+MEASURED: Final = {
+    measure.source: measure for measure in reversed(MEASURES) if not measure.source.endswith("utilization")
+}
+"""Measures that can be asked for beside the figures, by their name in the activity table."""
+
+
+@dataclass(frozen=True)
+class OnRead:
+    """Sums as the database would give them, with what they share and the rates of their markets."""
+
+    sums: pd.DataFrame
+    errors: SharedErrors
+    rates: Mapping[tuple[str, str, int], Rate]
+
+
+def sums_on_read(
+    organization_id: int, view: View, asked: Filter, measures: Sequence[str], impacts: Sequence[Impact]
+) -> OnRead:
+    """Quantify the cells of hours, or the records of runs, and filter and shape them like sums of daily rows."""
+    rows = run_sums(organization_id, asked) if asks_for_runs(asked) else _hours(organization_id, asked)
+    derived = derived_on_read(organization_id, view, rows)
+    frame, errors = _as_sums(derived, view, asked, measures, impacts)
+    frame = frame[matches(frame, asked, source_names(organization_id))]
+    rates = {
+        (each.market, "", each.year): (each.rate.value, each.rate.low, each.rate.high)
+        for each in market_rates(derived.plans)
+    }
+    return OnRead(frame.reset_index(drop=True), errors, rates)
+
+
+def asks_for_runs(asked: Filter) -> bool:
+    """Tell whether the answer comes from the ledger's records."""
+    return "run" in asked.by or "run" in asked.dims
+
+
+def derived_on_read(organization_id: int, view: View, rows: pd.DataFrame) -> Derived:
+    """Derive rows of series_id, day and sums by the rules in force and the view's factors, without storing anything."""
+    series = series_by_id(organization_id, rows["series_id"].unique().tolist()).rename_axis("series_id").reset_index()
+    pack = pack_of(view.factor_set.content_hash)
+    return figures(rows, series, rules_of(organization_id), pack, view.methodology)
+
+
+def _hours(organization_id: int, asked: Filter) -> pd.DataFrame:
+    rows = hour_cells(organization_id, asked.starts_at, asked.ends_at)
+    return rows.assign(day=rows["hour"] // 24, start=pd.to_datetime(rows["hour"] * 3600, unit="s", utc=True))
+
+
+def run_sums(organization_id: int, asked: Filter) -> pd.DataFrame:
+    """
+    Add the records of runs up by run, series and day of their start.
+
+    Returns:
+        run, start (of the slot), day (days since 1970), series_id, ``SUMMED``.
+    """
+    if "run" in asked.dims:
+        names = list(asked.dims["run"])
+    else:
+        names = runs(organization_id, asked.starts_at, asked.ends_at, RUNS_AT_MOST)["run"].tolist()
+    parts = [_run(organization_id, name, asked) for name in names]
+    parts = [part for part in parts if len(part)]
+    if parts:
+        return pd.concat(parts, ignore_index=True)
+    empty = pd.DataFrame({name: pd.Series(dtype="int64") for name in ("run", "start", "day", "series_id", *SUMMED)})
+    return empty.assign(start=pd.to_datetime(empty["start"], utc=True))
+
+
+def _run(organization_id: int, name: str, asked: Filter) -> pd.DataFrame:
+    records = records_of_run(organization_id, name)
+    records = records[(records["started_at"] >= asked.starts_at) & (records["started_at"] < asked.ends_at)]
+    frame = records.assign(
+        run=name,
+        start=_slot(records["started_at"].dt.floor("h" if asked.grain == "hour" else "D"), asked.grain),
+        day=numbers_of(records["started_at"].dt.date.tolist()),
+        records=records["counted"].astype("int64"),
+    )
+    return frame.groupby(["run", "start", "day", "series_id"], sort=False)[list(SUMMED)].sum().reset_index()
+
+
+def _slot(times: pd.Series, grain: str) -> pd.Series:
+    """Return the start of the slot that each time lies in; for the total, one instant for all."""
+    if grain == "total":
+        return pd.Series(pd.Timestamp(0, tz=UTC), index=times.index)
+    if grain in ("hour", "day"):
+        return times
+    if grain == "week":
+        return times - pd.to_timedelta(times.dt.weekday, unit="D")
+    frequency = {"month": "M", "quarter": "Q", "year": "Y"}[grain]
+    return times.dt.tz_localize(None).dt.to_period(frequency).dt.start_time.dt.tz_localize(UTC)
+
+
+def _as_sums(
+    derived: Derived, view: View, asked: Filter, measures: Sequence[str], impacts: Sequence[Impact]
+) -> tuple[pd.DataFrame, SharedErrors]:
+    """Shape derived rows like the sums of the database: floats in kWh, kg and L beside their dimensions."""
+    rows = derived.rows
+    of_row = rows["resolved"].to_numpy()
+    facts = [facts_of(plan, view.methodology) for plan in derived.plans]
+    error_keys = pd.factorize(np.array([fact.shared_error_key for fact in facts], dtype=object))[0]
+    columns: dict[str, Any] = {
+        "start": rows["start"].to_numpy(),
+        "year": np.array([plan.use.year for plan in derived.plans], dtype=np.int64)[of_row],
+        "shared_error_id": error_keys[of_row],
+        "records": rows["records"].to_numpy(dtype=float),
+        "requests": rows["requests"].to_numpy(dtype=float, na_value=0.0),
+        **{name: derived.resolved[name].to_numpy()[of_row] for name in derived.resolved.columns},
+        **{
+            name: np.array([getattr(plan, name) for plan in derived.plans], dtype=object)[of_row]
+            for name in ("method", "scope", "scope_upstream", "scope_embodied")
+        },
+    }
+    if "run" in rows:
+        columns["run"] = rows["run"].to_numpy()
+    for name in measures:
+        column = rows[MEASURED[name].column].to_numpy(dtype=float, na_value=np.nan)
+        columns[name] = column / MEASURED[name].per_unit
+    for impact, suffix in product(impacts, SUFFIXES):
+        values = rows[impact.column + suffix].to_numpy(dtype=float, na_value=np.nan) / impact.per_unit
+        if impact is EMBODIED and asked.booking == "disclosed":
+            values = np.where(columns["scope_embodied"] == OWN_HARDWARE, np.nan, values)
+        columns[impact.name + suffix] = values
+    frame = pd.DataFrame(columns)
+    frame["start"] = pd.to_datetime(frame["start"], utc=True)
+    by_error = dict(zip(error_keys.tolist(), (fact.shared_error for fact in facts), strict=True))
+    names = ("group", "zone_group", "market", "pool", "widths")
+    return frame, SharedErrors(*({key: each[name] for key, each in by_error.items()} for name in names))
