@@ -62,7 +62,10 @@ def preview(stream: BinaryIO, kind: str, context: Context) -> Preview:
 
 def _as_understood(records: list[dict[str, object]]) -> Table:
     filled = {name for record in records for name in record}
-    columns: list[str] = [*(name for name in FIRST if name in filled), *(name for name in COLUMNS if name in filled - set(FIRST))]
+    columns: list[str] = [
+        *(name for name in FIRST if name in filled),
+        *(name for name in COLUMNS if name in filled - set(FIRST)),
+    ]
     return Table(columns, [[_cell(record.get(name)) for name in columns] for record in records])
 
 

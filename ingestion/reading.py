@@ -145,6 +145,10 @@ class Reader:
             self._known[kind] = Lookup(lambda run_id: run_body(self.organization_id, run_id))
         return self._known[kind]
 
+    def runs_read(self) -> list[str]:
+        """List the CodeCarbon runs whose emissions were read."""
+        return list(self._known.get("codecarbon", {}))
+
     def _rows_to_replay(self, batch: Claimed) -> dict[int, set[int]]:
         with organization_scope(self.organization_id):
             rows = QuarantinedRow.objects.filter(organization_id=self.organization_id, replayed_by=batch.id)

@@ -18,7 +18,7 @@ from core.organizations.policy import Action, may
 from core.organizations.tenancy import organization_scope, scoped_rows
 from core.quantification.rejections import REASONS, Reason
 from ingestion.arrivals import DAYS_SHOWN, SourceCard, state_of
-from ingestion.models import Batch, Heartbeat, QuarantinedRow, QuarantineState, State
+from ingestion.models import Batch, CodeCarbonExperiment, Heartbeat, QuarantinedRow, QuarantineState, State
 
 REJECTED_SHOWN = 100
 """Rejected rows inside a batch object; all of them are at its address /rejected."""
@@ -241,3 +241,8 @@ def series_of_team(organization_id: int, team: str) -> list[int]:
     with organization_scope(organization_id):
         found = Series.objects.filter(organization_id=organization_id, team=team)
         return list(found.values_list("id", flat=True))
+
+
+def experiments(organization_id: int) -> QuerySet[CodeCarbonExperiment]:
+    """List an organization's CodeCarbon experiments by name."""
+    return CodeCarbonExperiment.objects.filter(organization_id=organization_id).order_by("name")

@@ -7,7 +7,7 @@ from ingestion.http.activity import activity
 from ingestion.http.batches import BatchView, RejectedView
 from ingestion.http.imports import post_import
 from ingestion.http.otlp import post_otlp
-from ingestion.pages import quality, sources
+from ingestion.pages import connections, quality, sources
 
 # The CodeCarbon client appends its paths to whatever it was given, so a slash may come twice.
 CODECARBON = "^codecarbon/+"
@@ -30,6 +30,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sources/batches/<uuid:batch_id>/", sources.batch, name="batch_page"),
     path("sources/batches/<uuid:batch_id>/commit/", sources.commit_batch, name="batch_commit"),
     path("sources/batches/<uuid:batch_id>/confirm/", sources.confirm_batch, name="batch_confirm"),
+    path("sources/experiments/", connections.experiments, name="experiments"),
+    path("sources/<int:source_id>/pause/", connections.pause, name="source_pause"),
     path("quality/", quality.quality, name="quality"),
     path("quality/replay/", quality.replay, name="quality_replay"),
     path("quality/discard/", quality.discard, name="quality_discard"),

@@ -13,11 +13,12 @@ from ingestion.services.resolve import (
     reject_held,
     replay_quarantine,
 )
-from ingestion.services.runs import announce_run
+from ingestion.services.runs import ExperimentError, announce_run, create_experiment
 
 __all__ = [
     "Accepted",
     "Drained",
+    "ExperimentError",
     "KeyReusedError",
     "Replay",
     "ResolveError",
@@ -26,6 +27,7 @@ __all__ = [
     "announce_run",
     "beat",
     "confirm_held",
+    "create_experiment",
     "discard_quarantine",
     "drain_inbox",
     "keep_house",

@@ -19,7 +19,7 @@ from core.organizations.tenancy import organization_scope
 from ingestion import quarantining, reading
 from ingestion.claims import MOST_ATTEMPTS, Claimed, Claims
 from ingestion.models import COUNTS
-from ingestion.services import audit
+from ingestion.services import audit, runs
 from ingestion.sources.base import UnreadablePayload, finish_drafts
 
 log = structlog.get_logger()
@@ -263,6 +263,7 @@ class Group:
         if not self.batches[0].dry_run:
             self.staging.keep(kept_out)
         self._set_done(finished, result)
+        runs.mark_used(self.organization_id, self.reader.runs_read())
         audit.record_pushes(self.organization_id, finished)
 
     def _set_done(self, finished: list[Claimed], result: WriteResult) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from django.conf import settings
 from django.db import connection
 
 from core.ledger.services import drop_expired_text, ensure_months_ahead
@@ -60,7 +59,7 @@ def keep_house(now: datetime | None = None) -> dict[str, int]:
 
 def _drop_payloads(now: datetime) -> int:
     """Drop whole days of payloads, but none from which a batch still waits to be read."""
-    oldest = now.date() - timedelta(days=settings_retention_days())
+    oldest = now.date() - timedelta(days=PAYLOAD_RETENTION_DAYS)
     for organization_id in Organization.objects.values_list("id", flat=True):
         with organization_scope(organization_id), connection.cursor() as cursor:
             cursor.execute(
@@ -79,11 +78,6 @@ def _drop_payloads(now: datetime) -> int:
             cursor.execute("select wattledger_drop_partition('ingestion_payload', %s)", [name])
     payloads.remove_days_before(oldest)
     return len(names)
-
-
-def settings_retention_days() -> int:
-    """Give the days for which payloads are kept."""
-    return int(getattr(settings, "PAYLOAD_RETENTION_DAYS", PAYLOAD_RETENTION_DAYS))
 
 
 def _delete_unused_runs(now: datetime) -> int:

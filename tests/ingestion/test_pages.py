@@ -124,3 +124,41 @@ def test_a_member_sees_no_sources(client: Client, organization: Any, person: Any
     client.force_login(person)
 
     assert [client.get(path).status_code for path in ("/sources/", "/sources/import/", "/quality/")] == [403] * 3
+
+
+def test_an_experiment_gives_its_runs_a_team(signed_in: Client, organization: Any, post: Any, drained: Any) -> None:
+    from tests.ingestion.test_codecarbon_door import emission_body, run_body
+
+    made = signed_in.post("/sources/experiments/", {"name": "llama", "team": "nlp", "stage": "training", "pue": "1.2"})
+    again = signed_in.post("/sources/experiments/", {"name": "llama"})
+    page = signed_in.get("/sources/experiments/").content.decode()
+    experiment = re.search(r"[0-9a-f]{8}-[0-9a-f-]{27}", page)[0]
+
+    run_id = post("/codecarbon/runs", run_body(experiment_id=experiment)).json()["id"]
+    drained(post("/codecarbon/emissions", emission_body(run_id)).json())
+
+    assert (made.status_code, again.status_code) == (302, 400)
+    assert series(organization, "team", "stage", "energy_boundary") == [("nlp", "training", "facility")]
+
+
+def series(organization: Any, *columns: str) -> list[tuple[Any, ...]]:
+    from core.ledger.models import Series
+
+    with organization_scope(organization.id):
+        return list(Series.objects.values_list(*columns))
+
+
+def test_a_paused_source_keeps_its_batches_waiting(
+    signed_in: Client, organization: Any, post: Any, batch_of: Any, record: Any
+) -> None:
+    batch = post("/api/v1/activity", [record()]).json()["batch"]
+    source = batch_of(batch).source_id
+
+    signed_in.post(f"/sources/{source}/pause/", {"paused": "1"})
+    services.drain_inbox(organization.id)
+    assert batch_of(batch).state == State.PENDING
+    assert b"paused" in signed_in.get("/sources/").content
+
+    signed_in.post(f"/sources/{source}/pause/", {"paused": "0"})
+    services.drain_inbox(organization.id)
+    assert batch_of(batch).state == State.DONE
