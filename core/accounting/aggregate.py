@@ -179,7 +179,7 @@ def _group(sums: pd.DataFrame, keys: Sequence[str]) -> tuple[npt.NDArray[np.int6
     for key in keys:
         if groups[key].dtype == object or isinstance(groups[key].dtype, pd.StringDtype):
             groups[key] = groups[key].astype(object).where(groups[key].notna(), None)
-    return grouped.ngroup().to_numpy(dtype=np.int64), groups
+    return np.asarray(grouped.ngroup(), dtype=np.int64), groups
 
 
 def _interval(

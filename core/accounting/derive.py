@@ -18,8 +18,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.accounting.columns import IMPACTS, MARKET, SUFFIXES, WATER, Impact
-from core.accounting.rules import Rules, attribute, resolve_names, roles_of
+from core.accounting.rules import Rules
 from core.quantification.activity import MASK_BITS, MEASURES
+from core.quantification.attribute import attribute, resolve_names
+from core.quantification.coverage import roles_of
 from core.quantification.factor import Factor
 from core.quantification.pack import FactorPack
 from core.quantification.plan import Plan
@@ -103,7 +105,7 @@ def understand(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules) -> Subjec
     frame = series.set_index("series_id").loc[series_ids[pairs // (len(boundaries) + 1)]].reset_index()
     frame["day"] = rows["day"].to_numpy()[first]
     frame = attribute(resolve_names(frame, rules.aliases), rules.source_settings)
-    frame["role"] = roles_of(frame, rules)
+    frame["role"] = roles_of(frame, rules.links, rules.counting)
     frame["use_id"] = _distinct(frame, (*USE_TEXT, "techniques", "mask"))
     return Subjects(frame, position.reshape(-1).astype(np.int64))
 

@@ -47,7 +47,9 @@ def intern_resolved(organization_id: int, resolved: pd.DataFrame, plans: Sequenc
     plan_ids = _intern(organization_id, "accounting_plan", _PLAN, {key: fact.columns for key, fact in by_key.items()})
     errors = {fact.shared_error_key: fact.shared_error for fact in by_key.values()}
     error_ids = _intern(organization_id, "accounting_sharederror", _SHARED_ERROR, errors)
-    rows = resolved.to_dict("records")
+    rows: list[dict[str, Any]] = [
+        {str(name): each for name, each in row.items()} for row in resolved.to_dict("records")
+    ]
     keys = [_key(row, fact) for row, fact in zip(rows, facts, strict=True)]
     contents = {
         key: {

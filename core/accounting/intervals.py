@@ -56,7 +56,14 @@ def reported_intervals(
     if not positive.any():
         return total, np.where(count, plain_low, np.nan), np.where(count, plain_high, np.nan)
     made_low, made_high = _combined(
-        *(each[positive] for each in (figure, zone, group, value, low, high, widths)), figures=figures
+        figure[positive],
+        zone[positive],
+        group[positive],
+        value[positive],
+        low[positive],
+        high[positive],
+        widths[positive],
+        figures=figures,
     )
     some = (_sum(figure[positive], value[positive], figures) > 0.0) & (total > 0.0)
     result_low = np.where(some, np.minimum(made_low, total), plain_low)

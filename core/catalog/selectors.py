@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from django.db.models import F
 
 from core.catalog.models import Alias
+from core.quantification.attribute import OwnAlias
 
-COLUMNS = ("kind", "reported", "resolves_to", "valid_from", "valid_to")
 
-
-def aliases(organization_id: int) -> pd.DataFrame:
-    """List an organization's own aliases: kind, reported, resolves_to, valid_from, valid_to (dates, None: open)."""
-    rows = Alias.objects.filter(organization_id=organization_id).order_by("kind", "reported", "valid_from", "id")
-    return pd.DataFrame(list(rows.values_list(*COLUMNS)), columns=list(COLUMNS), dtype=object)
+def aliases(organization_id: int) -> list[OwnAlias]:
+    """List an organization's own aliases; where two hold at once, the one that began later stands after the other."""
+    rows = Alias.objects.filter(organization_id=organization_id)
+    ordered = rows.order_by("kind", "reported", F("valid_from").asc(nulls_first=True), "id")
+    return [OwnAlias(row.kind, row.reported, row.resolves_to, row.valid_from, row.valid_to) for row in ordered]

@@ -8,6 +8,7 @@ import io
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from django.db.models import Count, QuerySet, Sum
 
@@ -16,15 +17,15 @@ from core.factors.pack import NAME
 from core.quantification.pack import FactorPack, content_hash
 
 
-class NoFactorSet(LookupError):
+class NoFactorSet(LookupError):  # noqa: N818  # said in the words of the product
     """There is no factor set of that name or hash."""
 
 
-class DamagedFactorSet(Exception):
+class DamagedFactorSet(Exception):  # noqa: N818  # said in the words of the product
     """A stored set does not hash to its own content hash: its tables are not what they were."""
 
 
-def factor_sets() -> QuerySet[FactorSet]:
+def factor_sets() -> QuerySet[Any]:
     """List the sets, the newest first, with ``table_count`` and ``row_count``."""
     return FactorSet.objects.annotate(
         table_count=Count("factorsettable"), row_count=Sum("factorsettable__table__rows")

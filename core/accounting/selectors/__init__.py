@@ -2,6 +2,6 @@
 
 from core.accounting.selectors.emissions import EmissionsResult, emissions
 from core.accounting.selectors.rules import rules_of
-from core.accounting.selectors.views import NoView, current_view, live_views, views, watermark
+from core.accounting.selectors.views import current_view, live_views, views, watermark
 
-__all__ = ["EmissionsResult", "NoView", "current_view", "emissions", "live_views", "rules_of", "views", "watermark"]
+__all__ = ["EmissionsResult", "current_view", "emissions", "live_views", "rules_of", "views", "watermark"]

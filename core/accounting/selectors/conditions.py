@@ -24,7 +24,8 @@ def conditions(organization_id: int, asked: Filter) -> tuple[str, list[Any]]:
     Returns:
         Conditions joined by ``and``, never empty, and their parameters in order.
     """
-    parts, values = ["r.role = any(%s)"], [list(asked.role)]
+    parts = ["r.role = any(%s)"]
+    values: list[Any] = [list(asked.role)]
     for name, allowed in asked.dims.items():
         if name in ELSEWHERE:
             continue

@@ -112,9 +112,9 @@ def _slot(times: pd.Series, grain: str) -> pd.Series:
     if grain in ("hour", "day"):
         return times
     if grain == "week":
-        return times - pd.to_timedelta(times.dt.weekday, unit="D")
+        return pd.Series(times - pd.to_timedelta(times.dt.weekday, unit="D"))
     frequency = {"month": "M", "quarter": "Q", "year": "Y"}[grain]
-    return times.dt.tz_localize(None).dt.to_period(frequency).dt.start_time.dt.tz_localize(UTC)
+    return pd.Series(times.dt.tz_localize(None).dt.to_period(frequency).dt.start_time.dt.tz_localize(UTC))
 
 
 def _as_sums(

@@ -10,10 +10,6 @@ from django.db.models import QuerySet
 from core.accounting.models import View, ViewState
 
 
-class NoView(LookupError):
-    """The organization has no such view."""
-
-
 def views(organization_id: int) -> QuerySet[View]:
     """List an organization's views, the newest first."""
     return View.objects.filter(organization_id=organization_id).select_related("factor_set").order_by("-id")
@@ -40,5 +36,5 @@ def watermark(organization_id: int) -> datetime:
             "select coalesce(min(marked_at), statement_timestamp()) from ledger_dirty_day where organization_id = %s",
             [organization_id],
         )
-        (marked_at,) = cursor.fetchone()
+        marked_at: datetime = cursor.fetchone()[0]
     return marked_at.astimezone(UTC)
