@@ -189,26 +189,29 @@ def _changed(column: str) -> str:
 
 _CHANGES: Final = f"""
 create temporary table snapshot_change on commit drop as
-with compared as (
+with delivered_key as (
+    select snapshot_id, key, sum(rows) as key_rows, min(position) as first_position
+    from snapshot_delivered group by 1, 2
+), compared as (
     select {SAME}, d.position, d.parts as delivered_parts, coalesce(d.run, s.run) as run,
-           b.key is not null as known, b.record_id as base_id, b.revision as base_revision,
+           b.record_id is not null as known, b.record_id as base_id, b.revision as base_revision,
+           coalesce(k.key_rows, 0) as key_rows, d.position = k.first_position as first_of_key,
            {", ".join(f"coalesce(d.{m.source}, 0) - coalesce(s.{m.source}, 0) as {m.source}" for m in SUMMED)},
-           {" or ".join(_changed(m.source) for m in SUMMED)} as changed,
-           d.position = min(d.position) over (partition by snapshot_id, key) as first_of_key
+           {" or ".join(_changed(m.source) for m in SUMMED)} as changed
     from snapshot_delivered d full join snapshot_state s using ({SAME})
-    left join ledger_snapshot_record b using (snapshot_id, key)
-    where (b.organization_id = %s or b.organization_id is null)
-      and (d.position is not null or s.covered
-           or (snapshot_id, key) in (select snapshot_id, key from snapshot_delivered))
+    left join delivered_key k using (snapshot_id, key)
+    left join (
+        select snapshot_id, key, record_id, revision from ledger_snapshot_record where organization_id = %s
+    ) b using (snapshot_id, key)
+    where k.key_rows is not null or s.covered
 ), numbered as (
     select *, row_number() over (partition by snapshot_id, key order by position nulls last, series_id, started_at) as nth,
            row_number() over (order by key, position nulls last, series_id, started_at) - 1 as place
     from compared where changed or (not known and first_of_key)
 )
-select n.*, coalesce(base_revision + nth, nth - 1) as revision, coalesce(k.rows, 0) as key_rows
-from numbered n
-left join (select snapshot_id, key, sum(rows) as rows from snapshot_delivered group by 1, 2) k using (snapshot_id, key)
+select *, coalesce(base_revision + nth, nth - 1) as revision from numbered
 """
+
 
 _PRESENT: Final = {column: f"(l.mask >> {bit}) & 1 = 1" for column, bit in MASK_BITS.items()}
 
