@@ -36,6 +36,8 @@ class Query:
     Attributes:
         filter: the figures asked for, narrowed to what the asker may see.
         comparison: the same for the period to compare with, or None.
+        params: what the address says, by name.
+        allowed: what narrows the asker's view whatever they ask for, by dimension; empty for who may see everything.
         label: how the period is named in its address: 2026-Q3, or two days.
         errors: what could not be read, one sentence each; the rest is answered all the same.
     """
@@ -44,6 +46,7 @@ class Query:
     comparison: Filter | None
     label: str
     params: dict[str, tuple[str, ...]]
+    allowed: dict[str, tuple[str, ...]]
     errors: tuple[str, ...] = field(default=())
 
     def link(self, **changes: str | tuple[str, ...] | None) -> str:
@@ -81,8 +84,13 @@ def read_query(
             note(errors, FilterError(key, f"{key} can have one value only."), strict)
             params[key] = params[key][-1:]
 
+    for name, values in narrowing(identity).items():
+        if params.get(name, values) != values:
+            note(errors, FilterError(name, f"Only the {name} {', '.join(values)} is for you to see."), strict)
+        params[name] = values  # said in the filter bar and in links, as it holds whatever the address says
+
     period, label = read_period(params, errors, today=today, fiscal_start=fiscal_start, strict=strict)
-    filtered = Filter(period.from_day, period.to_day, dims=narrowed(params, identity))
+    filtered = Filter(period.from_day, period.to_day, dims=chosen(params))
     for name, allowed in (("grain", GRAINS), ("basis", BASES), ("booking", BOOKINGS)):
         filtered = with_option(filtered, name, params.get(name, ("",))[0], allowed, errors, strict=strict)
     for name in ("by", "include", "role"):
@@ -96,7 +104,7 @@ def read_query(
     comparison = compared(
         filtered, params.get("cmp", ("previous",))[0], errors, fiscal_start=fiscal_start, strict=strict
     )
-    return Query(filtered, comparison, label, params, tuple(errors))
+    return Query(filtered, comparison, label, params, narrowing(identity), tuple(errors))
 
 
 def note(errors: list[str], error: FilterError, strict: bool) -> None:
@@ -117,9 +125,14 @@ def with_option(
     return replace(filtered, **option)
 
 
-def narrowed(params: dict[str, tuple[str, ...]], identity: Identity) -> dict[str, tuple[str, ...]]:
-    """Pick the filters of dimensions; who may see one team only has it chosen for them, whatever they ask for."""
-    dims = {name: params[name] for name in FILTERS if name in params}
+def chosen(params: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Pick the filters of dimensions out of the parameters."""
+    return {name: params[name] for name in FILTERS if name in params}
+
+
+def narrowing(identity: Identity) -> dict[str, tuple[str, ...]]:
+    """Tell what is chosen for the asker: the own team of a member, the team and project that a token is narrowed to."""
+    dims: dict[str, tuple[str, ...]] = {}
     team = only_own_team(identity)
     if team is not None:
         dims["team"] = (team,)

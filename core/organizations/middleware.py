@@ -132,5 +132,5 @@ def identity_of_person(request: HttpRequest) -> Identity | None:
         ),
         role=membership.role,
         person_id=person.pk,
-        team=membership.team.name if membership.team else "",
+        team=selectors.team_name(membership),
     )

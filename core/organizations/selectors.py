@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from django.db.models import Q, QuerySet
 
 from core.organizations.models import ApiToken, AuditEvent, Membership, Organization, Team
-from core.organizations.tenancy import scoped_rows
+from core.organizations.tenancy import organization_scope, scoped_rows
 
 FIRST_HASH = "0" * 64
 
@@ -31,9 +31,17 @@ def memberships_of(person_id: int, today: date) -> QuerySet[Membership]:
     return (
         Membership.objects.filter(person_id=person_id)
         .filter(Q(ends_on__isnull=True) | Q(ends_on__gte=today))
-        .select_related("organization", "team")
+        .select_related("organization")
         .order_by("id")
     )
+
+
+def team_name(membership: Membership) -> str:
+    """Name the team of a membership, "" for none. Teams are seen inside their organization only, so it is read there."""
+    if membership.team_id is None:
+        return ""
+    with organization_scope(membership.organization_id):
+        return Team.objects.values_list("name", flat=True).get(id=membership.team_id)
 
 
 def tokens(organization_id: int) -> QuerySet[ApiToken]:

@@ -23,7 +23,6 @@ from reporting.pages.tables import entity_frame, entity_table
 from reporting.query import Query
 from reporting.selectors.attention import attention
 from reporting.selectors.overview import Overview, overview
-from reporting.selectors.values import values_of
 
 MOST_ROWS: Final = 5
 COLOURED: Final = (
@@ -45,7 +44,7 @@ def overview_page(request: HttpRequest) -> HttpResponse:
     """Show the state of the period on one screen, or the first steps where there is no record at all."""
     query = asked(request)
     organization_id = request.identity.organization_id  # type: ignore[attr-defined]
-    shown = overview(organization_id, query.filter, query.comparison, today=today())
+    shown = overview(organization_id, query.filter, query.comparison, allowed=query.allowed, today=today())
     chart = trend_chart(shown, query)
     table = request.GET.get("format") == "csv" and request.GET.get("tab")
     if table == "trend":
@@ -54,7 +53,6 @@ def overview_page(request: HttpRequest) -> HttpResponse:
         return csv_file(
             entity_frame(shown.teams if table == "team" else shown.models, table), f"emissions-by-{table}", query
         )
-    values = values_of(organization_id, query.filter)
     return render(
         request,
         "reporting/overview.html",
@@ -64,9 +62,9 @@ def overview_page(request: HttpRequest) -> HttpResponse:
             "query": query,
             "query_errors": query.errors,
             "period_label": period_name(query.filter, query.label),
-            "filter_bar": filter_bar(query, values),
+            "filter_bar": filter_bar(query, shown.values),
             "shown": shown,
-            "empty": shown.records == 0 and not query.params and not values.get("stage"),
+            "empty": shown.records == 0 and not query.params and not shown.values.get("stage"),
             "chart": chart,
             "csv": query.link(format="csv", tab="trend"),
             "kpis": kpis(shown, query),
@@ -120,7 +118,7 @@ def kpis(shown: Overview, query: Query) -> list[dict[str, Any]]:
     details.append(
         {
             "text": _("{basis}-based {amount}").format(
-                basis=other, amount=figures.quantity(shown.other_basis.value, "mass")
+                basis=other, amount=figures.quantity(shown.other_basis_kg, "mass")
             ),
             "address": query.link(basis=other),
         }

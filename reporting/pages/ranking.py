@@ -12,8 +12,7 @@ from core.organizations.policy import Action
 from reporting.pages.asked import asked, filter_bar, period_name, said
 from reporting.pages.files import csv_file
 from reporting.pages.tables import entity_frame, entity_table
-from reporting.selectors.overview import as_of_figures, ranked
-from reporting.selectors.values import values_of
+from reporting.selectors.overview import as_of_figures, ranked, values_of
 
 
 @require_GET
@@ -47,7 +46,7 @@ def ranking(request: HttpRequest, dim: str, title: str) -> HttpResponse:
             "query": query,
             "query_errors": query.errors,
             "period_label": period_name(query.filter, query.label),
-            "filter_bar": filter_bar(query, values_of(organization_id, query.filter)),
+            "filter_bar": filter_bar(query, values_of(organization_id, query.filter, query.allowed)),
             "table": entity_table(rows, dim, query, heading=title, all_rows=rows, full=True),
             "crumbs": crumbs if len(crumbs) > 1 else [],
             "rows": rows,

@@ -14,7 +14,7 @@ from core.organizations.policy import Action
 from reporting import figures
 from reporting.pages.asked import asked, filter_bar, period_name, said, stage_name
 from reporting.selectors import records as selectors
-from reporting.selectors.values import values_of
+from reporting.selectors.overview import values_of
 
 MEASURES: Final = (
     ("energy_kwh", "kWh"),
@@ -68,7 +68,7 @@ def requests(request: HttpRequest) -> HttpResponse:
             "query": query,
             "query_errors": errors,
             "period_label": period_name(query.filter, query.label),
-            "filter_bar": filter_bar(query, values_of(organization_id, query.filter)),
+            "filter_bar": filter_bar(query, values_of(organization_id, query.filter, query.allowed)),
             "crumbs": crumbs if len(crumbs) > 1 else [],
             "rows": rows,
             "total": page.total,

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-import numpy as np
 import pandas as pd
 
 from core.accounting.figures import UNATTRIBUTED, Filter
 from core.accounting.selectors import EmissionsResult, emissions, watermark
 from reporting.selectors.targets import limits_kg_co2e
 
-MOST_ROWS: Final = 5
-MEASURED_SCORE: Final = 2
-"""Data quality up to this score counts as measured (methodology 9.1)."""
+TOTAL: Final = "total_kg_co2e"
+CHOICES: Final = ("team", "model", "stage", "provider")
+"""Dimensions of the filter bar."""
+MIXED: Final = (*CHOICES, "evidence")
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Overview:
     """Everything on the page but its words."""
 
     total: Amount
-    other_basis: Amount
+    other_basis_kg: float | None
     energy_facility: Amount
     water: Amount
     previous_kg: float | None
@@ -61,110 +62,159 @@ class Overview:
     slot_limits: pd.Series | None
     teams: list[Row]
     models: list[Row]
+    values: dict[str, list[str]]
     as_of: datetime | None
 
 
-def overview(organization_id: int, filtered: Filter, comparison: Filter | None, *, today: date) -> Overview:
+def overview(
+    organization_id: int,
+    filtered: Filter,
+    comparison: Filter | None,
+    *,
+    allowed: Mapping[str, tuple[str, ...]],
+    today: date,
+) -> Overview:
     """
     Read everything that the overview shows, from daily rows of the current view.
 
     Args:
         filtered: period, filters, basis and parts; its grouping is not looked at.
         comparison: the period to compare with, or None.
+        allowed: what narrows the asker's view, whatever they filter: none or their own team.
         today: UTC; slots after it are not drawn.
     """
     plain = replace(filtered, by=(), grain="total")
-    before = replace(comparison, by=(), grain="total") if comparison else None
     totals = emissions(organization_id, plain)
     total = first(totals)
-    previous = first(emissions(organization_id, before, bounds=False)) if before else None
-    other = "market" if filtered.basis == "location" else "location"
-    other_total = first(emissions(organization_id, replace(plain, basis=other)))
+    now = mixed(organization_id, plain)
+    then = mixed(organization_id, replace(comparison, by=(), grain="total")) if comparison else None
     grain = grain_for(plain)
     slots = slots_of(plain, grain, today)
-    limits = limits_kg_co2e(organization_id, [stretch(slot, grain, plain) for slot in slots])
-    requests = count(total, "requests")
+    stretches = [(plain.from_day, plain.to_day), *(stretch(slot, grain, plain) for slot in slots)]
+    limit, *limits = limits_kg_co2e(organization_id, stretches)
     return Overview(
-        total=amount(total, "total_kg_co2e"),
-        other_basis=amount(other_total, "total_kg_co2e"),
+        total=amount(total, TOTAL),
+        other_basis_kg=other_basis(total, plain),
         energy_facility=amount(total, "energy_facility_kwh"),
         water=amount(total, "water_l"),
-        previous_kg=number(previous, "total_kg_co2e"),
+        previous_kg=None if then is None else sum_of(then[TOTAL]),
         records=count(total, "records"),
-        requests=requests,
-        kg_per_1000_requests=per_1000(organization_id, plain),
-        previous_kg_per_1000_requests=per_1000(organization_id, before) if before else None,
-        limit_kg=limits_kg_co2e(organization_id, [(plain.from_day, plain.to_day)])[0],
-        shares=evidence_shares(organization_id, plain),
+        requests=count(total, "requests"),
+        kg_per_1000_requests=per_1000(now),
+        previous_kg_per_1000_requests=None if then is None else per_1000(then),
+        limit_kg=limit,
+        shares=evidence_shares(now),
         trend=trend_by_stage(
             emissions(organization_id, replace(plain, by=("stage",), grain=grain), bounds=False), plain, slots
         ),
         slots=slots,
         grain=grain,
-        slot_limits=pd.Series(limits, index=slots, dtype=float) if any(limit is not None for limit in limits) else None,
-        teams=ranked(organization_id, plain, before, "team"),
-        models=ranked(organization_id, plain, before, "model"),
+        slot_limits=pd.Series(limits, index=slots, dtype=float) if any(each is not None for each in limits) else None,
+        teams=ranked_rows(now, then, "team"),
+        models=ranked_rows(now, then, "model"),
+        values=values_of(organization_id, plain, allowed, now),
         as_of=totals.as_of,
     )
 
 
-def per_1000(organization_id: int, filtered: Filter) -> float | None:
-    """
-    Ratio of sums: emissions of what serves requests over the requests, times 1,000. None without requests. [kg CO2e]
+def mixed(organization_id: int, filtered: Filter) -> pd.DataFrame:
+    """Read a period's figures by everything that the page groups by, without intervals: the one frame behind its parts."""
+    return emissions(organization_id, replace(filtered, by=MIXED), measures=("output_tokens",), bounds=False).rows
 
-    Only inference is in the numerator: training has no requests, and would make the figure depend on what was trained.
-    """
-    inference = (
-        filtered if "stage" in filtered.dims else replace(filtered, dims={**filtered.dims, "stage": ("inference",)})
-    )
-    rows = emissions(organization_id, replace(inference, by=("model",)), bounds=False).rows
-    if rows.empty:
+
+def other_basis(total: pd.Series | None, filtered: Filter) -> float | None:
+    """Give the total by the other basis: the parts that the total includes are the same. [kg CO2e]"""
+    here, there = f"{filtered.basis}_kg_co2e", "market_kg_co2e" if filtered.basis == "location" else "location_kg_co2e"
+    values = [number(total, name) for name in (TOTAL, here, there)]
+    if any(value is None for value in values):
         return None
-    served = rows[rows["requests"].fillna(0) > 0]
-    requests = float(served["requests"].sum())
-    kg = served["total_kg_co2e"].sum(min_count=1)
-    return None if not requests or pd.isna(kg) else float(kg) / requests * 1000
+    whole, part, other = (float(value or 0.0) for value in values)
+    return whole - part + other
 
 
-def evidence_shares(organization_id: int, filtered: Filter) -> dict[str, float]:
+def per_1000(rows: pd.DataFrame) -> float | None:
+    """
+    Ratio of sums: emissions of inference that has requests over the requests, times 1,000. None without requests. [kg CO2e]
+
+    Training has no requests, and would make the figure depend on what was trained.
+    """
+    served = rows[(rows["stage"] == "inference") & (rows["requests"] > 0)]
+    requests, kg = float(served["requests"].sum()), sum_of(served[TOTAL])
+    return None if not requests or kg is None else kg / requests * 1000
+
+
+def evidence_shares(rows: pd.DataFrame) -> dict[str, float]:
     """Share of the total by evidence, largest first; empty when there is nothing."""
-    rows = emissions(organization_id, replace(filtered, by=("evidence",)), bounds=False).rows
-    if rows.empty or not rows["total_kg_co2e"].sum() > 0:
+    sums = rows.groupby("evidence", dropna=True)[TOTAL].sum()
+    if not sums.sum() > 0:
         return {}
-    shares = rows.set_index("evidence")["total_kg_co2e"] / rows["total_kg_co2e"].sum()
-    return {str(name): float(share) for name, share in shares.sort_values(ascending=False).items() if share > 0}
+    shares = (sums / sums.sum()).sort_values(ascending=False, kind="stable")
+    return {str(name): float(share) for name, share in shares.items() if share > 0}
 
 
 def ranked(organization_id: int, filtered: Filter, before: Filter | None, dim: str) -> list[Row]:
-    """List the entities of one dimension, the largest first, unattributed among them."""
-    rows = emissions(organization_id, replace(filtered, by=(dim, "evidence")), bounds=False).rows
-    if rows.empty:
+    """List the entities of one dimension with their intervals, the largest first, unattributed among them."""
+    plain = replace(filtered, by=(), grain="total")
+    then = mixed(organization_id, replace(before, by=(), grain="total")) if before else None
+    rows = ranked_rows(mixed(organization_id, plain), then, dim)
+    bounded = emissions(organization_id, replace(plain, by=(dim,))).rows
+    amounts = {key_of(row[dim]): amount(row, TOTAL) for _, row in bounded.iterrows()}
+    return [replace(row, kg=amounts[row.key]) for row in rows]
+
+
+def ranked_rows(now: pd.DataFrame, then: pd.DataFrame | None, dim: str) -> list[Row]:
+    """Rank the entities of one dimension, without intervals."""
+    if now.empty:
         return []
-    totals = emissions(organization_id, replace(filtered, by=(dim,)), measures=("output_tokens",)).rows
-    earlier: dict[str, float] = {}
-    if before is not None:
-        past = emissions(organization_id, replace(before, by=(dim,)), bounds=False).rows
-        earlier = {} if past.empty else dict(zip(past[dim].map(key_of), past["total_kg_co2e"], strict=True))
-    sum_kg = totals["total_kg_co2e"].sum()
+    keyed = now.assign(key=now[dim].map(key_of), evidence=now["evidence"].fillna(""))
+    sums = keyed.groupby("key")[TOTAL].sum(min_count=1)
+    tokens = keyed[keyed["stage"] == "inference"].groupby("key")[[TOTAL, "output_tokens"]].sum(min_count=1)
+    earlier = pd.Series(dtype=float)
+    if then is not None and len(then):
+        earlier = then.assign(key=then[dim].map(key_of)).groupby("key")[TOTAL].sum(min_count=1)
+    by_evidence = keyed.assign(kg=keyed[TOTAL].fillna(-1.0)).groupby(["key", "evidence"])["kg"].sum()
+    whole = sum_of(sums)
     found = []
-    for position in np.argsort(-totals["total_kg_co2e"].fillna(-1).to_numpy(), kind="stable"):
-        row = totals.iloc[int(position)]
-        key = key_of(row[dim])
-        parts = rows[rows[dim].map(key_of) == key]
-        kg = amount(row, "total_kg_co2e")
-        tokens = number(row, "output_tokens")
+    for key in sums.fillna(-1.0).sort_values(ascending=False, kind="stable").index:
+        kg = value_or_none(sums[key])
+        served = value_or_none(tokens["output_tokens"].get(key))
+        inference = value_or_none(tokens[TOTAL].get(key))
         found.append(
             Row(
-                key=key,
-                label=key,
-                kg=kg,
+                key=str(key),
+                label=str(key),
+                kg=Amount(kg, None, None),
                 previous_kg=value_or_none(earlier.get(key)),
-                share=kg.value / sum_kg if kg.value is not None and sum_kg else None,
-                per_1000_tokens_kg=kg.value / tokens * 1000 if tokens and kg.value is not None else None,
-                evidence=str(parts.loc[parts["total_kg_co2e"].fillna(-1).idxmax(), "evidence"]),
+                share=kg / whole if kg is not None and whole else None,
+                per_1000_tokens_kg=inference / served * 1000 if served and inference is not None else None,
+                evidence=str(by_evidence[key].idxmax()),
             )
         )
     return found
+
+
+def values_of(
+    organization_id: int, filtered: Filter, allowed: Mapping[str, tuple[str, ...]], now: pd.DataFrame | None = None
+) -> dict[str, list[str]]:
+    """
+    List the values that the filter bar offers: those of the period, whatever the asker has filtered; the largest first.
+
+    Args:
+        filtered: its ``dims`` are put aside, but for those that narrow what the asker may see.
+        now: the figures of the same filter, which spare a question where nothing was put aside.
+    """
+    widest = replace(filtered, dims=allowed)
+    rows = now if now is not None and widest.dims == filtered.dims else mixed(organization_id, widest)
+    found = {}
+    for dim in CHOICES:
+        sums = rows.assign(key=rows[dim].map(key_of)).groupby("key")[TOTAL].sum()
+        found[dim] = [str(key) for key in sums.sort_values(ascending=False, kind="stable").index]
+    return found
+
+
+def sum_of(column: pd.Series) -> float | None:
+    """Sum what is known; None when nothing is."""
+    return value_or_none(column.sum(min_count=1))
 
 
 def as_of_figures(organization_id: int) -> datetime | None:

@@ -80,6 +80,8 @@ def test_a_member_sees_the_own_team_whatever_they_ask_for():
     query = read("team=vision&team=search", identity=MEMBER)
 
     assert query.filter.dims["team"] == ("search",)
+    assert query.allowed == {"team": ("search",)}
+    assert query.errors == ("Only the team search is for you to see.",)
 
 
 def test_a_link_keeps_what_is_not_changed():

@@ -1,0 +1,155 @@
+"""The overview and the way down from it, as people in their roles see them."""
+
+import csv
+import io
+import re
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from core.organizations import services
+from core.organizations.models import Person
+from tests.deliver import deliver, metered
+
+pytestmark = [pytest.mark.usefixtures("committed_db"), pytest.mark.slow]
+
+PERIOD = {"period": "2026-Q3", "include": "none"}
+
+
+@pytest.fixture
+def lead(client, organization):
+    return sign_in(client, organization, "sustainability_lead")
+
+
+def sign_in(client, organization, role, team=None):
+    person = Person.objects.create_user(f"{role}@example.org", "correct horse battery")
+    services.add_member(organization_id=organization.id, person=person, role=role, team=team)
+    client.force_login(person, backend="allauth.account.auth_backends.AuthenticationBackend")
+    return client
+
+
+@pytest.fixture
+def activity(organization):
+    """Three teams' electricity in July: 1,000, 500 and 100 kWh in Germany, at 329.0 g/kWh (EEA, 2023)."""
+    return deliver(
+        organization,
+        [
+            metered("a", 1000.0, team="search", model="atlas", requests=1000),
+            metered("b", 500.0, team="vision", model="atlas", stage="training"),
+            metered("c", 100.0, model="<script>alert(1)</script>"),
+        ],
+    )
+
+
+def text_of(response):
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
+
+
+def test_the_headline_is_the_sum_worked_out_by_hand(lead, activity):
+    page = text_of(lead.get("/", PERIOD))
+
+    assert "526 kg CO 2 e" in page.replace("\u202f", " ")  # 1,600 kWh x 0.329 = 526.4 kg
+    assert "unattributed" in page
+    assert "provisional" not in page
+
+
+def test_a_hostile_name_is_text(lead, activity):
+    response = lead.get("/", PERIOD)
+
+    assert b"<script>alert(1)" not in response.content
+    assert b"&lt;script&gt;alert(1)" in response.content
+
+
+def test_the_page_asks_few_questions(lead, activity):
+    lead.get("/", PERIOD)
+
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        lead.get("/", PERIOD)
+
+    assert (
+        len([query for query in queries if not query["sql"].startswith(("SAVEPOINT", "RELEASE", "select set_config"))])
+        <= 60
+    )
+
+
+def test_csv_of_a_table_holds_full_precision(lead, activity):
+    response = lead.get("/", PERIOD | {"format": "csv", "tab": "team"})
+
+    rows = {row["team"]: row for row in csv.DictReader(io.StringIO(response.content.decode()))}
+    assert float(rows["search"]["total_kg_co2e"]) == pytest.approx(329.0, rel=1e-9)
+    assert float(rows["vision"]["total_kg_co2e"]) == pytest.approx(164.5, rel=1e-9)
+    assert "attachment" in response["Content-Disposition"]
+
+
+def test_the_trend_stacks_stages_and_its_csv_adds_up(lead, activity):
+    response = lead.get("/", PERIOD | {"format": "csv", "tab": "trend"})
+
+    rows = list(csv.DictReader(io.StringIO(response.content.decode())))
+    assert len(rows) == 14  # 1 July is a Wednesday: a part week, twelve whole ones, a part week
+    assert sum(float(row["total [kg CO2e]"] or 0) for row in rows) == pytest.approx(526.4, rel=1e-9)
+    assert sum(float(row["Training [kg CO2e]"] or 0) for row in rows) == pytest.approx(164.5, rel=1e-9)
+
+
+def test_the_way_down_ends_at_the_factor(lead, activity):
+    teams = lead.get("/teams/", PERIOD)
+    models = lead.get("/models/", PERIOD | {"team": "search"})
+    records = lead.get("/requests/", PERIOD | {"team": "search", "model": "atlas"})
+    why = lead.get("/explain/", {"record": "a", "impact": "location_kg_co2e"})
+
+    assert "search" in text_of(teams)
+    assert "atlas" in text_of(models)
+    assert "vision" not in text_of(models).split("Evidence")[-1]
+    assert "1 record" in text_of(records)
+    assert "grid_intensity_annual--eea:DE:2023" in text_of(why)
+    assert "329" in text_of(why)
+
+
+def test_an_empty_organization_is_shown_the_first_steps(lead, organization):
+    page = text_of(lead.get("/"))
+
+    assert "api_endpoint" in page
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT" in page
+    assert "Issue a token" not in page  # a sustainability lead may not
+
+
+def test_an_unknown_filter_is_said_and_the_page_is_shown(lead, activity):
+    page = text_of(lead.get("/", PERIOD | {"teem": "search"}))
+
+    assert "There is no filter" in page
+    assert "526" in page
+
+
+def test_a_member_sees_the_own_team_whatever_the_address_says(client, organization, activity):
+    team = services.create_team(organization_id=organization.id, name="search", head_count=9)
+    sign_in(client, organization, "member", team)
+
+    page = text_of(client.get("/", PERIOD | {"team": "vision"})).replace("\u202f", " ")
+    records = client.get("/explain/", {"record": "b"})
+
+    assert "329 kg CO 2 e" in page
+    assert "526" not in page
+    assert "Only the team search is for you to see." in page
+    assert "vision" not in page
+    assert records.status_code == 404
+
+
+def test_a_limit_is_held_against_the_figure(lead, organization, activity):
+    answer = lead.post("/targets/", {"name": "2026", "limit_t": "1.46", "starts_on": "2026-01-01"})
+    page = text_of(lead.get("/", PERIOD)).replace("\u202f", " ")
+
+    assert answer.status_code == 302
+    assert "below the limit" not in page
+    # 1.46 t a year are 4 kg a day: 368 kg for the 92 days, of which 526.4 kg are 43 % more.
+    assert "43 % over the limit of 368 kg" in page
+
+
+def test_a_procurement_person_cannot_set_a_limit(client, organization):
+    sign_in(client, organization, "procurement")
+
+    answer = client.post("/targets/", {"name": "x", "limit_t": "1", "starts_on": "2026-01-01"})
+
+    assert answer.status_code == 403
+    assert b"Set the limit" not in client.get("/targets/").content
