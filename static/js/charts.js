@@ -68,8 +68,9 @@ async function draw(card) {
   const hidden = new Set([...card.querySelectorAll("[data-series][aria-pressed=false]")].map((one) => one.dataset.series));
   for (const trace of figure.data) trace.visible = !hidden.has(trace.meta?.key);
   live.style.blockSize = `${figure.layout.height}px`;
-  card.classList.add("drawn");
+  card.classList.add("live"); // seen before it is drawn: Plotly measures its place
   await Plotly.react(live, figure.data, figure.layout, CONFIG);
+  card.classList.add("drawn");
   if (drawn.has(card)) return;
   drawn.add(card);
   live.on("plotly_click", ({ points }) => follow(points[0]));
