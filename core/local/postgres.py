@@ -303,9 +303,10 @@ def _cluster_processes(data: Path) -> set[int]:
         rows = [line.split(None, 1) for line in answer.stdout.splitlines()]
         return {int(pid) for pid, command in rows if f"postgres -D {data} " in command}
     found = set()
+    place = data.resolve()
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            same_place = (process / "cwd").readlink() == data
+            same_place = (process / "cwd").readlink() == place
             if same_place and (process / "comm").read_text().startswith("postgres"):
                 found.add(int(process.name))
     return found

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import stat
 import tempfile
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from core.local.account import Account
 from core.local.errors import LocalError
 
+PLAIN_PATH = re.compile(r"[A-Za-z0-9/._+@=~-]+")
 LONGEST_PATH_BYTES = 103  # sockaddr_un holds 108 bytes on Linux and 104 on macOS, one of them the closing zero
 
 
@@ -16,10 +18,11 @@ def socket_folder(folder: Path, file_name: str) -> Path:
     """
     Return where the socket `file_name` of the server in `folder` lies; computed, so every process finds the same place.
 
-    That is `run` inside the folder, or a folder named after it among the temporary files when that path is too long.
+    That is `run` inside the folder, or a folder named after it among the temporary files when that path is too long or
+    holds a character that means something in an address (libpq reads a comma as two hosts).
     """
     beside = folder / "run"
-    if len(os.fsencode(beside / file_name)) <= LONGEST_PATH_BYTES:
+    if len(os.fsencode(beside / file_name)) <= LONGEST_PATH_BYTES and PLAIN_PATH.fullmatch(str(beside)):
         return beside
     name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
     return Path("/tmp" if Path("/tmp").is_dir() else tempfile.gettempdir()) / f"wattledger-{name}"  # noqa: S108 - checked below

@@ -8,7 +8,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+import redis
 
 import core.local
 from core.local.errors import LocalError
@@ -49,6 +51,21 @@ def test_the_secret_key_is_made_once_and_private(folder: Path) -> None:
     assert core.local.urls(folder / "var")["SECRET_KEY"] == first
     assert len(first) >= 50
     assert (folder / "var" / "secret_key").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.slow
+def test_a_path_with_odd_characters_works(folder: Path) -> None:
+    var_dir = folder / "my 20%, pröject"
+
+    with Servers(var_dir) as servers:
+        urls = core.local.urls(var_dir)
+        with psycopg.connect(urls["DATABASE_URL"]) as connection:
+            assert connection.execute("select 1").fetchone() == (1,)
+        with redis.from_url(urls["REDIS_URL"]) as client:
+            assert client.ping()
+
+    servers.postgres.run_folder.rmdir()
+    servers.valkey.socket.parent.rmdir()
 
 
 @as_root_only

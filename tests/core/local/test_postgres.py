@@ -256,8 +256,10 @@ def test_a_server_whose_runner_was_killed_ends_and_the_next_start_finds_its_data
     assert identify(orphan) is None
 
 
-def test_an_orphan_that_does_not_know_of_its_runner_is_stopped_first(make_postgres: MakePostgres) -> None:
-    server = make_postgres()
+def test_an_orphan_that_does_not_know_of_its_runner_is_stopped_first(make_postgres: MakePostgres, folder: Path) -> None:
+    (folder / "real").mkdir()
+    (folder / "link").symlink_to(folder / "real")
+    server = make_postgres(folder / "link" / "postgres")
     server.start()
     note(server, "kept")
     orphan = server.pid
