@@ -186,9 +186,6 @@ def records_page(
     """
     conditions = ["r.organization_id = %s", "r.started_at >= %s", "r.started_at < %s"]
     values: list[Any] = [organization_id, from_time, to_time]
-    if series_ids is not None:
-        conditions.append("r.series_id = any(%s)")
-        values.append([int(each) for each in series_ids])
     if run is not None:
         conditions.append("r.run = %s")
         values.append(run)
@@ -196,9 +193,17 @@ def records_page(
         conditions.append("r.batch_id = %s")
         values.append(batch_id)
     if cursor is not None:
-        conditions.append("(r.started_at, r.series_id, r.key) < (%s, %s, %s)")
-        values += _read_cursor(cursor)
-    rows = _records(organization_id, " and ".join(conditions), values, limit + 1)
+        place = _read_cursor(cursor)
+        conditions += ["r.started_at <= %s", "(r.started_at, r.series_id, r.key) < (%s, %s, %s)"]
+        values += [place[0], *place]
+    condition = " and ".join(conditions)
+    wanted = None if series_ids is None else [int(each) for each in series_ids]
+    if run is None and batch_id is None:
+        # The newest of each series by its index, then the newest of these: never all records of the time.
+        rows = _records(organization_id, f"{condition} and r.series_id = w.id", values, limit + 1, of_each=(wanted,))
+    else:
+        wanted_too = "(%s::bigint[] is null or r.series_id = any(%s))"
+        rows = _records(organization_id, f"{condition} and {wanted_too}", [*values, wanted, wanted], limit + 1)
     return Page(rows[:limit], _cursor_after(rows[limit - 1]) if len(rows) > limit else None)
 
 
@@ -238,20 +243,39 @@ def corrections_of(organization_id: int, record_id: str) -> list[dict[str, Any]]
     )
 
 
-def _records(organization_id: int, condition: str, values: list[Any], limit: int) -> list[dict[str, Any]]:
+def _records(
+    organization_id: int,
+    condition: str,
+    values: list[Any],
+    limit: int,
+    of_each: tuple[list[int] | None] | None = None,
+) -> list[dict[str, Any]]:
+    """
+    Read the newest records that meet a condition on ``r``, with text and dimensions.
+
+    With ``of_each`` (series ids, or None for all series) the condition is asked for each series ``w`` by itself.
+    """
+    newest = "order by r.started_at desc, r.series_id desc, r.key desc limit %s"
+    chosen = f"select * from ledger_record r where {condition} {newest}"
+    parameters = [*values, limit]
+    if of_each is not None:
+        chosen = (
+            "select r.* from (select id from ledger_series where organization_id = %s"
+            f" and (%s::bigint[] is null or id = any(%s))) w cross join lateral ({chosen}) r {newest}"
+        )
+        parameters = [organization_id, *of_each, *of_each, *parameters, limit]
     record = [f"r.{name}" for name in RECORD_COLUMNS]
     text = [f"t.{name}" for name in TEXT_COLUMNS]
     series = [f"s.{name}" for name in (*SERIES_TEXT, "techniques", "labels", "source_id")]
     with organization_scope(organization_id), connection.cursor() as cursor:
         cursor.execute(
             f"select {', '.join((*record, *text, *series))}"
-            f" from (select * from ledger_record r where {condition}"
-            "       order by r.started_at desc, r.series_id desc, r.key desc limit %s) r"
+            f" from ({chosen}) r"
             " join ledger_series s on s.organization_id = r.organization_id and s.id = r.series_id"
             " left join ledger_record_text t on t.organization_id = r.organization_id and t.series_id = r.series_id"
             "   and t.started_at = r.started_at and t.key = r.key"
             " order by r.started_at desc, r.series_id desc, r.key desc",
-            [*values, limit],
+            parameters,
         )
         names = [column.name for column in cursor.description or ()]
         rows = [dict(zip(names, row, strict=True)) for row in reading.decoded(cursor)]
