@@ -94,23 +94,54 @@ def read_query(
     for name, allowed in (("grain", GRAINS), ("basis", BASES), ("booking", BOOKINGS)):
         filtered = with_option(filtered, name, params.get(name, ("",))[0], allowed, errors, strict=strict)
     for name in ("by", "include", "role"):
-        if name in params:
-            values = tuple(part for value in params[name] for part in value.split(",") if part and part != "none")
-            try:
-                option: dict[str, Any] = {name: values}
-                filtered = replace(filtered, **option)
-            except FilterError as error:
-                note(errors, error, strict)
+        filtered = with_list(filtered, name, params, errors, strict=strict)
     comparison = compared(
         filtered, params.get("cmp", ("previous",))[0], errors, fiscal_start=fiscal_start, strict=strict
     )
     return Query(filtered, comparison, label, params, narrowing(identity), tuple(errors))
 
 
+def read_params(data: QueryDict, identity: Identity, errors: list[str], *, strict: bool) -> dict[str, tuple[str, ...]]:
+    """Pick the parameters that choose figures; what narrows the asker's view takes the place of what they ask for."""
+    params: dict[str, tuple[str, ...]] = {}
+    for key in data:
+        values = tuple(value for value in data.getlist(key) if value != "")
+        if key in (*OPTIONS, *FILTERS):
+            if values:
+                params[key] = values
+        elif key not in PAGE_KEYS:
+            note(errors, FilterError(key, f"There is no filter {key!r}."), strict)
+    for key in SINGLE:
+        if len(params.get(key, ())) > 1:
+            note(errors, FilterError(key, f"{key} can have one value only."), strict)
+            params[key] = params[key][-1:]
+    for name, values in narrowing(identity).items():
+        if params.get(name, values) != values:
+            note(errors, FilterError(name, f"Only the {name} {', '.join(values)} is for you to see."), strict)
+        params[name] = values  # said in the filter bar and in links, as it holds whatever the address says
+    return params
+
+
 def note(errors: list[str], error: FilterError, strict: bool) -> None:
     if strict:
         raise error
     errors.append(str(error))
+
+
+def with_list(
+    filtered: Filter, name: str, params: dict[str, tuple[str, ...]], errors: list[str], *, strict: bool
+) -> Filter:
+    """Put a list into force: repeated, or separated by commas; ``none`` empties it."""
+    if name not in params:
+        return filtered
+    option: dict[str, Any] = {
+        name: tuple(part for value in params[name] for part in value.split(",") if part and part != "none")
+    }
+    try:
+        return replace(filtered, **option)
+    except FilterError as error:
+        note(errors, error, strict)
+    return filtered
 
 
 def with_option(

@@ -10,7 +10,8 @@ from typing import Final
 import pandas as pd
 
 from core.accounting.figures import UNATTRIBUTED, Filter
-from core.accounting.selectors import EmissionsResult, emissions, watermark
+from core.accounting.models import View
+from core.accounting.selectors import EmissionsResult, current_view, emissions, watermark
 from reporting.selectors.targets import limits_kg_co2e
 
 TOTAL: Final = "total_kg_co2e"
@@ -84,11 +85,12 @@ def overview(
         today: UTC; slots after it are not drawn.
     """
     plain = replace(filtered, by=(), grain="total")
-    totals = emissions(organization_id, plain)
+    view = current_view(organization_id)  # read once, so that a switch cannot fall between two parts of the page
+    totals = emissions(organization_id, plain, view=view)
     total = first(totals)
-    now = mixed(organization_id, plain)
-    then = mixed(organization_id, replace(comparison, by=(), grain="total")) if comparison else None
     grain = grain_for(plain)
+    now = mixed(organization_id, replace(plain, grain=grain), view)
+    then = mixed(organization_id, replace(comparison, by=(), grain="total"), view) if comparison else None
     slots = slots_of(plain, grain, today)
     stretches = [(plain.from_day, plain.to_day), *(stretch(slot, grain, plain) for slot in slots)]
     limit, *limits = limits_kg_co2e(organization_id, stretches)
@@ -104,9 +106,7 @@ def overview(
         previous_kg_per_1000_requests=None if then is None else per_1000(then),
         limit_kg=limit,
         shares=evidence_shares(now),
-        trend=trend_by_stage(
-            emissions(organization_id, replace(plain, by=("stage",), grain=grain), bounds=False), plain, slots
-        ),
+        trend=trend_by_stage(now, plain, slots),
         slots=slots,
         grain=grain,
         slot_limits=pd.Series(limits, index=slots, dtype=float) if any(each is not None for each in limits) else None,
@@ -117,9 +117,11 @@ def overview(
     )
 
 
-def mixed(organization_id: int, filtered: Filter) -> pd.DataFrame:
+def mixed(organization_id: int, filtered: Filter, view: View | None = None) -> pd.DataFrame:
     """Read a period's figures by everything that the page groups by, without intervals: the one frame behind its parts."""
-    return emissions(organization_id, replace(filtered, by=MIXED), measures=("output_tokens",), bounds=False).rows
+    return emissions(
+        organization_id, replace(filtered, by=MIXED), measures=("output_tokens",), bounds=False, view=view
+    ).rows
 
 
 def other_basis(total: pd.Series | None, filtered: Filter) -> float | None:
@@ -227,13 +229,12 @@ def key_of(value: object) -> str:
     return UNATTRIBUTED if value is None or pd.isna(value) else str(value)  # type: ignore[call-overload]
 
 
-def trend_by_stage(result: EmissionsResult, filtered: Filter, slots: pd.DatetimeIndex) -> pd.DataFrame:
+def trend_by_stage(rows: pd.DataFrame, filtered: Filter, slots: pd.DatetimeIndex) -> pd.DataFrame:
     """
     Turn rows by slot and stage into the long table of the trend: stages' electricity, then upstream and embodied.
 
     Columns ``starts_at``, ``series``, ``value`` [kg CO2e].
     """
-    rows = result.rows
     if rows.empty:
         return pd.DataFrame({"starts_at": pd.DatetimeIndex([], tz=UTC), "series": [], "value": []})
     starts = pd.to_datetime(rows["start"], utc=True)
