@@ -150,7 +150,9 @@ def figures(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules, pack: Factor
     columns = {name: rows[name] for name in rows.columns if name not in _MEASURED} | {
         "resolved": position.reshape(-1).astype(np.int64),
         **_measures(rows, of_row["mask"].to_numpy(dtype=np.int64)),
-        **_impacts(quantified.impacts, np.array([plan.market_key is None for plan in quantified.plans])[code]),
+        **_impacts(
+            quantified.impacts, np.array([plan.market_key is None for plan in quantified.plans], dtype=bool)[code]
+        ),
     }
     return Derived(pd.DataFrame(columns, index=rows.index), _named(resolved, plans), plans)
 

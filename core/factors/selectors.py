@@ -17,11 +17,11 @@ from core.factors.pack import NAME
 from core.quantification.pack import FactorPack, content_hash
 
 
-class NoFactorSet(LookupError):  # noqa: N818  # said in the words of the product
+class NoFactorSet(LookupError):
     """There is no factor set of that name or hash."""
 
 
-class DamagedFactorSet(Exception):  # noqa: N818  # said in the words of the product
+class DamagedFactorSet(Exception):
     """A stored set does not hash to its own content hash: its tables are not what they were."""
 
 

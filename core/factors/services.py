@@ -14,7 +14,7 @@ from core.quantification.pack import FactorPack
 LOAD_LOCK = 0x57A7F  # advisory lock: two processes that start at once load a set once
 
 
-class FactorSetNameTaken(Exception):  # noqa: N818  # said in the words of the product
+class FactorSetNameTaken(Exception):
     """Another set has this name already; the message names both hashes."""
 
 

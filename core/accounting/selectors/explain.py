@@ -36,7 +36,7 @@ SUBJECT: Final = ("team", "project", "model", "hardware", "instance_type", "prov
 """Dimensions that say what a plan is about."""
 
 
-class NothingToExplain(LookupError):  # noqa: N818  # said in the words of the product
+class NothingToExplain(LookupError):
     """There is no such record, or no figure has been derived yet; the message says which."""
 
 

@@ -183,3 +183,12 @@ def period(day: date):
 
     filtered = Filter(day, day)
     return filtered.starts_at, filtered.ends_at
+
+
+def test_a_day_without_cells_derives_to_nothing(committed_db, organization, factor_set, write):
+    write(metered(1, 10.0))
+
+    result = services.derive_days(organization.id, [date(2020, 1, 1), JULY])
+
+    assert (result.days, result.rows) == (2, 1)
+    services.derive_day(organization.id, date(2020, 1, 1))

@@ -259,3 +259,8 @@ def test_hours_of_a_year_are_refused(organization, three_meters):
 
 def test_another_organization_sees_nothing(organization, other_organization, three_meters):
     assert rows(other_organization).empty
+
+
+@pytest.mark.parametrize("options", [{"grain": "hour"}, {"by": ("run",)}, {"dims": {"run": ("nobody",)}}])
+def test_nothing_to_quantify_on_read_is_no_rows(organization, three_meters, options):
+    assert rows(organization, period=(date(2020, 1, 1), date(2020, 1, 2)), **options).empty
