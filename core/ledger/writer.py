@@ -79,7 +79,8 @@ class Writer:
             result = writer.commit(finish)
 
     ``stage`` and ``commit`` want no open transaction around them (they work inside one, but new series and partitions then
-    wait for its end). Leaving the block without ``commit`` writes nothing.
+    wait for its end). One writer at a time on a connection: its staging tables belong to the session, so a pooler in between
+    must pool sessions, not transactions. Leaving the block without ``commit`` writes nothing.
     """
 
     def __init__(self, organization_id: int, *, now: datetime | None = None) -> None:
