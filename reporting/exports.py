@@ -32,4 +32,4 @@ def plain(value: Any) -> Any:
 
 def csv_bytes(columns: list[str], rows: list[dict[str, Any]]) -> bytes:
     """Write rows as UTF-8 CSV, the columns' names (with their units) first."""
-    return written([columns, *([row[column] for column in columns] for row in rows)])
+    return written([list[object](columns), *([row[column] for column in columns] for row in rows)])

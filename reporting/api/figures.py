@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, ClassVar
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -56,7 +55,7 @@ class EmissionsView(APIView):
     """Aggregated emissions of the current view."""
 
     action_needed = Action.SEE_OWN_TEAM
-    renderer_classes: ClassVar[list[Any]] = [JSONRenderer, CsvRenderer, ArrowRenderer]
+    renderer_classes = (JSONRenderer, CsvRenderer, ArrowRenderer)
 
     @extend_schema(
         operation_id="emissions",

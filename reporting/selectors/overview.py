@@ -251,7 +251,7 @@ def trend_by_stage(rows: pd.DataFrame, filtered: Filter, slots: pd.DatetimeIndex
         for part in filtered.include
     ]
     long = pd.concat(parts)
-    return long[long["value"].notna()].groupby(["starts_at", "series"], as_index=False)["value"].sum()
+    return long[long["value"].notna()].groupby(["starts_at", "series"])["value"].sum().reset_index()
 
 
 def grain_for(filtered: Filter) -> str:
