@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
 import msgspec
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
 from core.quantification.activity import COLUMNS
+from core.quantification.answer import answers
+from core.quantification.pack import FactorPack
 from core.quantification.record_checks import as_records
 from core.quantification.rejections import Rejection
 from ingestion.sources import registry
@@ -19,8 +22,10 @@ from ingestion.sources.base import Context, UnreadablePayload, open_maybe_compre
 
 ROWS: Final = 50
 HEAD_BYTES: Final = 256 * 1024
-CELL_LENGTH: Final = 120
-FIRST: Final = ("record_id", "started_at", "ended_at", "team", "project", "stage", "model")
+CELL_LENGTH: Final = 48
+FIRST: Final = ("started_at", "ended_at", "team", "project", "stage", "model", "hardware", "instance_type")
+FIGURES: Final = ("method", "energy_facility_kwh", "location_kg_co2e", "upstream_kg_co2e", "embodied_kg_co2e")
+"""What the shipped factors make of a record, before attribution rules, coverage and the organization's own factors."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +52,8 @@ class Preview:
     fault: str = ""
 
 
-def preview(stream: BinaryIO, kind: str, context: Context) -> Preview:
-    """Read the beginning of a payload; never raises for what is wrong in it."""
+def preview(stream: BinaryIO, kind: str, context: Context, pack: FactorPack | None) -> Preview:
+    """Read the beginning of a payload; never raises for what is wrong in it. Without a pack it shows no kg."""
     raw = _as_read(stream)
     stream.seek(0)
     try:
@@ -57,16 +62,29 @@ def preview(stream: BinaryIO, kind: str, context: Context) -> Preview:
         return Preview(raw, Table([], []), [], str(error))
     if parsed is None:
         return Preview(raw, Table([], []), [])
-    return Preview(raw, _as_understood(as_records(parsed.activity.head(ROWS))), parsed.rejected[:ROWS])
+    return Preview(raw, _as_understood(parsed.activity.head(ROWS), pack), parsed.rejected[:ROWS])
 
 
-def _as_understood(records: list[dict[str, object]]) -> Table:
+def _as_understood(activity: pd.DataFrame, pack: FactorPack | None) -> Table:
+    records = as_records(activity)
+    if pack is not None and records:
+        for record, answer in zip(records, answers(activity, pack), strict=True):
+            record |= _figures(answer)
     filled = {name for record in records for name in record}
     columns: list[str] = [
-        *(name for name in FIRST if name in filled),
+        *(name for name in (*FIRST, *FIGURES) if name in filled),
         *(name for name in COLUMNS if name in filled - set(FIRST)),
     ]
     return Table(columns, [[_cell(record.get(name)) for name in columns] for record in records])
+
+
+def _figures(answer: dict[str, Any]) -> dict[str, object]:
+    figures: dict[str, object] = {"method": answer["method"]}
+    for name in FIGURES[1:]:
+        impact = answer["impacts"].get(name)
+        if impact is not None:
+            figures[name] = f"{impact['value']:.4g}"
+    return figures
 
 
 def _as_read(stream: BinaryIO) -> Table | None:

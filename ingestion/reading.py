@@ -14,7 +14,9 @@ import pandas as pd
 from django.conf import settings
 from django.db import connection
 
+from core.factors.selectors import NoFactorSet, pack_of, shipped_factor_set
 from core.organizations.tenancy import organization_scope
+from core.quantification.pack import FactorPack
 from core.quantification.rejections import Cover
 from ingestion import payloads, preview
 from ingestion.claims import Claimed
@@ -307,6 +309,13 @@ def _only_rows(chunk: Chunk, rows: set[int]) -> Chunk:
     return Parsed(activity, rejected, received, log=chunk.log)
 
 
+def _shipped_pack() -> FactorPack | None:
+    try:
+        return pack_of(shipped_factor_set().content_hash)
+    except NoFactorSet:
+        return None
+
+
 def preview_of(batch: Batch, number: int = 1) -> preview.Preview | None:
     """Read the beginning of one file of a batch; None when its payload is no longer kept."""
     for stored in _stored_files(batch.organization_id, [batch.payload_of or batch.id]):
@@ -321,7 +330,7 @@ def preview_of(batch: Batch, number: int = 1) -> preview.Preview | None:
         )
         try:
             with _opened(stored) as stream:
-                return preview.preview(stream, batch.kind, context)
+                return preview.preview(stream, batch.kind, context, _shipped_pack())
         except UnreadablePayload:
             return None
     return None

@@ -52,6 +52,10 @@ class Detected:
     kind: str
     reasons: list[str]
 
+    def sentences(self, given: Sequence[Upload]) -> list[str]:
+        """Say what each file was taken for and why, for the batch's log."""
+        return [f"{upload.filename}: {reason}." for upload, reason in zip(given, self.reasons, strict=True)]
+
 
 def detect(uploads: Sequence[Upload], wanted: str = "") -> Detected:
     """

@@ -58,7 +58,7 @@ _BATCH = (
 _INSERT_BATCH = f"""
 insert into ingestion_batch ({_BATCH})
 values (%(id)s, %(organization)s, %(source)s, %(kind)s, '{State.PENDING}', '', false, %(in_order)s, %(dry_run)s,
-        %(payload_of)s, %(replay)s, %(received_at)s, 0, %(announced)s, 0, 0, 0, 0, 0, '[]', '{{}}', %(filename)s,
+        %(payload_of)s, %(replay)s, %(received_at)s, 0, %(announced)s, 0, 0, 0, 0, 0, '[]', %(log)s, %(filename)s,
         %(size_bytes)s, %(body_hash)s, %(idempotency_key)s, %(team)s, %(project)s, %(stage)s, %(token_id)s,
         %(person_id)s, %(request_id)s)
 """
@@ -82,6 +82,7 @@ def accept_payload(
     dry_run: bool = False,
     audit: bool = False,
     received_at: datetime | None = None,
+    log: Sequence[str] = (),
 ) -> Accepted:
     """
     Put a delivery into the inbox; it is committed when this returns.
@@ -95,8 +96,9 @@ def accept_payload(
         announced: rows counted by the door.
         idempotency_key: of the request; the same key and content within 24 hours is accepted once.
         dry_run: read and compare, write nothing.
-        audit: leave an audit event of its own (uploads); pushes are summed up by the worker (docs/adr/0010).
+        audit: leave an audit event of its own (uploads); pushes are summed up by the worker (docs/adr/0007).
         received_at: the present time unless a test says otherwise.
+        log: first lines of the batch's log.
 
     Raises KeyReusedError. Does not wake a worker: the door does, after this.
     """
@@ -107,6 +109,7 @@ def accept_payload(
         "announced": announced,
         "idempotency_key": idempotency_key,
         "dry_run": dry_run,
+        "log": list(log),
     }
     try:
         return _insert(identity, values, files, audit=audit)

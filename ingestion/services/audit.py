@@ -1,4 +1,4 @@
-"""Who is answerable for pushed payloads: one audit event for each sender and group of batches (docs/adr/0010)."""
+"""Who is answerable for pushed payloads: one audit event for each sender and group of batches (docs/adr/0007)."""
 
 from __future__ import annotations
 

@@ -285,7 +285,7 @@ class Group:
 _SET_DONE = """
 update ingestion_batch b
 set state = d.state, finished_at = %(now)s, retry_at = null,
-    log = array(select jsonb_array_elements_text(d.log::jsonb)), outside_by = d.outside_by::jsonb,
+    log = b.log || array(select jsonb_array_elements_text(d.log::jsonb)), outside_by = d.outside_by::jsonb,
     received = d.received, written = d.written, duplicate = d.duplicate, quarantined = d.quarantined,
     outside = d.outside
 from unnest(%(id)s::uuid[], %(state)s::text[], %(log)s::text[], %(outside_by)s::text[], %(received)s::bigint[],

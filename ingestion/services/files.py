@@ -48,4 +48,5 @@ def accept_files(
         dry_run=dry_run,
         audit=True,
         received_at=now,
+        log=[] if wanted else detected.sentences(given),
     )
