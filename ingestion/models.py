@@ -74,7 +74,7 @@ class Batch(models.Model):
     token_id = models.IntegerField(null=True)
     person_id = models.IntegerField(null=True)
     request_id = models.CharField(max_length=64, blank=True, default="")
-    audit_sequence = models.BigIntegerField(null=True, help_text="the audit event that covers it (docs/adr/0010)")
+    audit_sequence = models.BigIntegerField(null=True, help_text="the audit event that covers it (docs/adr/0007)")
 
     class Meta:
         verbose_name_plural = "batches"

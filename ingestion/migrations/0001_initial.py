@@ -111,7 +111,7 @@ class Migration(migrations.Migration):
                 ("request_id", models.CharField(blank=True, default="", max_length=64)),
                 (
                     "audit_sequence",
-                    models.BigIntegerField(help_text="the audit event that covers it (docs/adr/0010)", null=True),
+                    models.BigIntegerField(help_text="the audit event that covers it (docs/adr/0007)", null=True),
                 ),
                 (
                     "organization",

@@ -1,4 +1,4 @@
-"""Pushes are answered for in groups, uploads one by one (docs/adr/0010)."""
+"""Pushes are answered for in groups, uploads one by one (docs/adr/0007)."""
 
 from __future__ import annotations
 
