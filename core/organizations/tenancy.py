@@ -21,11 +21,22 @@ PERSON = "wattledger.person"
 
 @contextmanager
 def organization_scope(organization_id: int) -> Iterator[None]:
-    """Open a transaction (or savepoint) in which the rows of one organization, and no other's, can be seen."""
+    """
+    Open a transaction (or savepoint) in which the rows of one organization, and no other's, can be seen.
+
+    Inside another organization's scope, that one is in force again afterwards.
+    """
+    wanted = str(int(organization_id))
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute("select set_config(%s, %s, true)", [ORGANIZATION, str(int(organization_id))])
+            cursor.execute(
+                "select current_setting(%s, true), set_config(%s, %s, true)", [ORGANIZATION, ORGANIZATION, wanted]
+            )
+            outer = cursor.fetchone()[0]
         yield
+        if outer and outer != wanted and not connection.needs_rollback:  # a rollback restores it by itself
+            with connection.cursor() as cursor:
+                cursor.execute("select set_config(%s, %s, true)", [ORGANIZATION, outer])
 
 
 def scoped_rows(organization_id: int, query: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
