@@ -62,14 +62,6 @@ def person_scope(person_id: int) -> Iterator[None]:
         yield
 
 
-def current_organization_id() -> int | None:
-    """Tell which organization the open transaction is scoped to."""
-    with connection.cursor() as cursor:
-        cursor.execute("select nullif(current_setting(%s, true), '')::int", [ORGANIZATION])
-        row = cursor.fetchone()
-    return row[0] if row else None
-
-
 def protect(table: str) -> migrations.RunSQL:
     """Migration step: force row-level security on a table that has ``organization_id``."""
     return migrations.RunSQL(f"select wattledger_protect('{table}'::regclass)", migrations.RunSQL.noop)
