@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -53,17 +53,39 @@ def day_sums(organization_id: int, days: Sequence[date]) -> pd.DataFrame:
     """
     Sum the cells of whole days, inside the organization's scope.
 
+    One query for each run of consecutive days: a join with a list of days was planned as nested scans of the whole table
+    where the server had no statistics yet, which made a first import a hundred times slower.
+
     Returns:
         series_id, day (days since 1970), ``SUMMED``; by day and series. int64.
     """
-    sums = ", ".join(f"sum(c.{name})::bigint" for name in SUMMED)
+    sums = ", ".join(f"sum({name})::bigint" for name in SUMMED)
     query = (
-        f"select c.series_id, (d.day - date '1970-01-01')::bigint, {sums}"
-        " from unnest(%s::date[]) as d(day) join ledger_cell c on c.organization_id = %s"
-        "  and c.hour >= d.day::timestamp at time zone 'UTC' and c.hour < (d.day + 1)::timestamp at time zone 'UTC'"
-        " group by d.day, c.series_id order by d.day, c.series_id"
+        f"select series_id, ((hour at time zone 'UTC')::date - date '1970-01-01')::bigint as day, {sums} from ledger_cell"
+        " where organization_id = %s and hour >= %s and hour < %s group by 2, 1 order by 2, 1"
     )
-    return read_integers(query, [list(days), organization_id], ("series_id", "day", *SUMMED))
+    columns = ("series_id", "day", *SUMMED)
+    parts = [
+        read_integers(query, [organization_id, _midnight(first), _midnight(last + timedelta(days=1))], columns)
+        for first, last in runs_of(days)
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns, dtype="int64")
+
+
+def runs_of(days: Sequence[date]) -> list[tuple[date, date]]:
+    """
+    Join consecutive days.
+
+    >>> runs_of([date(2026, 1, 2), date(2026, 1, 1), date(2026, 1, 4)])
+    [(datetime.date(2026, 1, 1), datetime.date(2026, 1, 2)), (datetime.date(2026, 1, 4), datetime.date(2026, 1, 4))]
+    """
+    runs: list[tuple[date, date]] = []
+    for day in sorted(set(days)):
+        if runs and runs[-1][1] == day - timedelta(days=1):
+            runs[-1] = (runs[-1][0], day)
+        else:
+            runs.append((day, day))
+    return runs
 
 
 def hour_cells(organization_id: int, starts_at: datetime, ends_at: datetime) -> pd.DataFrame:
@@ -123,3 +145,7 @@ def _copy(table: str, columns: Mapping[str, copying.Column]) -> None:
         copying.copy_rows(cursor.cursor, f"staged_{table}", columns)
         cursor.execute(f"insert into {table} ({names}) select {names} from staged_{table}")
         cursor.execute(f"truncate staged_{table}")
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)

@@ -59,7 +59,7 @@ def test_simulation_is_the_rule_for_one_but_for_its_draws():
     expected = one(WIDE)
 
     assert expected.rule == "monte_carlo"
-    assert (value[1], low[1], high[1]) == pytest.approx((expected.value, expected.low, expected.high), rel=0.03)
+    assert (value[1], low[1], high[1]) == pytest.approx((expected.value, expected.low, expected.high), rel=0.08)
 
 
 def test_one_group_needs_no_simulation():
