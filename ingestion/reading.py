@@ -100,7 +100,7 @@ class Reader:
         for batch in batches:
             read = getattr(registry.adapter(batch.kind), "read", None)
             files = self._fetched.get(batch.id, [])
-            if read is None or batch.alone or batch.replay or len(files) != 1:
+            if read is None or batch.alone or batch.replay or batch.confirmed or len(files) != 1:
                 continue
             context = self._context(batch, files[0])
             self._drafted.add(batch.id)
