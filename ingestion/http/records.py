@@ -13,6 +13,7 @@ from core.ledger.selectors import records_page
 from core.organizations.identity import Identity
 from core.organizations.middleware import bearer, identity_of_person
 from core.organizations.policy import Action, may, only_own_team
+from core.organizations.selectors import organization_by_slug
 from core.organizations.services import authenticate_token
 from core.problems import Problem
 from ingestion import selectors
@@ -49,7 +50,7 @@ def list_activity(request: HttpRequest) -> HttpResponse:
 
 
 def reader(request: HttpRequest) -> Identity:
-    """Find out who reads: a token, or a person in a session. Raises Problem 401 or 403."""
+    """Find out who reads: a token, or a person in a session. Raises Problem 401, 403 or 404."""
     secret = bearer(request)
     if secret is None:
         identity = identity_of_person(request)
@@ -58,6 +59,9 @@ def reader(request: HttpRequest) -> Identity:
         identity = authenticate_token(secret, request_id=request.request_id, address=address)  # type: ignore[attr-defined]
     if identity is None:
         raise Problem(401, "unknown-token", "Sign in, or send a token that is neither unknown, expired nor revoked.")
+    asked = request.GET.get("org")
+    if asked and getattr(organization_by_slug(asked), "id", None) != identity.organization_id:
+        raise Problem(404, "not-found", "There is nothing here, or not for you.", field="org")
     if not may(identity, Action.SEE_REQUESTS):
         raise Problem(403, "not-allowed", "Single records need the scope read, or a role that sees requests.")
     return identity
