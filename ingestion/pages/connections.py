@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -15,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from core.ledger.services import SourceError, update_source
 from core.organizations.access import requires
-from core.organizations.policy import Action, may
+from core.organizations.policy import Action, may, roles_that_may
 from core.quantification.activity import HOSTINGS, STAGES
 from ingestion import selectors, services, wake
 
@@ -51,8 +52,10 @@ def experiments(request: HttpRequest) -> HttpResponse:
     """List experiments with the ids that trackers name; make one."""
     identity: Any = request.identity  # type: ignore[attr-defined]
     may_manage = may(identity, Action.MANAGE_SOURCES)
-    form = ExperimentForm(request.POST or None)
-    if request.method == "POST" and may_manage and form.is_valid():
+    if request.method == "POST" and not may_manage:
+        raise PermissionDenied(f"Experiments are made by: {', '.join(roles_that_may(Action.MANAGE_SOURCES))}.")
+    form = ExperimentForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
         try:
             with transaction.atomic():
                 services.create_experiment(organization_id=identity.organization_id, **form.cleaned_data)
@@ -66,8 +69,7 @@ def experiments(request: HttpRequest) -> HttpResponse:
         "experiments": list(selectors.experiments(identity.organization_id)),
         "form": form if may_manage else None,
     }
-    status = 400 if form.errors else 403 if request.method == "POST" else 200
-    return render(request, "ingestion/experiments.html", context, status=status)
+    return render(request, "ingestion/experiments.html", context, status=400 if form.errors else 200)
 
 
 @requires(Action.MANAGE_SOURCES)
