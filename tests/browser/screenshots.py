@@ -1,0 +1,109 @@
+"""
+Take the pictures of the documentation: `make screenshots` writes docs/screenshots/.
+
+On servers of its own with the demo organization, so that they look the same on every machine (but for the days that went by).
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from core.local.postgres import NOT_DURABLE, EmbeddedPostgres
+from core.local.valkey import EmbeddedValkey
+from tests.browser.chromium import HEIGHT, WIDTHS, Tab, chromium, new_context
+from tests.browser.site import ROOT, web_server
+
+FOLDER: Final = ROOT / "docs/screenshots"
+EMAIL: Final = "owner@demo.example"
+PASSWORD: Final = "northwind-demo"
+PAGES: Final = {
+    "overview": "/",
+    "teams": "/teams/",
+    "models": "/models/",
+    "requests": "/requests/",
+    "why-this-number": "/explain/?team=Search",
+    "targets": "/targets/",
+    "disclosure": "/disclosures/{quarter}/",
+    "factors": "/factors/",
+    "audit": "/audit/",
+    "sources": "/sources/",
+    "import": "/sources/import/",
+    "quality": "/quality/",
+    "settings": "/settings/",
+}
+KEPT: Final = ("overview-light", "overview-dark")
+"""Pictures that the documentation shows, hence kept; all others are taken for looking at, into the folder `all`."""
+
+
+def main() -> None:
+    """Start what is needed, make the demo, take every picture."""
+    with tempfile.TemporaryDirectory(prefix="wattledger-pictures-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)  # PostgreSQL runs as another user when this runs as root
+        postgres, valkey = (
+            EmbeddedPostgres(folder / "postgres", settings=NOT_DURABLE),
+            EmbeddedValkey(folder / "valkey"),
+        )
+        postgres.start()
+        valkey.start()
+        try:
+            environment = {
+                "DATABASE_URL": postgres.app_url,
+                "MIGRATE_DATABASE_URL": postgres.owner_url,
+                "REDIS_URL": valkey.url,
+                "SECRET_KEY": "only-for-pictures",
+                "VAR_DIR": name,
+                "DEBUG": "0",
+                "LOG_LEVEL": "WARNING",
+            }
+            for words in (["migrate", "--database", "owner", "-v0"], ["load_factors"], ["create_demo"]):
+                manage(words, environment)
+            with web_server(environment) as base:
+                take_all(base)
+        finally:
+            valkey.stop()
+            postgres.stop()
+
+
+def manage(words: list[str], environment: dict[str, str]) -> None:
+    """Run a command of manage.py."""
+    subprocess.run(
+        [sys.executable, "manage.py", *words],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def take_all(base: str) -> None:
+    """Take every page in both themes, and on a phone."""
+    (FOLDER / "all").mkdir(parents=True, exist_ok=True)
+    with chromium() as browser:
+        for theme in ("light", "dark"):
+            tab = Tab(new_context(browser, theme=theme).new_page(), base)  # type: ignore[arg-type]
+            tab.sign_in(EMAIL, PASSWORD)
+            tab.open("/disclosures/")
+            quarter = tab.page.locator("tbody a").nth(1).get_attribute("href")
+            for name, address in PAGES.items():
+                take(tab, name, (quarter or "") if "{quarter}" in address else address, theme)
+
+
+def take(tab: Tab, name: str, address: str, theme: str) -> None:
+    """Take one page as a laptop shows it first, and whole on a phone."""
+    page = tab.open(address)
+    picture = f"{name}-{theme}"
+    page.screenshot(path=(FOLDER if picture in KEPT else FOLDER / "all") / f"{picture}.png")
+    page.set_viewport_size({"width": WIDTHS["phone"], "height": HEIGHT})
+    tab.settle()
+    page.screenshot(path=FOLDER / "all" / f"{picture}-phone.png", full_page=True)
+    page.set_viewport_size({"width": WIDTHS["laptop"], "height": HEIGHT})
+
+
+if __name__ == "__main__":
+    main()

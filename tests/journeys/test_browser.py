@@ -1,0 +1,261 @@
+"""What people do with the pages, in a real browser under the real content security policy."""
+
+import csv
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connections
+from playwright.sync_api import expect
+
+from ingestion.services.drain import drain_inbox
+from tests.browser.chromium import HEIGHT, WIDTHS, Tab, new_context
+
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
+
+PAGES = [
+    "/",
+    "/teams/",
+    "/models/?team=Search",
+    "/requests/",
+    "/explain/?team=Search",
+    "/targets/",
+    "/disclosures/",
+    "/factors/",
+    "/audit/",
+    "/sources/",
+    "/sources/import/",
+    "/quality/",
+    "/settings/",
+]
+
+
+def drain(organization_id):
+    """Do what the worker does, in a thread without the browser's event loop."""
+
+    def work():
+        try:
+            return drain_inbox(organization_id)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(work).result()
+
+
+def figure(text):
+    """Read a shown figure: "3.64 t" is (3.64, "t")."""
+    value, unit = re.match(r"([\d.,]+)\s*(\w+)", text.replace("\u202f", " ")).groups()
+    return float(value.replace(",", "")), unit
+
+
+def test_a_lead_follows_the_total_down_to_a_record(signed_in, site):
+    tab = signed_in()
+    page = tab.open("/")
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
+    assert figure(page.locator(".kpi.lead .value").inner_text()) == (3.64, "t")  # 10,000 kWh x (329.0 + 34.6) g
+    per_1000 = page.locator(".kpi", has_text="Per 1,000 requests").locator(".value")
+    assert figure(per_1000.inner_text()) == (2.73, "kg")  # 9,000 kWh x 363.6 g over 1,200,000 requests, times 1,000
+
+    page.get_by_role("link", name="Search", exact=True).click()
+    expect(page).to_have_url(re.compile("team=Search"))
+    expect(page.get_by_role("row", name="atlas-70b")).to_contain_text("2.18")  # 6,000 kWh x 363.6 g, in t
+    expect(page.locator("tbody tr")).to_have_count(1)
+
+    page.get_by_role("link", name="atlas-70b", exact=True).click()
+    expect(page.locator("tbody tr")).to_have_count(12)
+    expect(page.locator("tbody tr").first).to_contain_text("500")
+
+    page.locator("tbody a.figure").first.click()
+    drawer = page.get_by_role("dialog", name="Why this number")
+    expect(drawer).to_contain_text("182")  # 500 kWh x 363.6 g = 181.8 kg
+    expect(drawer).to_contain_text("329")
+    expect(drawer).to_contain_text("European Environment Agency")
+    page.keyboard.press("Escape")
+    expect(drawer).to_be_hidden()
+    assert tab.complaints == []
+
+
+def test_the_file_holds_what_the_page_shows(signed_in):
+    tab = signed_in()
+    page = tab.open("/teams/")
+
+    with page.expect_download() as started:
+        page.get_by_role("link", name="CSV").click()
+    with started.value.path().open(newline="", encoding="utf-8") as file:
+        rows = {row["team"]: float(row["total_kg_co2e"]) for row in csv.DictReader(file)}
+
+    assert rows == {
+        "Search": pytest.approx(2181.6, abs=2.0),
+        "Assistants": pytest.approx(1090.8, abs=1.0),
+        "Foundation models": pytest.approx(363.6, abs=0.4),
+    }
+    shown = {
+        row.locator("th").inner_text(): figure(row.locator("td").first.inner_text() + " t")[0]
+        for row in page.locator("tbody tr").all()
+    }
+    assert {team: round(kg / 1000, 2) for team, kg in rows.items()} == shown
+
+
+def test_a_wrong_password_is_told_kindly(browser, site):
+    tab = Tab(new_context(browser).new_page(), site.base)
+
+    tab.sign_in("ada@example.org", "not the password")
+
+    expect(tab.page.get_by_role("alert")).to_contain_text("not correct")
+    expect(tab.page).to_have_title(re.compile("Sign in"))
+
+
+def test_a_file_is_tried_first_and_then_imported(signed_in, site, tmp_path):
+    day = site.first_day.isoformat()
+    file = tmp_path / "records.csv"
+    file.write_text(
+        "record_id,started_at,ended_at,stage,hosting,zone,evidence,energy_kwh,energy_boundary,team\n"
+        f"a,{day}T01:00:00Z,{day}T02:00:00Z,inference,owned,DE,measured,10,facility,Search\n"
+        f"b,{day}T03:00:00Z,{day}T02:00:00Z,inference,owned,DE,measured,10,facility,Search\n"
+    )
+    tab = signed_in()
+    page = tab.open("/sources/import/")
+
+    page.get_by_label("Files").set_input_files(file)
+    expect(page.get_by_text("records.csv")).to_be_visible()
+    page.get_by_role("button", name="Upload").click()
+    page.wait_for_url(re.compile("/sources/batches/"))
+    drain(site.organization.id)
+    page.reload()
+
+    expect(page.get_by_role("main")).to_contain_text("dry run: nothing is written")
+    expect(page.get_by_role("row", name="3.29").first).to_be_visible()  # 10 kWh x 329.0 g, before anything is written
+    page.get_by_role("button", name="Import it").click()
+    page.wait_for_load_state("networkidle")
+    drain(site.organization.id)
+    page.reload()
+    expect(page.locator(".counts")).to_contain_text(re.compile(r"written\s*1"))
+    tab.open("/quality/")
+    expect(page.get_by_role("main")).to_contain_text("negative_interval")
+    assert tab.complaints == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_is_accessible_and_quiet(signed_in, theme):
+    tab = signed_in(theme=theme)
+    found = {}
+
+    for address in PAGES:
+        page = tab.open(address)
+        problems = [str(one) for one in tab.violations()]
+        for name in ("phone", "narrow"):
+            page.set_viewport_size({"width": WIDTHS[name], "height": HEIGHT})
+            if tab.overflow() > 0:
+                problems.append(f"{name}: scrolls sideways by {tab.overflow()} px")
+        problems += [f"narrow: {one}" for one in tab.violations()]
+        page.set_viewport_size({"width": WIDTHS["laptop"], "height": HEIGHT})
+        if problems or tab.complaints:
+            found[address] = [*problems, *tab.complaints]
+        tab.complaints.clear()
+
+    assert found == {}
+
+
+def test_the_sign_in_page_is_accessible(browser, site):
+    for theme in ("light", "dark"):
+        tab = Tab(new_context(browser, theme=theme, width="narrow").new_page(), site.base)
+
+        tab.open("/accounts/login/")
+
+        assert tab.violations() == []
+        assert tab.overflow() <= 0
+        assert tab.complaints == []
+
+
+def test_the_theme_that_was_chosen_stays(signed_in):
+    page = signed_in().open("/")
+    light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+    page.get_by_role("button", name="Light or dark").click()
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.reload()
+
+    assert (light, dark) == ("rgb(255, 255, 255)", "rgb(18, 24, 27)")  # the ground of interface.md 7
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == dark
+
+
+def test_everything_can_be_done_with_the_keyboard(browser, site):
+    tab = Tab(new_context(browser).new_page(), site.base)
+    page = tab.page
+    page.goto(f"{site.base}/accounts/login/")
+    page.get_by_label("Email").focus()
+    page.keyboard.type("ada@example.org")
+    page.keyboard.press("Tab")
+    page.keyboard.type("correct horse battery")
+    page.keyboard.press("Enter")
+    page.wait_for_load_state("networkidle")
+    tab.settle()
+
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("main")).to_be_focused()
+
+    page.locator(".slots").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".readout")).to_contain_text("Inference")
+
+    page.locator(".readout").evaluate("() => document.activeElement.blur()")
+    page.keyboard.press("e")
+    expect(page.get_by_role("dialog", name="Why this number")).to_be_visible()
+    page.keyboard.press("Escape")
+
+    page.keyboard.press("f")
+    expect(page.locator(".filter[open]")).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("team="))
+
+    page.keyboard.press("g")
+    page.keyboard.press("m")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Models")
+
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    assert tab.complaints == []
+
+
+def test_figures_can_be_read_without_scripts(signed_in):
+    page = signed_in(java_script_enabled=False).page
+
+    assert figure(page.locator(".kpi.lead .value").inner_text()) == (3.64, "t")
+    expect(page.locator(".plot-static svg").first).to_be_visible()
+    page.get_by_text("Table", exact=True).first.click()
+    expect(page.get_by_role("table").first).to_contain_text("Inference")
+
+
+def test_an_open_period_is_called_provisional_and_hatched(signed_in):
+    page = signed_in().open("/?period=last-365d")
+
+    expect(page.locator(".page-head")).to_contain_text("provisional")
+    page.emulate_media(media="print")
+    expect(page.locator(".nav")).to_be_hidden()
+    expect(page.locator(".plot-static svg").first).to_be_visible()
+    assert page.locator(".plot-static .hatch-line, .plot-static pattern").count() > 0
+
+
+def test_an_address_of_nobody_says_so(signed_in):
+    tab = signed_in()
+
+    answer = tab.page.goto(f"{tab.base}/nothing/")
+
+    assert answer.status == 404
+    expect(tab.page.get_by_role("heading", level=1)).to_have_text("Not found")
+    assert tab.violations() == []
+
+
+def test_the_first_visit_to_a_page_with_charts_stays_small(browser, site):
+    tab = Tab(new_context(browser).new_page(), site.base)
+    tab.sign_in("ada@example.org", "correct horse battery")
+
+    html = tab.page.context.request.get(f"{site.base}/").body()
+
+    assert len(html) < 60_000  # interface.md 11
