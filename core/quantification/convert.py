@@ -33,7 +33,7 @@ _SCALES: Final[dict[str, dict[str, float]]] = {
 """Dimension to unit to how many kg, kg/kWh or kWh it is."""
 
 
-class UnknownUnit(ValueError):  # noqa: N818  # said in the words of the product
+class UnknownUnit(ValueError):  # said in the words of the product
     """A unit that is not in the table, or two units that measure different things."""
 
 

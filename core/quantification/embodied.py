@@ -12,11 +12,11 @@ import pandas as pd
 from core.quantification.energy.device import device_hardware
 from core.quantification.energy.flops import gflop_constant, hours_per_gflop
 from core.quantification.energy.tokens import hardware_per_s, serving_of, time_measures
+from core.quantification.entries import Hardware, number
 from core.quantification.factor import Factor, spread, with_gsd
 from core.quantification.operational import defaults_of
 from core.quantification.overrides import override_factor
 from core.quantification.pack import FILE, FactorPack, Row
-from core.quantification.resolve import Hardware, number
 from core.quantification.terms import Power
 from core.quantification.use import Context, Use
 

@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 
 from core.quantification import units
+from core.quantification.entries import Place, number
 from core.quantification.factor import Factor, with_gsd
 from core.quantification.methods import Methodology
 from core.quantification.operational import GRID_UNIT, Grid, nearest_year, stated_metric
 from core.quantification.pack import FILE, FactorPack, Row
-from core.quantification.resolve import Place, catalog_of, number
+from core.quantification.resolve import catalog_of
 
 ORDER: Final = ("certificate", "contract", "supplier_rate")
 

@@ -93,7 +93,7 @@ METHODOLOGIES: Final = {"2026.1": Methodology()}
 LATEST: Final = "2026.1"
 
 
-class UnknownMethodology(ValueError):  # noqa: N818  # said in the words of the product
+class UnknownMethodology(ValueError):  # said in the words of the product
     """No such methodology version."""
 
 

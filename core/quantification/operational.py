@@ -10,10 +10,10 @@ from typing import Final, cast
 import pandas as pd
 
 from core.quantification import units
+from core.quantification.entries import API_PROVIDERS, Place, number
 from core.quantification.factor import Factor, with_gsd
 from core.quantification.methods import Methodology
 from core.quantification.pack import FILE, FactorPack, Row
-from core.quantification.resolve import API_PROVIDERS, Place, number
 
 Numbers = float | pd.Series  # one value, or one row per cell
 

@@ -31,7 +31,7 @@ _MINIMUM: Final = {"pue": 1.0}
 _POSITIVE: Final = frozenset({"device_tdp_w", "lifetime_h", "model_active_params_b", "model_total_params_b"})
 
 
-class ImpossibleFactor(ValueError):  # noqa: N818  # said in the words of the product
+class ImpossibleFactor(ValueError):  # said in the words of the product
     """An override that cannot be: unknown, not a number, outside its range, or an interval without its value."""
 
     def __init__(self, field: str, reason: str, detail: str) -> None:

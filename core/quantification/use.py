@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from core.quantification.activity import MEASURES
+from core.quantification.entries import Place
 from core.quantification.factor import Factor
 from core.quantification.methods import Methodology
 from core.quantification.overrides import Overrides
 from core.quantification.pack import FactorPack
-from core.quantification.resolve import Catalog, Place, catalog_of
+from core.quantification.resolve import Catalog, catalog_of
 from core.quantification.terms import Power
 
 PER_UNIT: Final = {measure.column: measure.per_unit for measure in MEASURES}

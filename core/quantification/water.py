@@ -6,11 +6,12 @@ from functools import lru_cache
 
 import pandas as pd
 
+from core.quantification.entries import Place
 from core.quantification.factor import Factor, with_gsd
 from core.quantification.methods import Methodology
 from core.quantification.operational import stated_metric
 from core.quantification.pack import FILE, FactorPack, Row
-from core.quantification.resolve import Catalog, Place, catalog_of
+from core.quantification.resolve import Catalog, catalog_of
 
 Numbers = float | pd.Series  # one value, or one row per cell
 

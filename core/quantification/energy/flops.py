@@ -7,9 +7,9 @@ import pandas as pd
 from core.quantification import units
 from core.quantification.energy.device import device_curve, device_hardware, variant_notes
 from core.quantification.energy.measured import host_factor
+from core.quantification.entries import Hardware
 from core.quantification.factor import Factor, spread
 from core.quantification.pack import FILE
-from core.quantification.resolve import Hardware
 from core.quantification.terms import Power
 from core.quantification.use import Context, Energy, EnergyTerm, Refusal, Use
 

@@ -11,10 +11,10 @@ import pandas as pd
 from core.quantification import units
 from core.quantification.energy.device import Curve, curve_terms, device_curve, fixed_curve, straight_curve
 from core.quantification.energy.measured import host_factor
+from core.quantification.entries import Instance, number
 from core.quantification.factor import Factor, spread
 from core.quantification.operational import defaults_of
 from core.quantification.pack import FILE, FactorPack, Row
-from core.quantification.resolve import Instance, number
 from core.quantification.terms import Power
 from core.quantification.use import Context, Energy, EnergyTerm, Refusal, Use
 

@@ -12,11 +12,11 @@ from typing import Final, cast
 import pandas as pd
 
 from core.quantification import units
+from core.quantification.entries import Model
 from core.quantification.factor import Factor, spread
 from core.quantification.methods import Methodology
 from core.quantification.operational import defaults_of
 from core.quantification.pack import FILE, FactorPack
-from core.quantification.resolve import Model
 from core.quantification.terms import Power
 from core.quantification.use import Context, Energy, EnergyTerm, Refusal, Use
 

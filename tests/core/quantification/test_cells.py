@@ -75,9 +75,7 @@ def test_any_curve_with_those_knots_is_linear_in_hinge_hours(utilization):
     low, middle, high = cells.hinge_hours(np.array([8.0]), np.array([utilization]))
     idle, ten, fifty, full = 60.0, 140.0, 300.0, 420.0  # watts at 0, 10, 50 and 100 %
 
-    by_hinges = (
-        8.0 * idle + low * (ten - idle) / 0.1 + middle * (fifty - ten) / 0.4 + high * (full - fifty) / 0.5
-    )
+    by_hinges = 8.0 * idle + low * (ten - idle) / 0.1 + middle * (fifty - ten) / 0.4 + high * (full - fifty) / 0.5
 
     assert by_hinges[0] == pytest.approx(8.0 * np.interp(utilization, [0, 0.1, 0.5, 1], [idle, ten, fifty, full]))
 
@@ -159,7 +157,9 @@ numbers = st.floats(-1e5, 1e5, allow_nan=False)
     tokens=st.none() | st.integers(0, 10**12),
 )
 def test_a_reversal_gives_the_negatives(energy, cost, hours, utilization, tokens):
-    record = frame(energy_kwh=energy, cost=cost, device_hours=hours, device_utilization=utilization, input_tokens=tokens)
+    record = frame(
+        energy_kwh=energy, cost=cost, device_hours=hours, device_utilization=utilization, input_tokens=tokens
+    )
     reversal = record.assign(
         energy_kwh=-record["energy_kwh"],
         cost=-record["cost"],

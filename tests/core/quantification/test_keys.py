@@ -29,9 +29,7 @@ RECORD = {
 def series_of(*records, source_id=1):
     """Position of each record's series, and the distinct series."""
     frame = to_activity([{**RECORD, **changes} for changes in records])
-    return keys.distinct_series(
-        frame, source_id=source_id, mask=cells.presence_mask(frame), by_day=cells.grain(frame)
-    )
+    return keys.distinct_series(frame, source_id=source_id, mask=cells.presence_mask(frame), by_day=cells.grain(frame))
 
 
 def content_of(**changes):
