@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as rest_exception_handler
@@ -26,6 +28,7 @@ TITLES = {
     501: "Not offered",
     503: "Busy",
 }
+PROGRAM_PATHS = ("/api/", "/otlp/", "/codecarbon/")
 
 
 class Problem(exceptions.APIException):
@@ -54,6 +57,48 @@ def problem(status: int, kind: str, detail: str, **members: Any) -> JsonResponse
     if status in {429, 503}:
         response["Retry-After"] = "5"
     return response
+
+
+def for_programs(request: HttpRequest) -> bool:
+    """Tell whether a program asks, to be answered with a document: by its address, or by the token it carries."""
+    return request.path.startswith(PROGRAM_PATHS) or request.headers.get("Authorization", "").startswith("Bearer ")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a request that cannot be read at all."""
+    if for_programs(request):
+        return problem(400, "bad-request", "The request cannot be read.")
+    return defaults.bad_request(request, exception)
+
+
+def not_allowed(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 403 with the roles that may."""
+    if for_programs(request):
+        return problem(403, "not-allowed", str(exception) or "Your role or token does not allow this.")
+    return defaults.permission_denied(request, exception)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 404, for what is not there and for what is another organization's."""
+    if for_programs(request):
+        return problem(404, "not-found", "There is nothing here, or not for you.")
+    return defaults.page_not_found(request, exception)
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """Answer a fault of ours."""
+    if for_programs(request):
+        request_id = getattr(request, "request_id", None)
+        return problem(500, "internal-error", "This failed, and nothing was changed.", request_id=request_id)
+    return defaults.server_error(request)
+
+
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a form without its secret: mostly one that was open since before signing in."""
+    detail = "This form is too old, or cookies are switched off. Go back, load the page anew and send it again."
+    if for_programs(request):
+        return problem(403, "csrf", f"{detail} ({reason})")
+    return render(request, "403.html", {"exception": detail}, status=403)
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | Response | None:

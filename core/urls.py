@@ -1,12 +1,17 @@
 """All addresses. Apps are named as strings: the wiring knows them, they do not know each other."""
 
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+handler400 = "core.problems.bad_request"
+handler403 = "core.problems.not_allowed"
+handler404 = "core.problems.not_found"
+handler500 = "core.problems.failed"
 
 urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("", include("ingestion.urls")),
     path("", include("reporting.urls")),
 ]

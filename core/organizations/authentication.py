@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import BasePermission
@@ -19,6 +20,10 @@ class RequestIdentity(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Identity, None] | None:
         identity: Identity | None = getattr(request._request, "identity", None)
         if identity is None:
+            if request._request.user.is_authenticated:
+                raise PermissionDenied(
+                    "You are signed in, but belong to no organization, or no longer: ask an admin of yours."
+                )
             return None
         if identity.person_id is not None:
             check = CSRFCheck(lambda _: None)  # type: ignore[arg-type]
@@ -30,6 +35,27 @@ class RequestIdentity(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="wattledger"'
+
+
+class IdentityScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # registers itself
+    """How the OpenAPI document names it."""
+
+    target_class = RequestIdentity
+    name = ["token", "session"]  # noqa: RUF012  (declared so by its base)
+
+    def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[str]]]:
+        return [{"token": []}, {"session": []}]  # either
+
+    def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:
+        return [
+            {"type": "http", "scheme": "bearer", "description": "An API token: wl_<organization>_<secret>"},
+            {
+                "type": "apiKey",
+                "in": "cookie",
+                "name": "sessionid",
+                "description": "Somebody signed in; writes need X-CSRFToken",
+            },
+        ]
 
 
 class HasIdentity(BasePermission):

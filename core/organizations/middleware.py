@@ -2,7 +2,8 @@
 Who asks, and for which organization: settled once, before any view.
 
 ``request.identity`` is a person's membership or a token, or None. A view runs inside the organization's scope, in one
-transaction that is rolled back on an error; a door that must commit before it answers is marked ``own_scope``.
+transaction that is rolled back when the answer is an error (4xx or 5xx). A door that must commit before it answers is marked
+``own_scope``.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import structlog
-from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.db import InterfaceError, OperationalError, transaction
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
+from django.utils.functional import SimpleLazyObject
 
 from core.identifiers import uuid7
 from core.organizations import selectors, services
@@ -64,13 +66,17 @@ def organization(respond: Respond) -> Respond:
             return respond(request)
         secret = bearer(request)
         if secret is not None:
-            identity = services.authenticate_token(
-                secret,
-                request_id=request.request_id,  # type: ignore[attr-defined]
-                address=request.META.get("REMOTE_ADDR", ""),
-            )
+            try:
+                identity = services.authenticate_token(
+                    secret,
+                    request_id=request.request_id,  # type: ignore[attr-defined]
+                    address=request.META.get("REMOTE_ADDR", ""),
+                )
+            except (OperationalError, InterfaceError):
+                return problem(503, "busy", "The ledger cannot be reached just now. Try again.")
             if identity is None:
                 return problem(401, "unknown-token", "This token is unknown, expired or revoked.")
+            attach_organization(request, identity)
         else:
             identity = identity_of_person(request)
         if identity is None:
@@ -82,7 +88,7 @@ def organization(respond: Respond) -> Respond:
             return respond(request)
         with organization_scope(identity.organization_id):
             response = respond(request)
-            if response.status_code >= 500:
+            if response.status_code >= 400:
                 transaction.set_rollback(True)
         return response
 
@@ -95,6 +101,20 @@ def bearer(request: HttpRequest) -> str | None:
     return secret.strip() if scheme.lower() == "bearer" else None
 
 
+def attach_organization(request: HttpRequest, identity: Identity) -> None:
+    """
+    Give pages the organization of a token, read when it is used.
+
+    Raises Http404 when ``?org=`` names another: a token belongs to one.
+    """
+    request.organization = SimpleLazyObject(  # type: ignore[attr-defined]
+        lambda: selectors.organization_by_id(identity.organization_id)
+    )
+    asked = request.GET.get("org")
+    if asked and asked != request.organization.slug:  # type: ignore[attr-defined]
+        raise Http404
+
+
 def is_marked(request: HttpRequest, mark: str) -> bool:
     """Tell whether the view behind an address is marked ``own_scope`` or ``own_identity``."""
     try:
@@ -105,7 +125,11 @@ def is_marked(request: HttpRequest, mark: str) -> bool:
 
 
 def identity_of_person(request: HttpRequest) -> Identity | None:
-    """Read which of their organizations a signed-in person looks at: ``?org=``, else the last one, else the oldest."""
+    """
+    Read which of their organizations a signed-in person looks at: ``?org=``, else the last one, else the oldest.
+
+    Raises Http404 for an ``?org=`` that is not theirs, whether or not it exists: figures of another would mislead.
+    """
     person = request.user
     if not person.is_authenticated:
         return None
@@ -115,10 +139,13 @@ def identity_of_person(request: HttpRequest) -> Identity | None:
     if not memberships:
         return None
     by_slug = {membership.organization.slug: membership for membership in memberships}
-    wanted = request.GET.get("org") or request.session.get(SESSION_KEY, "")
-    membership = by_slug.get(wanted, memberships[0])
-    if request.GET.get("org") in by_slug and request.session.get(SESSION_KEY) != wanted:
-        request.session[SESSION_KEY] = wanted
+    latest = request.session.get(SESSION_KEY, "")
+    asked = request.GET.get("org", "")
+    if asked and asked not in by_slug:
+        raise Http404
+    membership = by_slug.get(asked or latest, memberships[0])
+    if asked and asked != latest:
+        request.session[SESSION_KEY] = asked
     request.organization = membership.organization  # type: ignore[attr-defined]
     request.membership = membership  # type: ignore[attr-defined]
     return Identity(

@@ -22,6 +22,11 @@ def organization_by_slug(slug: str) -> Organization | None:
     return Organization.objects.filter(slug=slug).first()
 
 
+def organization_by_id(organization_id: int) -> Organization:
+    """Find the organization that an identity belongs to."""
+    return Organization.objects.get(id=organization_id)
+
+
 def memberships_of(person_id: int, today: date) -> QuerySet[Membership]:
     """
     List a person's memberships that have not ended, the oldest first.

@@ -1,0 +1,419 @@
+"""
+Every address, walked as a stranger, as every role, with every kind of token and with another organization's ids.
+
+``WHO`` says by hand what an address takes, who may use it and what it then answers; an address that is not in it fails the
+first test. Which role and which token has a right is written out by hand in core/organizations/test_policy.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from core.factors.pack import load_pack
+from core.factors.services import load_factor_set
+from core.ledger.services import ensure_source
+from core.organizations import services
+from core.organizations.models import Organization, Person, Role, Scope
+from core.organizations.policy import ALLOWED, ALLOWED_BY_SCOPE, Action
+from core.organizations.tenancy import organization_scope
+from ingestion.models import Batch
+
+pytestmark = pytest.mark.django_db
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+NOT_FOUND = "/api/v1/nothing-of-this-name"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One method of an address: who may, and what they are answered for an empty body in an empty organization."""
+
+    method: str
+    rights: tuple[Action, ...]  # any of them; none: whoever is somebody
+    answer: int
+    public: bool = False
+    tokens_only: bool = False  # a wire protocol: people in a session are strangers to it
+    body: str = ""
+    content_type: str = "application/json"
+
+
+@dataclass(frozen=True)
+class Address:
+    """What is known of an address beside its path."""
+
+    calls: tuple[Call, ...]
+    ids: dict[str, Callable[[Asker], object]] = field(default_factory=dict)  # of something of the asker's organization
+
+
+def see(right: Action, answer: int = 200) -> Call:
+    return Call("GET", (right,), answer)
+
+
+def do(right: Action, answer: int) -> Call:
+    return Call("POST", (right,), answer)
+
+
+def door(answer: int, **about: str) -> Call:
+    return Call("POST", (Action.INGEST,), answer, tokens_only=True, **about)
+
+
+def open_to_all(answer: int, method: str = "GET") -> Call:
+    return Call(method, (), answer, public=True)
+
+
+@dataclass
+class Asker:
+    """Somebody who asks, and the organization that they belong to."""
+
+    organization: Organization
+    name: str
+    rights: frozenset[Action]
+    client: Client
+    person: Person | None = None
+    token_id: int | None = None
+    secret: str = "wl_1_" + "x" * 43
+
+    @property
+    def headers(self) -> dict[str, str]:
+        if self.token_id is None:
+            return {}
+        return {"Authorization": f"Bearer {self.secret}", "x-api-token": self.secret}
+
+    def may(self, call: Call) -> bool:
+        if call.tokens_only and self.token_id is None:
+            return False
+        return not call.rights or any(right in self.rights for right in call.rights)
+
+
+def batch_of(asker: Asker) -> UUID:
+    with organization_scope(asker.organization.id):
+        source = ensure_source(asker.organization.id, "activity")
+        batch = Batch.objects.create(
+            organization_id=asker.organization.id,
+            source=source,
+            kind="activity",
+            received_at=datetime(2026, 11, 1, tzinfo=UTC),
+            size_bytes=1,
+            body_hash=b"\0" * 32,
+            token_id=asker.token_id,
+            person_id=asker.person.pk if asker.person else None,
+        )
+    return batch.id
+
+
+def source_of(asker: Asker) -> int:
+    return ensure_source(asker.organization.id, "activity").id
+
+
+def token_of(asker: Asker) -> int:
+    token, _secret = services.issue_token(
+        organization_id=asker.organization.id, name="lost", scopes=["ingest"], created_by=asker.person
+    )
+    return token.id
+
+
+def factor_file(_: Asker) -> str:
+    pack = load_pack()
+    load_factor_set(pack)
+    return next(iter(pack.blobs))
+
+
+A = Action
+BATCH = {"batch_id": batch_of}
+WHO: dict[str, Address] = {
+    # operators
+    "healthz": Address((open_to_all(200),)),
+    "readyz": Address((open_to_all(503),)),  # the tests run no worker
+    # doors
+    "activity": Address((see(A.SEE_REQUESTS), door(415, content_type="text/plain"))),
+    "imports": Address((Call("POST", (A.INGEST, A.MANAGE_SOURCES), 415),)),
+    "otlp": Address((door(415, content_type="text/plain"),), {"signal": lambda _: "traces"}),
+    "codecarbon_runs": Address((door(400, body="no JSON"),)),
+    "codecarbon_emissions": Address((door(400, body="no JSON"),)),
+    "codecarbon_output": Address((door(400, body="no JSON"),), {"secret": lambda asker: asker.secret}),
+    "codecarbon_other": Address(tuple(open_to_all(501, method) for method in METHODS)),
+    "batch": Address((Call("GET", (A.SEE_SOURCES, A.INGEST), 200),), BATCH),
+    "batch_rejected": Address((Call("GET", (A.SEE_SOURCES, A.INGEST), 200),), BATCH),
+    # sources and quality
+    "sources": Address((see(A.SEE_SOURCES),)),
+    "import": Address((see(A.MANAGE_SOURCES), do(A.MANAGE_SOURCES, 400))),
+    "import_template": Address((see(A.SEE_SOURCES),), {"ending": lambda _: "csv"}),
+    "batches": Address((see(A.SEE_SOURCES),)),
+    "batch_page": Address((see(A.SEE_SOURCES),), BATCH),
+    "batch_commit": Address((do(A.MANAGE_SOURCES, 302),), BATCH),
+    "batch_confirm": Address((do(A.MANAGE_SOURCES, 302),), BATCH),
+    "experiments": Address((see(A.SEE_SOURCES), do(A.MANAGE_SOURCES, 400))),
+    "source_pause": Address((do(A.MANAGE_SOURCES, 302),), {"source_id": source_of}),
+    "quality": Address((see(A.SEE_SOURCES),)),
+    "quality_replay": Address((do(A.MANAGE_SOURCES, 302),)),
+    "quality_discard": Address((do(A.MANAGE_SOURCES, 302),)),
+    # figures
+    "overview": Address((see(A.SEE_OWN_TEAM),)),
+    "teams": Address((see(A.SEE_OWN_TEAM),)),
+    "models": Address((see(A.SEE_OWN_TEAM),)),
+    "requests": Address((see(A.SEE_REQUESTS),)),
+    "explain": Address((see(A.SEE_OWN_TEAM, 404),)),  # no figure yet, so nothing to explain
+    "api_emissions": Address((see(A.SEE_OWN_TEAM),)),
+    "api_explain": Address((see(A.SEE_OWN_TEAM, 404),)),
+    # decide, report
+    "targets": Address((see(A.SEE_OWN_TEAM), do(A.EDIT_TARGETS, 400))),
+    "disclosures": Address((see(A.SEE_PERIODS),)),
+    "disclosure_draft": Address((see(A.SEE_PERIODS, 409),), {"period": lambda _: "2026-Q3"}),
+    "factors": Address((see(A.SEE_OWN_TEAM),)),
+    "factor_table": Address((see(A.SEE_OWN_TEAM),), {"name": factor_file}),
+    "audit": Address((see(A.SEE_AUDIT_LOG),)),
+    # settings
+    "settings": Address((see(A.SEE_OWN_TEAM),)),
+    "issue_token": Address((do(A.ISSUE_INGEST_TOKEN, 400),)),
+    "revoke_token": Address((do(A.ISSUE_INGEST_TOKEN, 302),), {"token_id": token_of}),
+    "add_member": Address((do(A.MANAGE_PEOPLE, 400),)),
+    "add_team": Address((do(A.MANAGE_PEOPLE, 400),)),
+    # the API's own description
+    "schema": Address((Call("GET", (), 200),)),
+    "docs": Address((Call("GET", (), 200),)),
+}
+IDS_OF_ORGANIZATIONS = ("batch_id", "source_id", "token_id")
+ACCOUNTS_OPEN_TO_STRANGERS = {
+    "account_login",
+    "account_signup",
+    "account_reset_password",
+    "account_reset_password_done",
+    "account_reset_password_from_key_done",
+    "account_email_verification_sent",
+    "account_inactive",
+}
+"""Of django-allauth's addresses; signing up answers that it is closed."""
+
+
+def addresses(below: str = "") -> dict[str, str]:
+    """All addresses by name; those of django-allauth only when asked for."""
+    found: dict[str, str] = {}
+
+    def walk(patterns: list[URLPattern | URLResolver], prefix: str) -> None:
+        for pattern in patterns:
+            route = prefix + str(pattern.pattern)
+            if isinstance(pattern, URLResolver):
+                walk(pattern.url_patterns, route)
+            elif route.startswith("accounts/") == (below == "accounts/"):
+                found[pattern.name or route] = route
+
+    walk(get_resolver().url_patterns, "")
+    return found
+
+
+def path_of(name: str, asker: Asker, **other: object) -> str:
+    if name == "codecarbon_other":
+        return "/codecarbon/organizations"
+    ids = {key: make(asker) for key, make in WHO[name].ids.items()}
+    return reverse(name, kwargs=ids | other)
+
+
+def ask(asker: Asker, call: Call, path: str) -> Any:
+    return asker.client.generic(call.method, path, call.body, content_type=call.content_type, headers=asker.headers)
+
+
+def is_page(path: str) -> bool:
+    return not path.startswith(("/api/", "/otlp/", "/codecarbon/"))
+
+
+def says(answer: Any, status: int) -> None:
+    """Hold a refusal to its form: a problem document for programs (a google.rpc.Status for OTLP), a page for people."""
+    assert answer.status_code == status
+    path = answer.wsgi_request.path
+    if path.startswith("/otlp/"):
+        return
+    if is_page(path) and "Authorization" not in answer.wsgi_request.headers:
+        assert "<main" in answer.content.decode()
+        return
+    assert answer["Content-Type"] == "application/problem+json"
+    document = answer.json()
+    assert document["status"] == status
+    assert document["type"].startswith("urn:wattledger:problem:")
+    assert document["title"]
+    assert document["detail"]
+
+
+@pytest.fixture
+def people(organization: Organization) -> list[Asker]:
+    """A member of each role."""
+    made = []
+    for role in Role:
+        person = Person.objects.create_user(f"{role}@example.org")  # without a password, whose hash takes time
+        services.add_member(organization_id=organization.id, person=person, role=role)
+        client = Client()
+        client.force_login(person)
+        made.append(Asker(organization, str(role), ALLOWED[role], client, person=person))
+    return made
+
+
+@pytest.fixture
+def tokens(organization: Organization) -> list[Asker]:
+    """A token of each scope."""
+    made = []
+    for scope in Scope:
+        token, secret = services.issue_token(organization_id=organization.id, name=scope, scopes=[scope])
+        made.append(
+            Asker(organization, f"token {scope}", ALLOWED_BY_SCOPE[scope], Client(), token_id=token.id, secret=secret)
+        )
+    return made
+
+
+@pytest.fixture
+def stranger(organization: Organization) -> Asker:
+    return Asker(organization, "stranger", frozenset(), Client())
+
+
+def test_somebody_has_said_who_may_use_each_address() -> None:
+    names = addresses()
+
+    assert len(names) > 20
+    assert set(names) - set(WHO) == set(), "say in WHO who may use these"
+    assert set(WHO) - set(names) == set(), "these addresses are gone"
+
+
+def test_each_id_in_an_address_is_said_to_be_an_organization_s_or_not() -> None:
+    groups = {
+        name: set(re.findall(r"<(?:\w+:)?(\w+)>", route.replace("(?P<", "<"))) for name, route in addresses().items()
+    }
+
+    assert {name: ids for name, ids in groups.items() if ids} == {
+        name: set(address.ids) for name, address in WHO.items() if address.ids
+    }
+
+
+@pytest.mark.parametrize("name", sorted(WHO))
+def test_a_stranger_is_sent_to_sign_in_or_told_that_a_token_is_needed(name: str, stranger: Asker) -> None:
+    path = path_of(name, stranger)
+
+    for call in WHO[name].calls:
+        answer = ask(stranger, call, path)
+
+        if call.public:
+            assert answer.status_code == call.answer
+        elif is_page(path):
+            assert answer.status_code == 302
+            assert answer["Location"] == f"/accounts/login/?next={path if call.method == 'GET' else '/'}"
+        else:
+            says(answer, 401)
+            if not path.startswith("/otlp/"):
+                assert answer["WWW-Authenticate"] == 'Bearer realm="wattledger"'
+
+
+@pytest.mark.parametrize("name", sorted(WHO))
+def test_each_role_may_what_the_policy_says(name: str, people: list[Asker]) -> None:
+    for asker in people:
+        path = path_of(name, asker)
+        for call in WHO[name].calls:
+            answer = ask(asker, call, path)
+
+            if asker.may(call) or call.public:
+                assert answer.status_code == call.answer, (asker.name, call.method)
+                assert answer.status_code != 302 or "/accounts/" not in answer["Location"]
+            else:
+                says(answer, 401 if call.tokens_only else 403)
+
+
+@pytest.mark.parametrize("name", sorted(WHO))
+def test_each_token_may_what_its_scope_says_and_fills_in_no_forms(name: str, tokens: list[Asker]) -> None:
+    for asker in tokens:
+        path = path_of(name, asker)
+        for call in WHO[name].calls:
+            answer = ask(asker, call, path)
+
+            if call.public or (asker.may(call) and (call.method == "GET" or not is_page(path))):
+                assert answer.status_code == call.answer, (asker.name, call.method)
+            else:
+                says(answer, 403)
+
+
+@pytest.mark.parametrize("name", sorted(WHO))
+def test_a_person_without_an_organization_sees_nothing(
+    name: str, stranger: Asker, organization: Organization, person: Person
+) -> None:
+    stranger.client.force_login(person)
+    path = path_of(name, stranger)
+
+    for call in WHO[name].calls:
+        answer = ask(stranger, call, path)
+
+        if call.public:
+            assert answer.status_code == call.answer
+        elif is_page(path):
+            says(answer, 403)
+            assert "You belong to no organization" in answer.content.decode()
+        else:
+            assert answer.status_code in {401, 403}
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, address in WHO.items() if set(address.ids) & set(IDS_OF_ORGANIZATIONS)]
+)
+def test_what_belongs_to_another_organization_is_not_there(
+    name: str, people: list[Asker], tokens: list[Asker], other_organization: Organization
+) -> None:
+    theirs = path_of(name, Asker(other_organization, "theirs", frozenset(), Client()))
+
+    for asker in (*people, *tokens):
+        for call in WHO[name].calls:
+            if asker.may(call) and (asker.person or call.method == "GET" or not is_page(theirs)):
+                says(ask(asker, call, theirs), 404)
+            else:
+                says(ask(asker, call, theirs), 403)
+
+
+@pytest.mark.parametrize("name", [name for name, address in WHO.items() if "batch_id" in address.ids])
+def test_an_id_that_nobody_has_is_not_there(name: str, people: list[Asker]) -> None:
+    owner = people[0]
+
+    for call in WHO[name].calls:
+        says(ask(owner, call, path_of(name, owner, batch_id=uuid4())), 404)
+
+
+@pytest.mark.parametrize("name", sorted(WHO))
+def test_an_address_takes_the_methods_said_and_no_others(name: str, people: list[Asker], tokens: list[Asker]) -> None:
+    owner, admin_token = people[0], tokens[-1]
+    taken = {call.method for call in WHO[name].calls}
+    tokens_only = any(call.tokens_only for call in WHO[name].calls)
+    asker = admin_token if tokens_only else owner
+    path = path_of(name, asker)
+    # health checks answer whatever asks
+    others = [] if name in {"healthz", "readyz"} else [method for method in METHODS if method not in taken]
+
+    answers = {method: ask(asker, Call(method, (), 405), path).status_code for method in others}
+
+    assert answers == dict.fromkeys(others, 405)
+
+
+def test_an_unknown_address_is_a_document_for_programs_and_a_page_for_people(
+    people: list[Asker], stranger: Asker
+) -> None:
+    for asker in (people[0], stranger):
+        says(asker.client.get(NOT_FOUND), 404)
+        says(asker.client.post(NOT_FOUND, "{}", content_type="application/json"), 404)
+        says(asker.client.get("/otlp/v1/profiles"), 404)
+        says(asker.client.get("/nothing-of-this-name/"), 404)
+
+
+def test_of_the_sign_in_addresses_only_these_are_for_strangers(stranger: Asker) -> None:
+    routes = addresses("accounts/")
+    open_names = set()
+
+    for name, route in routes.items():
+        if "<" in route:
+            continue
+        answer = stranger.client.get(f"/{route}")
+        if answer.status_code == 200:
+            open_names.add(name)
+
+    assert len(routes) > 5
+    assert open_names == ACCOUNTS_OPEN_TO_STRANGERS
+    assert "closed" in stranger.client.get("/accounts/signup/").content.decode().lower()
