@@ -29,7 +29,7 @@ check: setup ## ruff, format, mypy, imports, templates, migrations, OpenAPI, loc
 bench: setup ## benchmarks as one table with ratios, also var/bench/latest.json; ONLY=name for one
 	@$(VENV) -m tests.benchmarks $(ONLY)
 
-screenshots: setup ## every page in both themes into docs/screenshots/
+screenshots: setup ## every page in both themes: docs/screenshots/, var/screenshots/
 	@$(PYTHON) .ci/need.py chromium
 	@$(VENV) -m tests.browser.screenshots
 

@@ -1,5 +1,5 @@
 """
-Take the pictures of the documentation: `make screenshots` writes docs/screenshots/.
+Take pictures of every page: `make screenshots` writes those of the documentation to docs/screenshots/, all others to var/.
 
 On servers of its own with the demo organization, so that they look the same on every machine (but for the days that went by).
 """
@@ -19,6 +19,7 @@ from tests.browser.chromium import HEIGHT, WIDTHS, Tab, chromium, new_context
 from tests.browser.site import ROOT, web_server
 
 FOLDER: Final = ROOT / "docs/screenshots"
+OTHERS: Final = ROOT / "var/screenshots"
 EMAIL: Final = "owner@demo.example"
 PASSWORD: Final = "northwind-demo"
 PAGES: Final = {
@@ -28,7 +29,7 @@ PAGES: Final = {
     "requests": "/requests/",
     "why-this-number": "/explain/?team=Search",
     "targets": "/targets/",
-    "disclosure": "/disclosures/{quarter}/",
+    "disclosure": "{quarter}",
     "factors": "/factors/",
     "audit": "/audit/",
     "sources": "/sources/",
@@ -37,7 +38,7 @@ PAGES: Final = {
     "settings": "/settings/",
 }
 KEPT: Final = ("overview-light", "overview-dark")
-"""Pictures that the documentation shows, hence kept; all others are taken for looking at, into the folder `all`."""
+"""Pictures that the documentation shows, hence kept; all others are taken for looking at, into var/screenshots/."""
 
 
 def main() -> None:
@@ -83,13 +84,14 @@ def manage(words: list[str], environment: dict[str, str]) -> None:
 
 def take_all(base: str) -> None:
     """Take every page in both themes, and on a phone."""
-    (FOLDER / "all").mkdir(parents=True, exist_ok=True)
+    for folder in (FOLDER, OTHERS):
+        folder.mkdir(parents=True, exist_ok=True)
     with chromium() as browser:
         for theme in ("light", "dark"):
             tab = Tab(new_context(browser, theme=theme).new_page(), base)  # type: ignore[arg-type]
             tab.sign_in(EMAIL, PASSWORD)
             tab.open("/disclosures/")
-            quarter = tab.page.locator("tbody a").nth(1).get_attribute("href")
+            quarter = tab.page.locator("tbody th a").nth(1).get_attribute("href")
             for name, address in PAGES.items():
                 take(tab, name, (quarter or "") if "{quarter}" in address else address, theme)
 
@@ -98,10 +100,10 @@ def take(tab: Tab, name: str, address: str, theme: str) -> None:
     """Take one page as a laptop shows it first, and whole on a phone."""
     page = tab.open(address)
     picture = f"{name}-{theme}"
-    page.screenshot(path=(FOLDER if picture in KEPT else FOLDER / "all") / f"{picture}.png")
+    page.screenshot(path=(FOLDER if picture in KEPT else OTHERS) / f"{picture}.png")
     page.set_viewport_size({"width": WIDTHS["phone"], "height": HEIGHT})
     tab.settle()
-    page.screenshot(path=FOLDER / "all" / f"{picture}-phone.png", full_page=True)
+    page.screenshot(path=OTHERS / f"{picture}-phone.png", full_page=True)
     page.set_viewport_size({"width": WIDTHS["laptop"], "height": HEIGHT})
 
 
