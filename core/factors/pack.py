@@ -11,7 +11,7 @@ DIRECTORY: Final = Path(__file__).parent / "data"
 NAME: Final = "wattledger-2026.11"
 
 
-class NoFactorTables(FileNotFoundError):  # noqa: N818  # said in the words of the product
+class NoFactorTables(FileNotFoundError):  # said in the words of the product
     """The folder holds no factor table."""
 
 

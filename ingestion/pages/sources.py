@@ -48,8 +48,10 @@ class FilesField(forms.FileField):
     widget = ManyFiles
 
     def clean(self, data: Any, initial: Any = None) -> list[UploadedFile[Any]]:
-        given = data if isinstance(data, list | tuple) else [data]
-        return [super(FilesField, self).clean(each, initial) for each in given if each or len(given) == 1]
+        given = [each for each in data if each] if isinstance(data, list | tuple) else [data]
+        return [
+            super(FilesField, self).clean(each, initial) for each in given or [None]
+        ]  # none: says that one is needed
 
 
 class ImportForm(forms.Form):
@@ -93,7 +95,8 @@ def sources(request: HttpRequest) -> HttpResponse:
 def import_files(request: HttpRequest) -> HttpResponse:
     """Take the files of a delivery, by default as a dry run."""
     identity: Any = request.identity  # type: ignore[attr-defined]
-    form = ImportForm(request.POST or None, request.FILES or None, initial={"source": request.GET.get("source", "")})
+    sent = (request.POST, request.FILES) if request.method == "POST" else (None, None)
+    form = ImportForm(*sent, initial={"source": request.GET.get("source", "")})
     if request.method == "POST" and form.is_valid():
         try:
             accepted = services.accept_files(
