@@ -1,7 +1,18 @@
 """Reads of figures: views and their watermark, the rules in force, emissions, and what does not agree."""
 
 from core.accounting.selectors.emissions import EmissionsResult, emissions
+from core.accounting.selectors.overlaps import OverlapWarning, overlap_warnings
 from core.accounting.selectors.rules import rules_of
 from core.accounting.selectors.views import current_view, live_views, views, watermark
 
-__all__ = ["EmissionsResult", "current_view", "emissions", "live_views", "rules_of", "views", "watermark"]
+__all__ = [
+    "EmissionsResult",
+    "OverlapWarning",
+    "current_view",
+    "emissions",
+    "live_views",
+    "overlap_warnings",
+    "rules_of",
+    "views",
+    "watermark",
+]

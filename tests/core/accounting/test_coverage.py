@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
 from core.accounting import services
+from core.accounting.figures import Filter
+from core.accounting.selectors import overlap_warnings
 from core.organizations.tenancy import organization_scope
 
 from .conftest import metered
@@ -93,3 +97,39 @@ def test_a_unit_of_another_organization_cannot_be_linked(organization, other_org
         services.set_coverage_unit(organization_id=organization.id, name="Ours", counting_source_id=foreign)
     with organization_scope(organization.id):
         assert not table(organization, "select id from accounting_sourcelink").size
+
+
+def warnings(organization):
+    return overlap_warnings(organization.id, Filter(date(2026, 1, 1), date(2026, 12, 31), include=()))
+
+
+def test_unlinked_sources_warn_with_their_kilograms(organization, two_sources):
+    services.derive_dirty_days(organization.id)
+
+    bill, agent = warnings(organization)
+
+    assert (bill.source, agent.source) == ("bill", "agent")
+    assert set(bill.accounts) == {"cluster-a", "other"}
+    assert bill.records == 2
+    assert bill.kg_co2e / agent.kg_co2e == pytest.approx(15 / 10)
+
+
+def test_links_and_declarations_silence_the_warning_for_what_they_cover(organization, two_sources):
+    agent, bill = two_sources
+    unit = services.set_coverage_unit(organization_id=organization.id, name="Cluster A", counting_source_id=agent)
+    services.link_source(organization_id=organization.id, source_id=agent, unit_id=unit.id)
+    services.link_source(organization_id=organization.id, source_id=bill, unit_id=unit.id, account="cluster-a")
+    services.derive_dirty_days(organization.id)
+
+    (left,) = warnings(organization)
+    services.declare_independent(organization_id=organization.id, source_id=bill, account="other")
+
+    assert (left.source, left.accounts) == ("bill", ("other",))
+    assert warnings(organization) == []
+
+
+def test_an_only_source_overlaps_with_nothing(committed_db, organization, factor_set, write):
+    write(metered(1, 10.0))
+    services.derive_dirty_days(organization.id)
+
+    assert warnings(organization) == []

@@ -1,0 +1,93 @@
+"""Writers and derives at the same time: no mark is lost, and figures end up equal to their cells."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+
+import pytest
+from django.db import connection
+
+from core.accounting import services
+from core.accounting.selectors.reconciliation import reconcile_daily
+
+from .conftest import metered
+from .test_derive import daily, table
+
+JULY = date(2026, 7, 1)
+
+
+def in_thread(work, *arguments):
+    """Run in a thread with a connection of its own, and close it."""
+    try:
+        return work(*arguments)
+    finally:
+        connection.close()
+
+
+@pytest.mark.slow
+def test_writers_and_two_workers_lose_nothing(committed_db, organization, factor_set, write):
+    source_id = write(metered(0, 1.0))
+    stop = threading.Event()
+
+    def keep_writing(worker: int) -> int:
+        for number in range(10):
+            write(metered(1000 * worker + number, 1.0, day=("2026-07-01", "2026-07-02", "2026-08-01")[number % 3]))
+        return 10
+
+    def keep_deriving() -> None:
+        while not stop.is_set():
+            services.derive_dirty_days(organization.id, limit_s=0.1)
+
+    with ThreadPoolExecutor(4) as pool:
+        workers = [pool.submit(in_thread, keep_deriving) for _ in range(2)]
+        written = sum(job.result() for job in [pool.submit(in_thread, keep_writing, n) for n in (1, 2)])
+        stop.set()
+        for worker in workers:
+            worker.result()
+    services.derive_dirty_days(organization.id)
+
+    rows = daily(organization)
+    assert rows["records"].sum() == written + 1
+    assert set(rows["source_id"]) == {source_id}
+    assert table(organization, "select id from ledger_dirty_day").empty
+    assert reconcile_daily(organization.id, JULY, date(2026, 8, 31)).differences.empty
+
+
+@pytest.mark.slow
+def test_a_month_that_is_being_derived_is_left_to_its_worker(committed_db, organization, factor_set, write):
+    from core.accounting.services import derive
+
+    write(metered(1, 1.0), metered(2, 1.0, day="2026-08-01"))
+    held, release = threading.Event(), threading.Event()
+
+    def hold_july() -> None:
+        with derive._months_locked(organization.id, {JULY}):
+            held.set()
+            release.wait(20)
+
+    with ThreadPoolExecutor(1) as pool:
+        holder = pool.submit(in_thread, hold_july)
+        held.wait(20)
+        result = services.derive_dirty_days(organization.id)
+        release.set()
+        holder.result()
+
+    assert (result.days, result.left) == (1, False)
+    assert table(organization, "select day from ledger_dirty_day")["day"].tolist() == [JULY]
+
+
+def test_the_sweep_wakes_whoever_has_marks(
+    committed_db, organization, other_organization, factor_set, write, monkeypatch
+):
+    from core.accounting import tasks
+
+    woken = []
+    monkeypatch.setattr(tasks.derive, "apply_async", lambda *, kwargs, expires: woken.append(kwargs["organization_id"]))
+    write(metered(1, 1.0))
+
+    assert tasks.sweep() == {"woken": 1}
+    assert woken == [organization.id]
+    assert tasks.derive(organization_id=organization.id)["days"] == 1
+    assert tasks.sweep() == {"woken": 0}
