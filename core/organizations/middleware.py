@@ -49,7 +49,10 @@ def request_context(respond: Respond) -> Respond:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request=request.request_id)  # type: ignore[attr-defined]
         act_as(SYSTEM)
-        response = respond(request)
+        try:
+            response = respond(request)
+        finally:
+            act_as(SYSTEM)  # what this thread does next is not theirs
         response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
         return response
 
