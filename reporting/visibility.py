@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from core.organizations.identity import Identity
-from core.organizations.policy import Action, may, only_own_team
+from core.organizations.policy import Action, may, only_own_requests
 
 
 def may_see_record(identity: Identity, tree: dict[str, Any]) -> bool:
     """Tell whether a record's tree belongs to the one team that the asker is narrowed to, if they are."""
     if not may(identity, Action.SEE_REQUESTS):
         return False
-    team = only_own_team(identity)
+    team = only_own_requests(identity)
     if team is None:
         return True
     subjects = [plan["subjects"] for method in tree["children"] for plan in method["children"]]

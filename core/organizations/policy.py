@@ -82,6 +82,15 @@ def only_own_team(identity: Identity) -> str | None:
     return None if may(identity, Action.SEE_ALL_TEAMS) else identity.team
 
 
+def only_own_requests(identity: Identity) -> str | None:
+    """
+    Name the team to which single records are narrowed, or None when those of all teams may be seen.
+
+    A team lead sees the totals of all teams, single requests of the own team only.
+    """
+    return identity.team if identity.role == Role.TEAM_LEAD else only_own_team(identity)
+
+
 def roles_that_may(action: Action) -> list[str]:
     """List the labels of the roles that allow an action, for the sentence of a refusal."""
     return [str(Role(role).label) for role, actions in ALLOWED.items() if action in actions]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from django.http import HttpRequest, HttpResponse
@@ -10,9 +11,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from core.organizations.access import requires
-from core.organizations.policy import Action
+from core.organizations.identity import Identity
+from core.organizations.policy import Action, only_own_requests
 from reporting import figures
 from reporting.pages.asked import asked, filter_bar, period_name, said, stage_name
+from reporting.query import Query
 from reporting.selectors import records as selectors
 from reporting.selectors.overview import values_of
 
@@ -30,7 +33,7 @@ MEASURES: Final = (
 @requires(Action.SEE_REQUESTS)
 def requests(request: HttpRequest) -> HttpResponse:
     """List the records behind a filter."""
-    query = asked(request)
+    query = narrowed(asked(request), request.identity)  # type: ignore[attr-defined]
     organization_id = request.identity.organization_id  # type: ignore[attr-defined]
     errors = list(query.errors)
     cursor = request.GET.get("after") or None
@@ -75,4 +78,19 @@ def requests(request: HttpRequest) -> HttpResponse:
             "older": query.link(after=page.next_cursor) if page.next_cursor else "",
             "newest": query.link() if cursor else "",
         },
+    )
+
+
+def narrowed(query: Query, identity: Identity) -> Query:
+    """Show single records of the own team only to those who see no more of others than totals."""
+    team = only_own_requests(identity)
+    if team is None:
+        return query
+    own = {"team": (team,)}
+    dims = {**query.filter.dims, **own}
+    return replace(
+        query,
+        filter=replace(query.filter, dims=dims),
+        params=query.params | own,
+        allowed=query.allowed | own,
     )

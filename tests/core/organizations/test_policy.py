@@ -4,7 +4,15 @@ import pytest
 
 from core.organizations.identity import Actor, Identity
 from core.organizations.models import Role, Scope
-from core.organizations.policy import ALLOWED, ALLOWED_BY_SCOPE, Action, may, only_own_team, roles_that_may
+from core.organizations.policy import (
+    ALLOWED,
+    ALLOWED_BY_SCOPE,
+    Action,
+    may,
+    only_own_requests,
+    only_own_team,
+    roles_that_may,
+)
 
 OWNER, ADMIN, LEAD = Role.OWNER, Role.ADMIN, Role.SUSTAINABILITY_LEAD
 TEAM_LEAD, PROCUREMENT, MEMBER, AUDITOR = Role.TEAM_LEAD, Role.PROCUREMENT, Role.MEMBER, Role.AUDITOR
@@ -81,6 +89,21 @@ def test_a_stranger_may_nothing():
 )
 def test_what_is_shown_is_narrowed_to_the_own_team(identity, team):
     assert only_own_team(identity) == team
+
+
+@pytest.mark.parametrize(
+    ("identity", "team"),
+    [
+        (person(OWNER, "search"), None),
+        (person(AUDITOR), None),
+        (person(TEAM_LEAD, "search"), "search"),
+        (person(TEAM_LEAD), ""),
+        (token(Scope.READ), None),
+        (token(Scope.READ, team="search"), "search"),
+    ],
+)
+def test_single_records_are_narrowed_to_a_team_lead_s_team(identity, team):
+    assert only_own_requests(identity) == team
 
 
 def test_a_refusal_can_name_the_roles_that_may():
