@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 
 from core.organizations import services
@@ -17,6 +18,14 @@ PASSWORD = "correct horse battery"
 
 def sign_in(client, email="ada@example.org", password=PASSWORD, **form):
     return client.post(LOGIN, {"login": email, "password": password, **form})
+
+
+@pytest.fixture(autouse=True)
+def _no_failed_attempts(servers):
+    """Failed attempts are counted in the cache, which no test rolls back."""
+    cache.clear()
+    yield
+    cache.clear()
 
 
 @pytest.fixture
@@ -122,3 +131,17 @@ def test_a_session_s_write_to_the_api_needs_a_csrf_token_and_a_token_s_does_not(
 
     assert (by_token.status_code, by_token.json()["type"]) == (400, "urn:wattledger:problem:no-file")
     assert (by_session.status_code, by_session.json()["type"]) == (403, "urn:wattledger:problem:csrf")
+
+
+@pytest.mark.parametrize(("proxies", "stopped"), [(1, False), (0, True)])
+def test_people_behind_one_proxy_do_not_share_a_limit(client, member, settings, proxies, stopped):
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = proxies
+
+    def attempt(number, email, guess):
+        form = {"login": email, "password": guess}
+        return client.post(LOGIN, form, headers={"X-Forwarded-For": f"198.51.100.{number}"})
+
+    for number in range(12):
+        attempt(number, f"guess{number}@example.org", "wrong")
+
+    assert (attempt(99, member.email, PASSWORD).status_code != 302) == stopped
