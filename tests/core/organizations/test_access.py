@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches  # not `cache`: pytest's collecting would connect it before the servers run
 from django.test import Client
 
 from core.organizations import services
@@ -23,9 +23,9 @@ def sign_in(client, email="ada@example.org", password=PASSWORD, **form):
 @pytest.fixture(autouse=True)
 def _no_failed_attempts(servers):
     """Failed attempts are counted in the cache, which no test rolls back."""
-    cache.clear()
+    caches["default"].clear()
     yield
-    cache.clear()
+    caches["default"].clear()
 
 
 @pytest.fixture
