@@ -62,6 +62,7 @@ def test_a_wrong_password_is_refused(client, member):
     assert client.get("/settings/").status_code == 302
 
 
+@pytest.mark.slow
 def test_guessing_a_password_is_stopped(client, member):
     answers = [sign_in(client, password=f"guess {number}") for number in range(7)]
 
@@ -133,6 +134,7 @@ def test_a_session_s_write_to_the_api_needs_a_csrf_token_and_a_token_s_does_not(
     assert (by_session.status_code, by_session.json()["type"]) == (403, "urn:wattledger:problem:csrf")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("proxies", "stopped"), [(1, False), (0, True)])
 def test_people_behind_one_proxy_do_not_share_a_limit(client, member, settings, proxies, stopped):
     settings.ALLAUTH_TRUSTED_PROXY_COUNT = proxies
