@@ -22,7 +22,8 @@ def snippets(base_url: str, token: str = "wl_…") -> list[dict[str, str]]:  # n
         {
             "tab": _("curl"),
             "title": _("Anything else: one record with curl"),
-            "code": f"curl {base_url}/api/v1/activity -H 'Authorization: Bearer {token}' -H 'Content-Type: application/json' -d '["
+            "code": f"curl {base_url}/api/v1/activity -H 'Authorization: Bearer {token}' "
+            "-H 'Content-Type: application/json' -d '["
             '{"record_id": "first", "started_at": "2026-11-25T09:00:00Z", "ended_at": "2026-11-25T10:00:00Z",\n'
             '  "stage": "inference", "hosting": "owned", "zone": "DE", "evidence": "measured",\n'
             '  "energy_kwh": 1.5, "energy_boundary": "it"}]\'',
