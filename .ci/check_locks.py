@@ -52,7 +52,7 @@ def _faults(lock: Path, requirements: list[str]) -> list[str]:
         found.append(f"{lock.name}: made from other dependencies than pyproject.toml has now; .ci/lock.py renews it")
     if len(ENTRY.findall(text)) != len(re.findall(r"^[^ #\n]", text, re.MULTILINE)) or not locked:
         found.append(f"{lock.name}: a line is no package with a version and hashes")
-    if re.search(r"https?://|--(extra-)?index-url|--find-links|--trusted-host", text):
+    if re.search(r"https?://|^-", text, re.MULTILINE):  # every option of pip begins its line with a dash
         found.append(f"{lock.name}: names an address; packages come from wherever pip is set up to look")
     for requirement in map(Requirement, requirements):
         version = locked.get(canonicalize_name(requirement.name))

@@ -83,7 +83,7 @@ def test_a_broken_dockerfile_is_found_out(tmp_path: Path, ours: str, broken: str
         ("sha256:", "sha256:0", "made from other dependencies"),
         ("\ndjango==5.2", "\ndjango==4.2", "django<5.3,>=5.2 is not satisfied by 4.2"),
         ("\ndjango==", "\ndjongo==", "is not satisfied by None"),
-        ("\ndjango==", "\n--index-url https://example.org/simple\ndjango==", "names an address"),
+        ("\ndjango==", "\n-i https://example.org/simple\ndjango==", "names an address"),
         ("\ndjango==", "\nflask\ndjango==", "a line is no package with a version and hashes"),
     ],
 )
