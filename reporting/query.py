@@ -25,6 +25,8 @@ from core.organizations.policy import only_own_team
 
 OPTIONS: Final = ("period", "from", "to", "cmp", "by", "grain", "basis", "include", "role", "booking")
 PAGE_KEYS: Final = ("metric", "tz", "q", "sort", "after", "org", "format", "impact", "record", "page", "tab")
+EARLIEST_YEAR: Final = 1990
+LATEST_YEAR: Final = 2200
 SINGLE: Final = ("period", "from", "to", "cmp", "grain", "basis", "booking")
 
 
@@ -62,41 +64,37 @@ class Query:
 
 
 def read_query(
-    data: QueryDict, *, identity: Identity, today: date, fiscal_start: int = 1, strict: bool = False
+    data: QueryDict,
+    *,
+    identity: Identity,
+    today: date,
+    fiscal_start: int = 1,
+    opening: str = "",
+    strict: bool = False,
 ) -> Query:
     """
     Read a query string, keep what can be read, and say what cannot.
 
-    The default is the last complete quarter against the one before, all teams, location-based with upstream and embodied.
-    With ``strict`` (the API) the first fault is raised as FilterError instead.
+    The default is the last complete quarter against the one before, all teams, location-based with upstream and embodied. An
+    open period is compared with as many days of the one before.
+
+    Args:
+        today: UTC.
+        opening: the period where the address names none; default: the last complete quarter.
+        strict: (the API) the first fault is raised as FilterError instead.
     """
     errors: list[str] = []
-    params: dict[str, tuple[str, ...]] = {}
-    for key in data:
-        values = tuple(value for value in data.getlist(key) if value != "")
-        if key in (*OPTIONS, *FILTERS):
-            if values:
-                params[key] = values
-        elif key not in PAGE_KEYS:
-            note(errors, FilterError(key, f"There is no filter {key!r}."), strict)
-    for key in SINGLE:
-        if len(params.get(key, ())) > 1:
-            note(errors, FilterError(key, f"{key} can have one value only."), strict)
-            params[key] = params[key][-1:]
-
-    for name, values in narrowing(identity).items():
-        if params.get(name, values) != values:
-            note(errors, FilterError(name, f"Only the {name} {', '.join(values)} is for you to see."), strict)
-        params[name] = values  # said in the filter bar and in links, as it holds whatever the address says
-
-    period, label = read_period(params, errors, today=today, fiscal_start=fiscal_start, strict=strict)
+    params = read_params(data, identity, errors, strict=strict)
+    period, label = read_period(
+        params, errors, today=today, fiscal_start=fiscal_start, opening=opening or latest_quarter(today), strict=strict
+    )
     filtered = Filter(period.from_day, period.to_day, dims=chosen(params))
     for name, allowed in (("grain", GRAINS), ("basis", BASES), ("booking", BOOKINGS)):
         filtered = with_option(filtered, name, params.get(name, ("",))[0], allowed, errors, strict=strict)
     for name in ("by", "include", "role"):
         filtered = with_list(filtered, name, params, errors, strict=strict)
     comparison = compared(
-        filtered, params.get("cmp", ("previous",))[0], errors, fiscal_start=fiscal_start, strict=strict
+        filtered, params.get("cmp", ("previous",))[0], errors, today=today, fiscal_start=fiscal_start, strict=strict
     )
     return Query(filtered, comparison, label, params, narrowing(identity), tuple(errors))
 
@@ -106,7 +104,9 @@ def read_params(data: QueryDict, identity: Identity, errors: list[str], *, stric
     params: dict[str, tuple[str, ...]] = {}
     for key in data:
         values = tuple(value for value in data.getlist(key) if value != "")
-        if key in (*OPTIONS, *FILTERS):
+        if any("\0" in value for value in values):
+            note(errors, FilterError(key, f"{key} holds a character that no name has."), strict)
+        elif key in (*OPTIONS, *FILTERS):
             if values:
                 params[key] = values
         elif key not in PAGE_KEYS:
@@ -173,13 +173,16 @@ def narrowing(identity: Identity) -> dict[str, tuple[str, ...]]:
 
 
 def read_period(
-    params: dict[str, tuple[str, ...]], errors: list[str], *, today: date, fiscal_start: int, strict: bool
+    params: dict[str, tuple[str, ...]], errors: list[str], *, today: date, fiscal_start: int, opening: str, strict: bool
 ) -> tuple[Period, str]:
-    """Read ``period``, or ``from`` and ``to``; else the last complete quarter."""
+    """Read ``period``, or ``from`` and ``to``; else the opening one."""
     try:
         if "period" in params:
             name = params["period"][0]
-            return parse_period(name, fiscal_start, today=today), name
+            period = parse_period(name, fiscal_start, today=today)
+            if not EARLIEST_YEAR <= period.from_day.year <= LATEST_YEAR:
+                raise FilterError("period", f"{name} lies outside the years {EARLIEST_YEAR} to {LATEST_YEAR}.")
+            return period, name
         if "from" in params or "to" in params:
             first = day("from", params["from"][0]) if "from" in params else None
             last = day("to", params["to"][0]) if "to" in params else today
@@ -190,15 +193,17 @@ def read_period(
             return Period(first, last), f"{first} – {last}"
     except FilterError as error:
         note(errors, error, strict)
-    name = latest_quarter(today)
-    return parse_period(name), name
+    return parse_period(opening), opening
 
 
 def day(name: str, text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        read = date.fromisoformat(text)
     except ValueError:
         raise FilterError(name, f"{name}={text!r} is no day: write 2026-07-01.") from None
+    if not EARLIEST_YEAR <= read.year <= LATEST_YEAR:
+        raise FilterError(name, f"{name}={text} lies outside the years {EARLIEST_YEAR} to {LATEST_YEAR}.")
+    return read
 
 
 def latest_quarter(today: date) -> str:
@@ -212,20 +217,28 @@ def latest_quarter(today: date) -> str:
     return f"{today.year}-Q{quarter}" if quarter else f"{today.year - 1}-Q4"
 
 
-def compared(filtered: Filter, wanted: str, errors: list[str], *, fiscal_start: int, strict: bool) -> Filter | None:
-    """Find the days to compare with: those just before, the same a year ago, a named period, or none."""
+def compared(
+    filtered: Filter, wanted: str, errors: list[str], *, today: date, fiscal_start: int, strict: bool
+) -> Filter | None:
+    """
+    Find the days to compare with: those just before, the same a year ago, a named period, or none.
+
+    A period that is still open is compared with as many days from the start of the other: 56 days with 56 days.
+    """
     if wanted == "none":
         return None
+    first, last = before(filtered.from_day, filtered.to_day)
     if wanted == "year":
-        return replace(filtered, from_day=year_before(filtered.from_day), to_day=year_before(filtered.to_day))
-    if wanted != "previous":
+        first, last = year_before(filtered.from_day), year_before(filtered.to_day)
+    elif wanted != "previous":
         try:
             period = parse_period(wanted, fiscal_start)
         except FilterError as error:
             note(errors, FilterError("cmp", f"cmp is previous, year, none or a period: {error}"), strict)
         else:
-            return replace(filtered, from_day=period.from_day, to_day=period.to_day)
-    first, last = before(filtered.from_day, filtered.to_day)
+            first, last = period.from_day, period.to_day
+    if filtered.from_day <= today < filtered.to_day:
+        last = min(last, first + (today - filtered.from_day))
     return replace(filtered, from_day=first, to_day=last)
 
 

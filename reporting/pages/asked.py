@@ -11,7 +11,10 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from core.accounting.figures import Filter
+from core.accounting.models import View
+from core.accounting.selectors import current_view
 from reporting.query import Query, latest_quarter, read_query
+from reporting.selectors.periods import Activity, activity_of, opening_period
 
 MENUS: Final = ("team", "model", "stage", "provider")
 MOST_CHOICES: Final = 40
@@ -23,13 +26,35 @@ def today() -> date:
 
 
 def asked(request: HttpRequest) -> Query:
-    """Read the query string of a page; what cannot be read is said on the page and the rest is shown."""
+    """
+    Read the query string of a page; what cannot be read is said on the page and the rest is shown.
+
+    Where the address names no period, every page opens with the same one, which has figures if any has.
+    """
     return read_query(
         request.GET,
         identity=request.identity,  # type: ignore[attr-defined]
         today=today(),
+        opening=opening_period(activity(request), today()),
         fiscal_start=request.organization.fiscal_year_start_month,  # type: ignore[attr-defined]
     )
+
+
+def activity(request: HttpRequest) -> Activity:
+    """Read, once a request, the span of days that have figures in the view that the request reads."""
+    known: Activity | None = getattr(request, "activity_span", None)
+    if known is None:
+        known = activity_of(request.identity.organization_id, view_of(request), today())  # type: ignore[attr-defined]
+        request.activity_span = known  # type: ignore[attr-defined]
+    return known
+
+
+def view_of(request: HttpRequest) -> View | None:
+    """Read, once a request, which view is current: a switch must not fall between two parts of a page."""
+    if not hasattr(request, "current_view"):
+        request.current_view = current_view(request.identity.organization_id)  # type: ignore[attr-defined]
+    found: View | None = request.current_view  # type: ignore[attr-defined]
+    return found
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,13 @@ from core.organizations.access import requires
 from core.organizations.policy import Action, may
 from reporting import figures
 from reporting.charts import Chart, trend
-from reporting.pages.asked import asked, filter_bar, period_name, stage_name, today
+from reporting.pages.asked import activity, asked, filter_bar, period_name, stage_name, today, view_of
 from reporting.pages.files import csv_file
 from reporting.pages.snippets import snippets
 from reporting.pages.tables import entity_frame, entity_table
 from reporting.query import Query
 from reporting.selectors.attention import attention
-from reporting.selectors.overview import Overview, overview
+from reporting.selectors.overview import Overview, overview, ranked
 
 MOST_ROWS: Final = 5
 COLOURED: Final = (
@@ -44,15 +44,22 @@ def overview_page(request: HttpRequest) -> HttpResponse:
     """Show the state of the period on one screen, or the first steps where there is no record at all."""
     query = asked(request)
     organization_id = request.identity.organization_id  # type: ignore[attr-defined]
-    shown = overview(organization_id, query.filter, query.comparison, allowed=query.allowed, today=today())
+    shown = overview(
+        organization_id,
+        query.filter,
+        query.comparison,
+        allowed=query.allowed,
+        view=view_of(request),
+        activity=activity(request),
+        today=today(),
+    )
     chart = trend_chart(shown, query)
     table = request.GET.get("format") == "csv" and request.GET.get("tab")
     if table == "trend":
         return csv_file(chart.table, "emissions-by-stage", query)
     if table in {"team", "model"}:
-        return csv_file(
-            entity_frame(shown.teams if table == "team" else shown.models, table), f"emissions-by-{table}", query
-        )
+        rows = ranked(organization_id, query.filter, query.comparison, table, view=view_of(request))
+        return csv_file(entity_frame(rows, table), f"emissions-by-{table}", query)
     return render(
         request,
         "reporting/overview.html",
@@ -64,15 +71,27 @@ def overview_page(request: HttpRequest) -> HttpResponse:
             "period_label": period_name(query.filter, query.label),
             "filter_bar": filter_bar(query, shown.values),
             "shown": shown,
-            "empty": shown.records == 0 and not query.params and not shown.values.get("stage"),
+            "empty": activity(request).first_day is None,
             "chart": chart,
             "csv": query.link(format="csv", tab="trend"),
             "kpis": kpis(shown, query),
-            "teams": entity_table(shown.teams[:MOST_ROWS], "team", query, heading=_("By team"), all_rows=shown.teams),
-            "models": entity_table(
-                shown.models[:MOST_ROWS], "model", query, heading=_("By model"), all_rows=shown.models
+            "teams": entity_table(
+                shown.teams[:MOST_ROWS],
+                "team",
+                query,
+                heading=_("By team"),
+                all_rows=shown.teams,
+                coverage=shown.coverage,
             ),
-            "attention": attention(organization_id, query.filter, shown, now=datetime.now(UTC)),
+            "models": entity_table(
+                shown.models[:MOST_ROWS],
+                "model",
+                query,
+                heading=_("By model"),
+                all_rows=shown.models,
+                coverage=shown.coverage,
+            ),
+            "attention": attention(organization_id, shown, now=datetime.now(UTC)),
             "as_of": shown.as_of,
             "provisional": query.filter.to_day >= today(),
             "snippets": snippets(settings.BASE_URL),
@@ -103,7 +122,7 @@ def trend_chart(shown: Overview, query: Query) -> Chart:
 def kpis(shown: Overview, query: Query) -> list[dict[str, Any]]:
     """Build the strip of leading figures."""
     scale = figures.scale_for("mass", [shown.total.value])
-    change = figures.change(shown.total.value, shown.previous_kg, translate=_)
+    change = figures.change(shown.total.value, shown.previous_kg, coverage=shown.coverage, translate=_)
     details: list[Any] = []
     if query.comparison is not None:
         details.append({"change": change, "text": _("vs {period}").format(period=period_name(query.comparison))})
@@ -134,18 +153,7 @@ def kpis(shown: Overview, query: Query) -> list[dict[str, Any]]:
         }
     ]
     if shown.limit_kg is not None and shown.total.value is not None:
-        over = shown.total.value - shown.limit_kg
-        share = figures.percent(abs(over) / shown.limit_kg)
-        tone = "bad" if over > 0 else "good"
-        words = _("{share} over the limit of {limit}") if over > 0 else _("{share} below the limit of {limit}")
-        limit = figures.quantity(shown.limit_kg, "mass")
-        found.append(
-            {
-                "label": _("Against the limit"),
-                "value": figures.quantity(over, "mass", sign=True),
-                "details": [{"text": words.format(share=share, limit=limit), "tone": tone}],
-            }
-        )
+        found.append(against_target(shown.total.value, shown.limit_kg, shown.limit_days, query))
     found.append(
         {
             "label": _("Per 1,000 requests"),
@@ -175,6 +183,22 @@ def kpis(shown: Overview, query: Query) -> list[dict[str, Any]]:
         {"label": _("Measured share"), "value": figures.percent(measured), "details": [{"text": text} for text in rest]}
     )
     return found
+
+
+def against_target(kg: float, limit_kg: float, days: int, query: Query) -> dict[str, Any]:
+    """Say how far the total stands above or below what the target allows over the days that have passed."""
+    over = kg - limit_kg
+    words = _("{share} over the target of {limit}") if over > 0 else _("{share} below the target of {limit}")
+    text = words.format(share=figures.percent(abs(over) / limit_kg), limit=figures.quantity(limit_kg, "mass"))
+    whole = (query.filter.to_day - query.filter.from_day).days + 1
+    details = [{"text": text, "tone": "bad" if over > 0 else "good"}]
+    if days < whole:
+        details.append({"text": _("for {days} of {whole} days").format(days=days, whole=whole)})
+    return {
+        "label": _("Against the target"),
+        "value": figures.quantity(over, "mass", sign=True),
+        "details": details,
+    }
 
 
 def explain_link(query: Query) -> str:

@@ -9,10 +9,11 @@ from django.views.decorators.http import require_GET
 
 from core.organizations.access import requires
 from core.organizations.policy import Action
-from reporting.pages.asked import asked, filter_bar, period_name, said
+from reporting.pages.asked import activity, asked, filter_bar, period_name, said, today, view_of
 from reporting.pages.files import csv_file
 from reporting.pages.tables import entity_frame, entity_table
 from reporting.selectors.overview import as_of_figures, ranked, values_of
+from reporting.selectors.periods import covered_share
 
 
 @require_GET
@@ -32,7 +33,13 @@ def models(request: HttpRequest) -> HttpResponse:
 def ranking(request: HttpRequest, dim: str, title: str) -> HttpResponse:
     query = asked(request)
     organization_id = request.identity.organization_id  # type: ignore[attr-defined]
-    rows = ranked(organization_id, query.filter, query.comparison, dim)
+    rows = ranked(organization_id, query.filter, query.comparison, dim, view=view_of(request))
+    span = activity(request)
+    coverage = (
+        (covered_share(query.filter, span, today()), covered_share(query.comparison, span, today()))
+        if query.comparison
+        else None
+    )
     if request.GET.get("format") == "csv":
         return csv_file(entity_frame(rows, dim), f"emissions-by-{dim}", query)
     crumbs = [(_("Total"), f"/{query.link(team=None, model=None)}")]
@@ -47,7 +54,9 @@ def ranking(request: HttpRequest, dim: str, title: str) -> HttpResponse:
             "query_errors": query.errors,
             "period_label": period_name(query.filter, query.label),
             "filter_bar": filter_bar(query, values_of(organization_id, query.filter, query.allowed)),
-            "table": entity_table(rows, dim, query, heading=title, all_rows=rows, full=True),
+            "table": entity_table(
+                rows, dim, query, heading=_("All of the period"), all_rows=rows, full=True, coverage=coverage
+            ),
             "crumbs": crumbs if len(crumbs) > 1 else [],
             "rows": rows,
             "as_of": as_of_figures(organization_id),

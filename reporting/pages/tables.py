@@ -14,13 +14,21 @@ from reporting.selectors.overview import Row
 
 
 def entity_table(
-    rows: list[Row], dim: str, query: Query, *, heading: str, all_rows: list[Row], full: bool = False
+    rows: list[Row],
+    dim: str,
+    query: Query,
+    *,
+    heading: str,
+    all_rows: list[Row],
+    full: bool = False,
+    coverage: tuple[float, float] | None = None,
 ) -> dict[str, Any]:
     """
     Build the context of components/ranked_table.html.
 
     Args:
         rows: those that are shown; the unit and the bars follow from all of them.
+        coverage: shares of this and the compared period that have figures; they decide whether a change is said.
         full: the whole page's table: with ranges and shares, and a total.
     """
     scale = figures.scale_for("mass", [row.kg.value for row in all_rows])
@@ -51,7 +59,12 @@ def entity_table(
             cells.append({"number": True, "wide": True, "text": figures.interval(row.kg.low, row.kg.high, scale)})
             cells.append({"number": True, "wide": True, "text": figures.percent(row.share)})
         if compare:
-            cells.append({"number": True, "change": figures.change(row.kg.value, row.previous_kg, translate=_)})
+            cells.append(
+                {
+                    "number": True,
+                    "change": figures.change(row.kg.value, row.previous_kg, coverage=coverage, translate=_),
+                }
+            )
         if dim == "model":
             cells.append({"number": True, "wide": True, "text": figures.number(row.per_1000_tokens_kg, intensity)})
         cells.append({"wide": True, "badge": row.evidence})

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.apps import apps
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from core.accounting.figures import Filter
+from core.accounting.models import SourceLink
+from core.ledger.models import Source
+from core.quantification.coverage import Link, units_of
 from reporting import figures
 from reporting.selectors.overview import Overview
 
@@ -28,20 +31,27 @@ class Item:
     tone: str = ""
 
 
-def attention(organization_id: int, filtered: Filter, shown: Overview, *, now: datetime) -> list[Item]:
+def attention(organization_id: int, shown: Overview, *, now: datetime) -> list[Item]:
     """List what needs somebody, the most kilograms at stake first."""
-    items = [*over_limit(shown, filtered), *unattributed(shown), *uncertain(shown), *late(shown, now)]
+    items = [
+        *over_limit(shown),
+        *unattributed(shown),
+        *uncertain(shown),
+        *late(shown, now),
+        *unlinked(organization_id, shown),
+        *quarantined(organization_id),
+    ]
     return sorted(items, key=lambda item: -item.weight)[:MOST_ITEMS]
 
 
-def over_limit(shown: Overview, filtered: Filter) -> list[Item]:
+def over_limit(shown: Overview) -> list[Item]:
     """The period is above its limit."""
     if shown.limit_kg is None or shown.total.value is None or shown.total.value <= shown.limit_kg:
         return []
     over = shown.total.value - shown.limit_kg
     return [
         Item(
-            _("The limit"),
+            _("The target"),
             _("of this period is passed by {amount}; {share} of it.").format(
                 amount=figures.quantity(over, "mass"), share=figures.percent(over / shown.limit_kg)
             ),
@@ -82,6 +92,43 @@ def uncertain(shown: Overview) -> list[Item]:
             0.0,
         )
     ]
+
+
+def unlinked(organization_id: int, shown: Overview) -> list[Item]:
+    """
+    Sources that count and that nobody has tied to what they describe: they may count something a second time.
+
+    An organization's only source overlaps with nothing.
+    """
+    sources = dict(Source.objects.filter(organization_id=organization_id).values_list("name", "id"))
+    if len(sources) < 2 or shown.sources.empty:
+        return []
+    links = SourceLink.objects.filter(organization_id=organization_id).order_by("id")
+    rows = shown.sources.assign(source_id=shown.sources["source"].map(sources))
+    units = units_of(rows, [Link(link.source_id, link.account, link.unit_id) for link in links])
+    open_rows = rows[[unit is None for unit in units]]
+    return [
+        Item(
+            str(name),
+            _("counts {amount} and is tied to nothing it describes; another source may describe the same.").format(
+                amount=figures.quantity(float(own["total_kg_co2e"].sum()), "mass")
+            ),
+            "/sources/",
+            float(own["total_kg_co2e"].sum()),
+        )
+        for name, own in open_rows.groupby("source")
+        if own["total_kg_co2e"].sum() > 0
+    ]
+
+
+def quarantined(organization_id: int) -> list[Item]:
+    """Rows that could not be read and wait for somebody. The model is named as a string: the two apps do not know each other."""
+    rows = apps.get_model("ingestion", "QuarantinedRow").objects
+    count = rows.filter(organization_id=organization_id, state="open").count()
+    if not count:
+        return []
+    words = ngettext("{count} row", "{count} rows", count).format(count=figures.count(count, compact=False))
+    return [Item(words, _("in quarantine: delivered, but not in any figure."), "/quality/", 0.0)]
 
 
 def late(shown: Overview, now: datetime) -> list[Item]:

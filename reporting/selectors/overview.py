@@ -9,15 +9,16 @@ from typing import Final
 
 import pandas as pd
 
-from core.accounting.figures import UNATTRIBUTED, Filter
+from core.accounting.figures import INCLUDES, UNATTRIBUTED, Filter
 from core.accounting.models import View
-from core.accounting.selectors import EmissionsResult, current_view, emissions, watermark
+from core.accounting.selectors import EmissionsResult, emissions, watermark
+from reporting.selectors.periods import Activity, covered_share, elapsed
 from reporting.selectors.targets import limits_kg_co2e
 
 TOTAL: Final = "total_kg_co2e"
 CHOICES: Final = ("team", "model", "stage", "provider")
 """Dimensions of the filter bar."""
-MIXED: Final = (*CHOICES, "evidence")
+MIXED: Final = (*CHOICES, "evidence", "source", "account")
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,9 @@ class Overview:
     requests: int
     kg_per_1000_requests: float | None
     previous_kg_per_1000_requests: float | None
-    limit_kg: float | None
+    limit_kg: float | None  # what the limit allows over limit_days
+    limit_days: int  # days of the period that have passed since the first activity
+    coverage: tuple[float, float] | None  # shares of this and the compared period that lie after the first activity
     shares: dict[str, float]
     trend: pd.DataFrame
     slots: pd.DatetimeIndex
@@ -64,6 +67,7 @@ class Overview:
     teams: list[Row]
     models: list[Row]
     values: dict[str, list[str]]
+    sources: pd.DataFrame  # source, account, records and total by both
     as_of: datetime | None
 
 
@@ -73,6 +77,8 @@ def overview(
     comparison: Filter | None,
     *,
     allowed: Mapping[str, tuple[str, ...]],
+    view: View | None,
+    activity: Activity,
     today: date,
 ) -> Overview:
     """
@@ -82,45 +88,85 @@ def overview(
         filtered: period, filters, basis and parts; its grouping is not looked at.
         comparison: the period to compare with, or None.
         allowed: what narrows the asker's view, whatever they filter: none or their own team.
+        view: the view that is read, the same for every part of the page.
+        activity: the days that have figures.
         today: UTC; slots after it are not drawn.
     """
     plain = replace(filtered, by=(), grain="total")
-    view = current_view(organization_id)  # read once, so that a switch cannot fall between two parts of the page
     totals = emissions(organization_id, plain, view=view)
     total = first(totals)
     grain = grain_for(plain)
     now = mixed(organization_id, replace(plain, grain=grain), view)
     then = mixed(organization_id, replace(comparison, by=(), grain="total"), view) if comparison else None
     slots = slots_of(plain, grain, today)
-    stretches = [(plain.from_day, plain.to_day), *(stretch(slot, grain, plain) for slot in slots)]
-    limit, *limits = limits_kg_co2e(organization_id, stretches)
+    limits = Limits.none()
+    if limit_applies(plain):
+        limits = limits_of(organization_id, plain, elapsed(plain, activity, today), slots, grain)
     return Overview(
         total=amount(total, TOTAL),
         other_basis_kg=other_basis(total, plain),
         energy_facility=amount(total, "energy_facility_kwh"),
         water=amount(total, "water_l"),
         previous_kg=None if then is None else sum_of(then[TOTAL]),
+        coverage=None
+        if comparison is None
+        else (covered_share(plain, activity, today), covered_share(comparison, activity, today)),
         records=count(total, "records"),
         requests=count(total, "requests"),
         kg_per_1000_requests=per_1000(now),
         previous_kg_per_1000_requests=None if then is None else per_1000(then),
-        limit_kg=limit,
+        limit_kg=limits.whole,
+        limit_days=limits.days,
         shares=evidence_shares(now),
         trend=trend_by_stage(now, plain, slots),
         slots=slots,
         grain=grain,
-        slot_limits=pd.Series(limits, index=slots, dtype=float) if any(each is not None for each in limits) else None,
+        slot_limits=limits.slots,
         teams=ranked_rows(now, then, "team"),
         models=ranked_rows(now, then, "model"),
         values=values_of(organization_id, plain, allowed, now),
+        sources=now.groupby(["source", "account"], dropna=False)[["records", TOTAL]].sum().reset_index(),
         as_of=totals.as_of,
     )
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the limits allow over the days that have passed, and over each slot. [kg CO2e]"""
+
+    whole: float | None
+    days: int
+    slots: pd.Series | None
+
+    @classmethod
+    def none(cls) -> Limits:
+        """Return that nothing limits."""
+        return cls(None, 0, None)
+
+
+def limit_applies(filtered: Filter) -> bool:
+    """Tell whether a figure is the one that limits are about: everything, location-based, with all of its parts."""
+    whole = not filtered.dims and filtered.role == ("counted",) and filtered.booking == "life-cycle"
+    return whole and filtered.basis == "location" and set(filtered.include) == set(INCLUDES)
+
+
+def limits_of(
+    organization_id: int, filtered: Filter, passed: tuple[date, date], slots: pd.DatetimeIndex, grain: str
+) -> Limits:
+    """Read what the limits allow over the days that have passed, and over each slot for the line of the chart."""
+    whole, *each = limits_kg_co2e(organization_id, [passed, *(stretch(slot, grain, filtered) for slot in slots)])
+    line = pd.Series(each, index=slots, dtype=float) if any(limit is not None for limit in each) else None
+    return Limits(whole, (passed[1] - passed[0]).days + 1, line)
 
 
 def mixed(organization_id: int, filtered: Filter, view: View | None = None) -> pd.DataFrame:
     """Read a period's figures by everything that the page groups by, without intervals: the one frame behind its parts."""
     return emissions(
-        organization_id, replace(filtered, by=MIXED), measures=("output_tokens",), bounds=False, view=view
+        organization_id,
+        replace(filtered, by=MIXED),
+        measures=("output_tokens", "failed_requests"),
+        bounds=False,
+        view=view,
     ).rows
 
 
@@ -136,13 +182,15 @@ def other_basis(total: pd.Series | None, filtered: Filter) -> float | None:
 
 def per_1000(rows: pd.DataFrame) -> float | None:
     """
-    Ratio of sums: emissions of inference that has requests over the requests, times 1,000. None without requests. [kg CO2e]
+    Ratio of sums: emissions of inference that has requests over its successful requests, times 1,000. [kg CO2e]
 
-    Training has no requests, and would make the figure depend on what was trained.
+    Failed requests emit and serve nobody (methodology 2.9). Training has no requests, and would make the figure depend on what
+    was trained. None without a successful request.
     """
     served = rows[(rows["stage"] == "inference") & (rows["requests"] > 0)]
-    requests, kg = float(served["requests"].sum()), sum_of(served[TOTAL])
-    return None if not requests or kg is None else kg / requests * 1000
+    successful = float(served["requests"].sum() - served["failed_requests"].fillna(0.0).sum())
+    kg = sum_of(served[TOTAL])
+    return None if successful <= 0 or kg is None else kg / successful * 1000
 
 
 def evidence_shares(rows: pd.DataFrame) -> dict[str, float]:
@@ -154,12 +202,12 @@ def evidence_shares(rows: pd.DataFrame) -> dict[str, float]:
     return {str(name): float(share) for name, share in shares.items() if share > 0}
 
 
-def ranked(organization_id: int, filtered: Filter, before: Filter | None, dim: str) -> list[Row]:
+def ranked(organization_id: int, filtered: Filter, before: Filter | None, dim: str, *, view: View | None) -> list[Row]:
     """List the entities of one dimension with their intervals, the largest first, unattributed among them."""
     plain = replace(filtered, by=(), grain="total")
-    then = mixed(organization_id, replace(before, by=(), grain="total")) if before else None
-    rows = ranked_rows(mixed(organization_id, plain), then, dim)
-    bounded = emissions(organization_id, replace(plain, by=(dim,))).rows
+    then = mixed(organization_id, replace(before, by=(), grain="total"), view) if before else None
+    rows = ranked_rows(mixed(organization_id, plain, view), then, dim)
+    bounded = emissions(organization_id, replace(plain, by=(dim,)), view=view).rows
     amounts = {key_of(row[dim]): amount(row, TOTAL) for _, row in bounded.iterrows()}
     return [replace(row, kg=amounts[row.key]) for row in rows]
 
@@ -170,7 +218,8 @@ def ranked_rows(now: pd.DataFrame, then: pd.DataFrame | None, dim: str) -> list[
         return []
     keyed = now.assign(key=now[dim].map(key_of), evidence=now["evidence"].fillna(""))
     sums = keyed.groupby("key")[TOTAL].sum(min_count=1)
-    tokens = keyed[keyed["stage"] == "inference"].groupby("key")[[TOTAL, "output_tokens"]].sum(min_count=1)
+    generating = keyed[(keyed["stage"] == "inference") & (keyed["output_tokens"] > 0)]
+    tokens = generating.groupby("key")[[TOTAL, "output_tokens"]].sum(min_count=1)
     earlier = pd.Series(dtype=float)
     if then is not None and len(then):
         earlier = then.assign(key=then[dim].map(key_of)).groupby("key")[TOTAL].sum(min_count=1)

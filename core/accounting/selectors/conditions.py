@@ -11,7 +11,7 @@ import pandas as pd
 from core.accounting.figures import ATTRIBUTION, UNATTRIBUTED, Filter
 from core.accounting.small_groups import folded_teams, unfolded_filter
 from core.ledger.models import Source
-from core.organizations.models import Organization, Team
+from core.organizations.models import Team
 
 ELSEWHERE = ("scope", "run")
 """A row books in several scopes, and daily rows know no runs: these two are filtered where they are split or read."""
@@ -79,9 +79,11 @@ def source_names(organization_id: int) -> dict[int, str]:
 
 def folded_teams_of(organization_id: int) -> frozenset[str]:
     """Name the teams that are too small to be shown by themselves."""
-    minimum = Organization.objects.values_list("minimum_group_size", flat=True).get(id=organization_id)
-    head_counts = Team.objects.filter(organization_id=organization_id).values_list("name", "head_count")
-    return folded_teams(dict(head_counts), minimum)
+    teams = Team.objects.filter(organization_id=organization_id)
+    rows = list(teams.values_list("name", "head_count", "organization__minimum_group_size"))
+    if not rows:
+        return frozenset()
+    return folded_teams({name: head_count for name, head_count, _ in rows}, rows[0][2])
 
 
 def unfolded(asked: Filter, folded: frozenset[str]) -> Filter:

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from datetime import UTC, datetime
 
 import pytest
 from django.db import connection
@@ -133,14 +134,73 @@ def test_a_member_sees_the_own_team_whatever_the_address_says(client, organizati
     assert records.status_code == 404
 
 
-def test_a_limit_is_held_against_the_figure(lead, organization, activity):
+def test_a_target_is_held_against_the_days_that_have_passed(lead, organization, activity):
     answer = lead.post("/targets/", {"name": "2026", "limit_t": "1.46", "starts_on": "2026-01-01"})
-    page = text_of(lead.get("/", PERIOD)).replace("\u202f", " ")
+    page = text_of(lead.get("/", {"period": "2026-Q3"})).replace("\u202f", " ")
 
     assert answer.status_code == 302
-    assert "below the limit" not in page
-    # 1.46 t a year are 4 kg a day: 368 kg for the 92 days, of which 526.4 kg are 43 % more.
-    assert "43 % over the limit of 368 kg" in page
+    # 1.46 t a year are 4 kg a day. The first record is of 15 July, so 78 of the 92 days count: 312 kg. The total is
+    # 1,600 kWh x (329.0 + 34.6) g = 581.8 kg, upstream included: 86 % more.
+    assert "86 % over the target of 312 kg" in page
+    assert "for 78 of 92 days" in page
+    assert "The target of this period is passed by 270 kg" in page
+
+
+@pytest.mark.parametrize("narrower", [{"basis": "market"}, {"include": "none"}, {"team": "search"}])
+def test_a_target_is_not_held_against_what_it_is_not_about(lead, organization, activity, narrower):
+    lead.post("/targets/", {"name": "2026", "limit_t": "1.46", "starts_on": "2026-01-01"})
+
+    page = text_of(lead.get("/", {"period": "2026-Q3", **narrower}))
+
+    assert "Against the target" not in page
+
+
+def test_pages_open_with_a_period_that_has_records(lead, organization, time_machine):
+    time_machine.move_to(datetime(2026, 11, 25, 12, tzinfo=UTC))
+    deliver(
+        organization,
+        [metered("new", 10.0, started_at="2026-11-24T09:00:00Z", ended_at="2026-11-24T10:00:00Z", model="atlas")],
+    )
+
+    pages = [
+        text_of(lead.get(address)).replace("\u202f", " ") for address in ("/", "/teams/", "/models/", "/requests/")
+    ]
+
+    assert "3.64 kg CO 2 e" in pages[0]  # 10 kWh x (329.0 + 34.6) g
+    assert all("Q4 2026" in page for page in pages)
+    assert "records arrive" not in pages[0]
+
+
+def test_unequal_coverage_gives_no_percentage(lead, organization, activity):
+    deliver(organization, [metered("first", 9.0, started_at="2026-06-20T09:00:00Z", ended_at="2026-06-20T10:00:00Z")])
+
+    page = text_of(lead.get("/", {"period": "2026-Q3"})).replace("\u202f", " ")
+
+    assert "coverage 100 % vs 12 %" in page  # 11 of the 91 days of the quarter before
+
+
+def test_quarantined_rows_need_attention(lead, organization, activity):
+    deliver(organization, [metered("bad", -5.0)])
+
+    assert "1 row in quarantine" in text_of(lead.get("/", PERIOD))
+
+
+def test_a_source_tied_to_nothing_needs_attention(lead, organization, activity):
+    deliver(organization, [metered("again", 1000.0)], source="second agent")
+
+    page = text_of(lead.get("/", PERIOD))
+
+    assert "second agent counts" in page
+
+
+@pytest.mark.parametrize(
+    "query", ["team=a%00b", "from=0001-01-01&to=9999-12-31", "period=9998", "from=2026-01-01&to=9999-12-31"]
+)
+def test_odd_parameters_are_said_and_the_page_is_shown(lead, activity, query):
+    response = lead.get(f"/?{query}")
+
+    assert response.status_code == 200
+    assert "banner" in response.content.decode()
 
 
 def test_a_procurement_person_cannot_set_a_limit(client, organization):
