@@ -8,7 +8,7 @@ facts.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ from core.quantification.coverage import roles_of
 from core.quantification.factor import Factor
 from core.quantification.pack import FactorPack
 from core.quantification.plan import Plan
-from core.quantification.quantify import quantify, to_integers
+from core.quantification.quantify import Quantified, out_of_range, quantify, to_integers
 from core.quantification.use import USE_TEXT
 
 Integers = npt.NDArray[np.int64]
@@ -53,6 +53,8 @@ DIMENSIONS: Final = (
 """Text dimensions of a resolved series."""
 
 HOURS_A_DAY: Final = 24
+OUT_OF_RANGE: Final = "impact_out_of_range"
+"""Note of what is too large to be stored, see `without_impacts`."""
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
 
 
@@ -127,11 +129,14 @@ def figures(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules, pack: Factor
     Derive figures from sums of cells.
 
     Args:
-        rows: series_id, day (days since 1970), records, ``MEASURE_COLUMNS``; int64. Further columns, such as hour, are
-            kept.
+        rows: series_id, day (days since 1970), records, ``MEASURE_COLUMNS``; int64. ``lost``, where it is there, has bit n
+            set where the measure n left 64 bits. Further columns, such as hour, are kept.
         series, rules: see `understand`.
         pack, methodology: of the view.
+
+    Rows with a lost measure, or an impact that does not fit the stored integers, have no impacts and a note instead.
     """
+    lost = rows["lost"].to_numpy(dtype=np.int64) if "lost" in rows else np.zeros(len(rows), dtype=np.int64)
     subjects = understand(rows, series, rules)
     of_row = subjects.frame.iloc[subjects.position]
     year = (np.datetime64("1970-01-01", "D") + rows["day"].to_numpy()).astype("datetime64[Y]").astype(np.int64) + 1970
@@ -142,14 +147,14 @@ def figures(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules, pack: Factor
         techniques=of_row["techniques"].to_numpy(),
         **{name: of_row[name].to_numpy() for name in USE_TEXT},
     )
-    quantified = quantify(activity, pack, methodology, key=["use_id"])
+    quantified = _within_range(quantify(activity, pack, methodology, key=["use_id"]), lost != 0)
     code = quantified.code
     pairs, position = np.unique(subjects.position * max(len(quantified.plans), 1) + code, return_inverse=True)
     plans = tuple(quantified.plans[pair % len(quantified.plans)] for pair in pairs)
     resolved = subjects.frame.iloc[pairs // max(len(quantified.plans), 1)].reset_index(drop=True)
     columns = {name: rows[name] for name in rows.columns if name not in _MEASURED} | {
         "resolved": position.reshape(-1).astype(np.int64),
-        **_measures(rows, of_row["mask"].to_numpy(dtype=np.int64)),
+        **_measures(rows, of_row["mask"].to_numpy(dtype=np.int64), lost),
         **_impacts(
             quantified.impacts, np.array([plan.market_key is None for plan in quantified.plans], dtype=bool)[code]
         ),
@@ -160,13 +165,34 @@ def figures(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules, pack: Factor
 _MEASURED: Final = frozenset(measure.column for measure in MEASURES)
 
 
-def _measures(rows: pd.DataFrame, mask: Integers) -> dict[str, pd.arrays.IntegerArray]:
-    """Leave out what the series does not have: absent is null, not 0."""
+def _within_range(quantified: Quantified, lost: npt.NDArray[np.bool_]) -> Quantified:
+    """Give rows that are too large to be stored a plan of their own, without impacts."""
+    beyond = lost | out_of_range(quantified.impacts)
+    if not beyond.any():
+        return quantified
+    codes = np.unique(quantified.code[beyond])
+    code = quantified.code.copy()
+    code[beyond] = len(quantified.plans) + np.searchsorted(codes, code[beyond])
+    plans = (*quantified.plans, *(without_impacts(quantified.plans[each]) for each in codes))
+    impacts = quantified.impacts.mask(np.broadcast_to(beyond[:, None], quantified.impacts.shape))
+    return Quantified(impacts, code, plans)
+
+
+def without_impacts(plan: Plan) -> Plan:
+    """Take every impact from a plan, with the note that says why: one row too large must not hold up all others."""
+    return replace(
+        plan, notes=(*plan.notes, OUT_OF_RANGE), terms=(), coefficients={}, base=np.full_like(plan.base, np.nan)
+    )
+
+
+def _measures(rows: pd.DataFrame, mask: Integers, lost: Integers) -> dict[str, pd.arrays.IntegerArray]:
+    """Leave out what the series does not have, and what was too large to add up: absent is null, not 0."""
     return {
         measure.column: pd.arrays.IntegerArray(
-            rows[measure.column].to_numpy(dtype=np.int64), (mask >> MASK_BITS[measure.source] & 1) == 0
+            rows[measure.column].to_numpy(dtype=np.int64),
+            ((mask >> MASK_BITS[measure.source] & 1) == 0) | ((lost >> position & 1) == 1),
         )
-        for measure in MEASURES
+        for position, measure in enumerate(MEASURES)
     }
 
 

@@ -25,6 +25,7 @@ TEXTS: Final = {
     "no_spend_factor": "No emission factor for this spend.",
     "reported_by_supplier": "The supplier's own figure, carried to the basis that it states.",
     "other_basis_not_reported": "The supplier reports one basis only; the other is not known.",
+    "impact_out_of_range": "The figures of a day are larger than can be stored: check the amounts that were sent.",
     # the place
     "no_zone": "Neither zone nor region is known.",
     "unknown_region": "The region is not in the catalog.",

@@ -109,6 +109,21 @@ def quantify(
     return Quantified(pd.DataFrame(values, index=activity.index, columns=list(COLUMNS), copy=False), code, plans)
 
 
+def out_of_range(impacts: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """
+    Tell which rows have an impact that leaves the 64 bits of the stored integers.
+
+    Args:
+        impacts: columns ``COLUMNS`` or more.
+    """
+    beyond = np.zeros(len(impacts), dtype=np.bool_)
+    for impact in IMPACTS:
+        per_unit = float(INTEGERS[impact][1] if impact in INTEGERS else units.PER_KG)
+        for bound in BOUNDS:
+            beyond |= np.abs(np.rint(impacts[f"{impact}{bound}"].to_numpy(float) * per_unit)) >= 2.0**63
+    return beyond
+
+
 def to_integers(impacts: pd.DataFrame) -> pd.DataFrame:
     """
     Round impacts to the fixed integer units in which they are stored, per row and before any sum.
@@ -120,7 +135,7 @@ def to_integers(impacts: pd.DataFrame) -> pd.DataFrame:
         Same index, columns ``INTEGER_COLUMNS`` as nullable ``Int64``; null stays null.
 
     Raises:
-        OverflowError: when a value does not fit 64 bits, naming the column.
+        OverflowError: when a value does not fit 64 bits, naming the column; `out_of_range` tells beforehand.
     """
     columns = {}
     for impact, (column, per_unit) in INTEGERS.items():

@@ -11,7 +11,7 @@ import pandas as pd
 from django.db import connection
 
 from core.accounting.aggregate import TOTAL
-from core.accounting.derive import Derived
+from core.accounting.derive import OUT_OF_RANGE, Derived, without_impacts
 from core.accounting.explain import FIGURES, UNITS, Used, parts_of, tree
 from core.accounting.figures import Filter, FilterError
 from core.accounting.models import Plan as StoredPlan
@@ -28,7 +28,8 @@ from core.organizations.tenancy import organization_scope
 from core.quantification.activity import MEASURE_COLUMNS
 from core.quantification.cells import to_units
 from core.quantification.methods import methodology_of
-from core.quantification.plan import make_plan
+from core.quantification.pack import FactorPack
+from core.quantification.plan import Plan, make_plan
 from core.quantification.records import to_activity
 from core.quantification.use import USE_TEXT, Use
 
@@ -135,7 +136,7 @@ def _period(organization_id: int, view: View, asked: Filter) -> list[Used]:
     names, pack = source_names(organization_id), pack_of(view.factor_set.content_hash)
     return [
         Used(
-            plan=make_plan(pack, methodology_of(plans[plan_id].methodology), use_from(plans[plan_id].use)),
+            plan=_made_again(plans[plan_id], pack),
             sums={name: int(each) for name, each in zip(MEASURE_COLUMNS, rest[len(SUBJECT) :], strict=True)},
             records=int(records),
             subjects={name: each for name, each in zip(SUBJECT, rest[: len(SUBJECT)], strict=True) if each},
@@ -147,6 +148,12 @@ def _period(organization_id: int, view: View, asked: Filter) -> list[Used]:
         )
         for plan_id, source_id, records, series_ids, first, last, *rest in rows
     ]
+
+
+def _made_again(stored: StoredPlan, pack: FactorPack) -> Plan:
+    """Make a plan again with its formulas, which are not stored."""
+    plan = make_plan(pack, methodology_of(stored.methodology), use_from(stored.use))
+    return without_impacts(plan) if OUT_OF_RANGE in stored.notes else plan
 
 
 def _cells(organization_id: int, series_ids: list[int], asked: Filter) -> dict[tuple[int, int], int]:

@@ -17,7 +17,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pandas as pd
 import structlog
-from django.db import OperationalError, connection, transaction
+from django.db import DataError, IntegrityError, OperationalError, connection, transaction
 
 from core.accounting import rows as daily
 from core.accounting.columns import FIGURES
@@ -40,15 +40,18 @@ STARVING = timedelta(seconds=60)
 """Recent days go first, until a mark has waited this long."""
 ATTEMPTS = 5
 SERIALIZATION_FAILURES = ("40001", "40P01")
+DATA_FAULTS = (ArithmeticError, LookupError, TypeError, ValueError, DataError, IntegrityError)
+"""What the rows of one day can cause; anything else concerns every day."""
 
 
 @dataclass(frozen=True)
 class DeriveResult:
-    """What a run of derive did: days brought up to date, daily rows written, and whether marks are left."""
+    """What a run of derive did: days brought up to date, daily rows written, whether marks are left, days that failed."""
 
     days: int
     rows: int
     left: bool
+    failed: tuple[date, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,23 +94,26 @@ def derive_dirty_days(organization_id: int, *, limit_s: float = 20.0) -> DeriveR
         limit_s: no new pass begins after this time; ``left`` says whether marks remain.
 
     Months that another worker is deriving are left to it. `left` is then False when nothing else remains: that worker, or
-    the next sweep, sees their marks.
+    the next sweep, sees their marks. A day whose rows cannot be derived is logged and keeps its mark, which holds the
+    watermark back; the other days go on without it, and the next sweep tries it again.
     """
     ensure_current_view(organization_id)
     ends = time.monotonic() + limit_s
-    derived, written, skipped = 0, 0, set[date]()
+    derived, written, skipped, failed = 0, 0, set[date](), list[date]()
     while True:
-        days = _next_days(organization_id, skipped)
+        days = [day for day in _next_days(organization_id, skipped) if day not in failed]
         if not days:
-            return DeriveResult(derived, written, left=False)
-        if derived and time.monotonic() >= ends:
-            return DeriveResult(derived, written, left=True)
+            return DeriveResult(derived, written, left=False, failed=tuple(failed))
+        if (derived or failed) and time.monotonic() >= ends:
+            return DeriveResult(derived, written, left=derived > 0, failed=tuple(failed))
         with _months_tried(organization_id, sorted({_month(day) for day in days}, reverse=True)) as locked:
             own = [day for day in days if _month(day) in locked]
             skipped |= {_month(day) for day in days} - locked
             for some in _passes(organization_id, own):
-                written += _derive(organization_id, some, None)
-                derived += len(some)
+                rows, faulty = _derive_what_can_be(organization_id, some)
+                written += rows
+                derived += len(some) - len(faulty)
+                failed += faulty
                 if time.monotonic() >= ends:
                     break
 
@@ -143,6 +149,21 @@ def _days_a_pass(organization_id: int, days: list[date]) -> int:
         )
         (series,) = cursor.fetchone()
     return int(ROWS_A_PASS // max(series, 50))
+
+
+def _derive_what_can_be(organization_id: int, days: list[date]) -> tuple[int, list[date]]:
+    """Derive some days, in halves where that fails, so that no day holds up others; returns the rows and the days left out."""
+    try:
+        return _derive(organization_id, days, None), []
+    except DATA_FAULTS:
+        if len(days) == 1:
+            log.exception("day not derived", organization=organization_id, day=days[0].isoformat())
+            return 0, days
+        log.warning("days derived apart", organization=organization_id, days=len(days), exc_info=True)
+    half = len(days) // 2
+    rows, faulty = _derive_what_can_be(organization_id, days[:half])
+    more_rows, more_faulty = _derive_what_can_be(organization_id, days[half:])
+    return rows + more_rows, faulty + more_faulty
 
 
 def _derive(organization_id: int, days: list[date], views: Sequence[View] | None) -> int:

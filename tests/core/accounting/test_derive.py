@@ -9,6 +9,8 @@ import pytest
 from django.db import connection
 
 from core.accounting import rows, selectors, services
+from core.accounting.figures import Filter
+from core.accounting.selectors.explain import explain
 from core.factors.selectors import pack_of
 from core.ledger.selectors import series_by_id
 from core.organizations.tenancy import organization_scope
@@ -179,8 +181,6 @@ def test_one_organization_derives_nothing_of_another(committed_db, organization,
 
 
 def period(day: date):
-    from core.accounting.figures import Filter
-
     filtered = Filter(day, day)
     return filtered.starts_at, filtered.ends_at
 
@@ -192,3 +192,39 @@ def test_a_day_without_cells_derives_to_nothing(committed_db, organization, fact
 
     assert (result.days, result.rows) == (2, 1)
     services.derive_day(organization.id, date(2020, 1, 1))
+
+
+def test_a_figure_too_large_to_store_is_null_and_holds_up_nothing(committed_db, organization, factor_set, write):
+    # 9e6 kWh fit the stored integers, what they become at the facility does not
+    write(metered(1, 9e6, energy_boundary="device"), metered(2, 10.0, energy_boundary="device", day="2026-07-02"))
+
+    result = services.derive_dirty_days(organization.id)
+
+    assert (result.days, result.failed) == (2, ())
+    rows = daily(organization)
+    assert rows["energy_pkwh"].tolist() == [9 * 10**18, 10 * 10**12]
+    assert rows["location_nkg"].isna().tolist() == [True, False]
+    missing = explain(organization.id, Filter(JULY, JULY))["missing"]
+    assert "impact_out_of_range" in {note["code"] for note in missing[0]["notes"]}
+    assert "location_kg_co2e" in missing[0]["impacts"]
+
+
+def test_a_day_that_cannot_be_derived_holds_up_no_other(committed_db, organization, factor_set, write, monkeypatch):
+    from core.accounting.services import derive
+
+    write(*(metered(number, 10.0, day=f"2026-07-0{number}") for number in range(1, 6)))
+    real = derive._figures
+    bad = derive.daily.numbers_of([date(2026, 7, 3)])[0]
+
+    def figures_but_of_one_day(read, view):
+        if (read.sums["day"] == bad).any():
+            raise OverflowError("too large")
+        return real(read, view)
+
+    monkeypatch.setattr(derive, "_figures", figures_but_of_one_day)
+
+    result = services.derive_dirty_days(organization.id)
+
+    assert (result.days, result.left, result.failed) == (4, False, (date(2026, 7, 3),))
+    assert [day.day for day in daily(organization)["day"]] == [1, 2, 4, 5]
+    assert table(organization, "select day from ledger_dirty_day")["day"].tolist() == [date(2026, 7, 3)]
