@@ -152,7 +152,7 @@ def figures(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules, pack: Factor
     pairs, position = np.unique(subjects.position * max(len(quantified.plans), 1) + code, return_inverse=True)
     plans = tuple(quantified.plans[pair % len(quantified.plans)] for pair in pairs)
     resolved = subjects.frame.iloc[pairs // max(len(quantified.plans), 1)].reset_index(drop=True)
-    columns = {name: rows[name] for name in rows.columns if name not in _MEASURED} | {
+    columns = {name: rows[name] for name in rows.columns if name not in (*_MEASURED, "lost")} | {
         "resolved": position.reshape(-1).astype(np.int64),
         **_measures(rows, of_row["mask"].to_numpy(dtype=np.int64), lost),
         **_impacts(

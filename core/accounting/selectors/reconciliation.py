@@ -108,25 +108,26 @@ def _daily(organization_id: int, view_id: int, days: list[date]) -> list[tuple[o
 def _monthly(organization_id: int, view_id: int, month: date) -> list[tuple[object, ...]]:
     """Compare daily rows and monthly sums, every figure of the whole month, by source."""
     start, end = month.replace(day=1), _month_end(month) + timedelta(days=1)
-    sums = ", ".join(f"coalesce(sum(d.{name}), 0)::bigint" for name in FIGURES)
+    sums = ", ".join(f"coalesce(sum(d.{name}), 0)" for name in FIGURES)
     joined = (
         " join accounting_resolved_series r on r.organization_id = d.organization_id and r.id = d.resolved_id"
         " where d.organization_id = %s and d.view_id = %s and d.{day} >= %s and d.{day} < %s group by r.source_id"
     )
-    tables = [
-        read_integers(
-            f"select r.source_id::bigint, {sums} from {table} d" + joined.format(day=day),
-            [organization_id, view_id, start, end],
-            ("source_id", *FIGURES),
-        )
-        for table, day in (("accounting_daily", "day"), ("accounting_monthly", "month"))
-    ]
-    both = tables[0].merge(tables[1], how="outer", on="source_id", suffixes=("", "_found")).fillna(0).astype("int64")
+    tables = []
+    for table, day in (("accounting_daily", "day"), ("accounting_monthly", "month")):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"select r.source_id, {sums} from {table} d" + joined.format(day=day),
+                [organization_id, view_id, start, end],
+            )
+            tables.append({row[0]: [int(value) for value in row[1:]] for row in cursor.fetchall()})
+    expected, found = tables
+    zero = [0] * len(FIGURES)
     return [
-        ("monthly", start, row["source_id"], None, name, row[name], row[f"{name}_found"])
-        for row in both.to_dict("records")
-        for name in FIGURES
-        if row[name] != row[f"{name}_found"]
+        ("monthly", start, source_id, None, name, ours, held)
+        for source_id in sorted(expected.keys() | found.keys())
+        for name, ours, held in zip(FIGURES, expected.get(source_id, zero), found.get(source_id, zero), strict=True)
+        if ours != held
     ]
 
 

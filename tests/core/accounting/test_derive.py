@@ -10,7 +10,9 @@ from django.db import connection
 
 from core.accounting import rows, selectors, services
 from core.accounting.figures import Filter
+from core.accounting.selectors import emissions
 from core.accounting.selectors.explain import explain
+from core.accounting.selectors.reconciliation import reconcile_daily
 from core.factors.selectors import pack_of
 from core.ledger.selectors import series_by_id
 from core.organizations.tenancy import organization_scope
@@ -97,7 +99,7 @@ def test_months_add_up_their_days(committed_db, organization, factor_set, write)
     days = daily(organization)
     assert months["month"].tolist() == [date(2026, 7, 1), date(2026, 8, 1)]
     assert months["energy_pkwh"].tolist() == [15 * 10**12, 10**12]
-    assert months["location_nkg"].sum() == days["location_nkg"].sum()
+    assert months["location_nkg"].astype("int64").sum() == days["location_nkg"].sum()
 
 
 def test_a_source_without_values_of_its_own_gets_its_defaults(committed_db, organization, factor_set, write):
@@ -228,3 +230,34 @@ def test_a_day_that_cannot_be_derived_holds_up_no_other(committed_db, organizati
     assert (result.days, result.left, result.failed) == (4, False, (date(2026, 7, 3),))
     assert [day.day for day in daily(organization)["day"]] == [1, 2, 4, 5]
     assert table(organization, "select day from ledger_dirty_day")["day"].tolist() == [date(2026, 7, 3)]
+
+
+def test_a_month_may_hold_more_than_a_day(committed_db, organization, factor_set, write):
+    july = Filter(JULY, date(2026, 7, 31), include=())
+    write(*(metered(number, 5e6, energy_boundary="facility", day=f"2026-07-0{number}") for number in (1, 2, 3)))
+
+    services.derive_dirty_days(organization.id)
+
+    (month,) = table(organization, "select energy_pkwh from accounting_monthly")["energy_pkwh"]
+    assert month == 15 * 10**18
+    (row,) = emissions(organization.id, july).rows.itertuples()
+    assert row.energy_facility_kwh == 15e6
+    assert row.location_kg_co2e == pytest.approx(15e6 * 0.329)
+    assert explain(organization.id, july)["explained"] == pytest.approx(15e6 * 0.329)
+    assert reconcile_daily(organization.id, july.from_day, july.to_day).differences.empty
+
+
+def test_a_day_too_large_to_add_up_is_null_and_noted(committed_db, organization, factor_set, write):
+    write(
+        metered(1, 6e6, energy_boundary="facility"),
+        metered(2, 6e6, energy_boundary="facility", started_at=at("2026-07-01T09:00:00")),
+        call(3),
+    )
+
+    services.derive_dirty_days(organization.id)
+
+    found = daily(organization).set_index("method", drop=False)
+    assert found["records"].to_dict() == {"measured": 2, "tokens": 1}
+    assert found[["energy_pkwh", "location_nkg"]].isna().all(axis=1).to_dict() == {"measured": True, "tokens": False}
+    (missing,) = explain(organization.id, Filter(JULY, JULY), impact="location_kg_co2e")["missing"]
+    assert (missing["records"], missing["notes"][-1]["code"]) == (2, "impact_out_of_range")
