@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from django.db import connection
-from django.db.models import F
-
-from core.accounting.models import CoverageUnit, SourceLink, View, ViewState
-from core.accounting.selectors import current_view
+from core.accounting.models import CoverageUnit, SourceLink
+from core.accounting.services.marks import mark_days, raise_revision
 from core.ledger.models import Source
 from core.organizations.services import record_event
 from core.organizations.tenancy import organization_scope
@@ -122,21 +119,8 @@ def _source(organization_id: int, source_id: int) -> Source:
 
 
 def _rules_changed(organization_id: int, source_ids: list[object]) -> int:
-    """
-    Raise the revision of the rules, and mark the days on which the current view has rows of these sources.
-
-    Days that were never derived are marked already.
-    """
-    live = View.objects.filter(organization_id=organization_id, state__in=(ViewState.CURRENT, ViewState.BUILDING))
-    live.update(rules_revision=F("rules_revision") + 1)
-    view = current_view(organization_id)
-    if view is None or not source_ids:
+    """Raise the revision of the rules, and mark the days that have figures of these sources."""
+    if not source_ids:
+        raise_revision(organization_id)
         return 0
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "insert into ledger_dirty_day (organization_id, day) select %s, d.day from accounting_daily d"
-            " join accounting_resolved_series r on r.organization_id = d.organization_id and r.id = d.resolved_id"
-            " where d.organization_id = %s and d.view_id = %s and r.source_id = any(%s) group by d.day order by d.day",
-            [organization_id, organization_id, view.id, source_ids],
-        )
-        return int(cursor.rowcount)
+    return mark_days(organization_id, "r.source_id = any(%s)", [source_ids])

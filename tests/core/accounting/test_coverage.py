@@ -133,3 +133,49 @@ def test_an_only_source_overlaps_with_nothing(committed_db, organization, factor
     services.derive_dirty_days(organization.id)
 
     assert warnings(organization) == []
+
+
+def test_a_rule_set_while_a_day_is_first_derived_is_not_lost(organization, two_sources, monkeypatch):
+    from core.accounting.services import derive
+
+    agent, bill = two_sources
+    real = derive._figures
+
+    def figures_while_somebody_links(read, view):
+        if not linked:
+            linked.append(True)
+            unit = services.set_coverage_unit(organization_id=organization.id, name="A", counting_source_id=agent)
+            for source_id in two_sources:
+                services.link_source(organization_id=organization.id, source_id=source_id, unit_id=unit.id)
+        return real(read, view)
+
+    linked: list[bool] = []
+    monkeypatch.setattr(derive, "_figures", figures_while_somebody_links)
+
+    services.derive_dirty_days(organization.id)
+
+    assert roles(organization) == {(agent, 10): "counted", (bill, 12): "cross_check", (bill, 3): "cross_check"}
+
+
+def test_settings_changed_while_a_day_is_first_derived_are_not_lost(
+    committed_db, organization, factor_set, write, monkeypatch
+):
+    from core.accounting.services import derive
+    from core.ledger.services import update_source
+
+    source_id = write(metered(1, 10.0, team=None))
+    real = derive._figures
+
+    def figures_while_somebody_names_the_team(read, view):
+        if not named:
+            named.append(True)
+            update_source(organization_id=organization.id, source_id=source_id, settings={"team": "platform"})
+            services.rederive_source(organization_id=organization.id, source_id=source_id)
+        return real(read, view)
+
+    named: list[bool] = []
+    monkeypatch.setattr(derive, "_figures", figures_while_somebody_names_the_team)
+
+    services.derive_dirty_days(organization.id)
+
+    assert daily(organization)["team"].tolist() == ["platform"]
