@@ -93,15 +93,16 @@ def with_market(sums: pd.DataFrame, errors: SharedErrors, rates: Mapping[tuple[s
     return filled
 
 
-def by_scope(sums: pd.DataFrame, impacts: Sequence[Impact] = REPORTED) -> pd.DataFrame:
+def by_scope(sums: pd.DataFrame, impacts: Sequence[Impact] = REPORTED, measures: Sequence[str] = ()) -> pd.DataFrame:
     """
     Split each row by the scopes that its figures book in.
 
     Args:
-        sums: scope, scope_upstream, scope_embodied and figures.
+        sums: scope, scope_upstream, scope_embodied, figures and measures.
 
     Returns:
-        One row per scope of a row: counts and electricity in ``scope``, upstream and embodied in theirs, all else null.
+        One row per scope of a row: counts, measures and electricity in ``scope``, upstream and embodied in theirs, all else
+        null.
     """
     split = []
     counts = [name for name in sums.columns if name in _COUNTED]
@@ -114,6 +115,7 @@ def by_scope(sums: pd.DataFrame, impacts: Sequence[Impact] = REPORTED) -> pd.Dat
                     part[impact.name + suffix] = np.nan
         if scope != "scope":
             part[counts] = 0
+            part[list(measures)] = np.nan
             figures = [impact.name for impact in impacts]
             part = part[part[figures].notna().any(axis=1)]
         split.append(part.assign(scope=part[scope]))

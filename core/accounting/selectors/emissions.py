@@ -143,7 +143,7 @@ def _reported(
     if "source" in asked.by:
         sums["source"] = sums["source_id"].map(sources)
     if "scope" in (*asked.by, *asked.dims):
-        sums = by_scope(sums, impacts)
+        sums = by_scope(sums, impacts, measures)
         if "scope" in asked.dims:
             sums = sums[sums["scope"].isin(asked.dims["scope"])]
     keys = [*(["start"] if asked.grain != "total" else []), *asked.by]

@@ -224,6 +224,19 @@ def test_measures_can_be_asked_for_beside(committed_db, organization, factor_set
     assert not any(name.endswith("_low") for name in result.rows)
 
 
+def test_measures_stand_with_the_electricity_and_once(committed_db, organization, factor_set, write):
+    write(call(1), metered(2, 10.0, device_hours=8.0, hardware="NVIDIA H100 80GB HBM3"))
+    services.derive_dirty_days(organization.id)
+
+    def of(measure: str, **options) -> dict[str, float]:
+        found = emissions(organization.id, Filter(*YEAR, by=("scope",), **options), measures=(measure,)).rows
+        return found.set_index("scope")[measure].dropna().to_dict()
+
+    assert of("output_tokens") == {"3.1": 200.0}
+    assert of("device_hours") == {"2": 8.0}
+    assert of("device_hours", dims={"scope": ("3.2",)}) == {}
+
+
 def test_nothing_is_no_rows_with_the_same_columns(organization, three_meters):
     nothing = rows(organization, by=("team",), grain="month", period=(date(2020, 1, 1), date(2020, 12, 31)))
     something = rows(organization, by=("team",), grain="month")
