@@ -30,6 +30,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("factors/<str:name>/", factors.factor_table, name="factor_table"),
     path("audit/", audit.audit, name="audit"),
     path("settings/", settings.settings, name="settings"),
+    path("settings/organization/", settings.update_organization, name="update_organization"),
     path("settings/tokens/", settings.issue_token, name="issue_token"),
     path("settings/tokens/<int:token_id>/revoke/", settings.revoke_token, name="revoke_token"),
     path("settings/members/", settings.add_member, name="add_member"),

@@ -177,6 +177,7 @@ WHO: dict[str, Address] = {
     "revoke_token": Address((do(A.ISSUE_INGEST_TOKEN, 302),), {"token_id": token_of}),
     "add_member": Address((do(A.MANAGE_PEOPLE, 400),)),
     "add_team": Address((do(A.MANAGE_PEOPLE, 400),)),
+    "update_organization": Address((do(A.MANAGE_PEOPLE, 400),)),
     # the API's own description
     "schema": Address((Call("GET", (), 200),)),
     "docs": Address((Call("GET", (), 200),)),

@@ -78,7 +78,12 @@ def organization(respond: Respond) -> Respond:
             except (OperationalError, InterfaceError):
                 return problem(503, "busy", "The ledger cannot be reached just now. Try again.")
             if identity is None:
-                return problem(401, "unknown-token", "This token is unknown, expired or revoked.")
+                return problem(
+                    401,
+                    "unknown-token",
+                    "This token is unknown, expired or revoked.",
+                    what_to_do="Issue a new one in Settings, or with manage.py create_token.",
+                )
             attach_organization(request, identity)
         else:
             identity = identity_of_person(request)

@@ -116,6 +116,51 @@ def create_team(*, organization_id: int, name: str, head_count: int | None = Non
     return team
 
 
+def set_head_count(*, organization_id: int, name: str, head_count: int | None) -> Team:
+    """Enter how many people are in a team, which is made when there is none of that name."""
+    with organization_scope(organization_id):
+        team = Team.objects.select_for_update().filter(organization_id=organization_id, name=name).first()
+        if team is None:
+            return create_team(organization_id=organization_id, name=name, head_count=head_count)
+        before = team.head_count
+        team.head_count = head_count
+        team.save(update_fields=["head_count"])
+        record_event(
+            organization_id=organization_id,
+            action="set_head_count",
+            object_type="team",
+            object_id=team.id,
+            before={"head_count": before},
+            after={"head_count": head_count},
+        )
+    return team
+
+
+ORGANIZATION_FIELDS = ("name", "country", "fiscal_year_start_month", "minimum_group_size")
+
+
+def update_organization(*, organization_id: int, **changes: Any) -> Organization:
+    """Change what an organization says of itself: the fields of ``ORGANIZATION_FIELDS``."""
+    unknown = sorted(set(changes) - set(ORGANIZATION_FIELDS))
+    if unknown:
+        raise OrganizationError(f"{', '.join(unknown)} cannot be changed here.")
+    with organization_scope(organization_id):
+        organization = Organization.objects.select_for_update().get(id=organization_id)
+        before = {name: getattr(organization, name) for name in changes}
+        for name, value in changes.items():
+            setattr(organization, name, value)
+        organization.save(update_fields=list(changes))
+        record_event(
+            organization_id=organization_id,
+            action="update_organization",
+            object_type="organization",
+            object_id=organization.slug,
+            before=before,
+            after=changes,
+        )
+    return organization
+
+
 def team_named(organization_id: int, name: str) -> Team:
     """Find a team. Raises OrganizationError when there is none of that name."""
     with organization_scope(organization_id):

@@ -79,7 +79,7 @@ def create_demo(now: datetime) -> Made:
     call_command(
         "set_target",
         organization=SLUG,
-        name="Absolute limit 2026",
+        name="Absolute target",
         kg_per_year=LIMIT_KG_CO2E_PER_YEAR,
         starts_on=date(today.year - 1, 1, 1),
         stdout=Silent(),

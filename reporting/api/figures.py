@@ -70,7 +70,10 @@ class EmissionsView(APIView):
         """Answer the aggregates that pages show, in kWh, kg CO2e and L, with low and high."""
         query = asked(request)
         result = emissions(request.user.organization_id, query.filter)  # type: ignore[union-attr]
-        return Response(result.as_dict())
+        answer = result.as_dict()
+        if not answer["rows"] and request.accepted_renderer.format != "json":
+            answer["columns"] = list(result.rows.columns)  # a file without rows still has its header
+        return Response(answer)
 
 
 class ExplainView(APIView):

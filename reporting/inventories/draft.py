@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
@@ -67,13 +67,14 @@ class Part:
     high: Decimal | None
 
 
-def draft_inventory(organization: Organization, period: str, *, at: datetime) -> Inventory:
+def draft_inventory(organization: Organization, period: str) -> Inventory:
     """
     Make the inventory of a period as it stands, marked as a draft.
 
     Args:
         period: 2026-Q3 and its like.
-        at: when it is made, UTC; the only thing in it that is not a function of the ledger, factors and rules.
+
+    It is a function of ledger, factors and rules: made twice it is the same to the last byte.
 
     Raises:
         FilterError: no such period. RefusedError: the organization lacks what every inventory needs.
@@ -85,8 +86,10 @@ def draft_inventory(organization: Organization, period: str, *, at: datetime) ->
     view = current_view(organization.id)
     if view is None:
         raise RefusedError(["There is no activity yet, so there is nothing to draw up."])
-    rows = emissions(organization.id, filtered).rows
-    used = factors_used(organization.id, filtered)
+    rows = emissions(organization.id, filtered, view=view).rows
+    if rows.empty:
+        raise RefusedError([f"There is no record of {period}: nothing was measured, which is not the same as zero."])
+    used = factors_used(organization.id, filtered, view)
     lines = list(lines_of(rows))
     count, digest = records_hash(organization.id, filtered)
     totals = totals_of(lines, rows)
@@ -133,13 +136,7 @@ def draft_inventory(organization: Organization, period: str, *, at: datetime) ->
             "factor_set_sha256": view.factor_set.content_hash.removeprefix("sha256:"),
             "previous_sha256": None,
             "single_reviewer": organization.single_reviewer,
-            "change_log": [
-                {
-                    "at": at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-                    "who": "system",
-                    "what": "drafted",
-                }
-            ],
+            "change_log": [],
             "approvals": [],
         },
     }
@@ -268,7 +265,7 @@ def boundary(rows: pd.DataFrame, lines: list[dict[str, Any]]) -> dict[str, Any]:
         "sites": sorted(sites.values(), key=lambda site: site["id"]),
         "exclusions": [
             {
-                "what": f"{without} groups of records without a figure",
+                "what": f"{without} {'group' if without == 1 else 'groups'} of records without a figure",
                 "reason": "no factor is known for their model, hardware or spend; see Data quality",
             }
         ]

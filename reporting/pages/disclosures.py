@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from datetime import UTC, date, datetime
+from datetime import date, timedelta
 from typing import Final
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -19,7 +19,8 @@ from reporting.disclosures import RefusedError
 from reporting.inventories.documents import FORMATS, report
 from reporting.inventories.documents import render as render_format
 from reporting.inventories.draft import draft_inventory
-from reporting.pages.asked import today
+from reporting.pages.asked import activity, today
+from reporting.selectors.periods import Activity, quarter_name, quarter_start
 
 QUARTERS: Final = 6
 
@@ -28,7 +29,11 @@ QUARTERS: Final = 6
 @requires(Action.SEE_PERIODS)
 def disclosures(request: HttpRequest) -> HttpResponse:
     """List the latest quarters, the open one first."""
-    return render(request, "reporting/disclosures/list.html", {"title": _("Disclosures"), "periods": quarters(today())})
+    return render(
+        request,
+        "reporting/disclosures/list.html",
+        {"title": _("Disclosures"), "periods": quarters(activity(request), today())},
+    )
 
 
 @require_GET
@@ -36,11 +41,15 @@ def disclosures(request: HttpRequest) -> HttpResponse:
 def draft(request: HttpRequest, period: str) -> HttpResponse:
     """Show a period's draft, or give it as a file with ``format``."""
     try:
-        inventory = draft_inventory(request.organization, period, at=datetime.now(UTC))  # type: ignore[attr-defined]
+        inventory = draft_inventory(request.organization, period)  # type: ignore[attr-defined]
     except FilterError as error:
         raise Http404(str(error)) from error
     except RefusedError as error:
-        context = {"title": _("Disclosures"), "periods": quarters(today()), "refused": " ".join(error.reasons)}
+        context = {
+            "title": _("Disclosures"),
+            "periods": quarters(activity(request), today()),
+            "refused": " ".join(error.reasons),
+        }
         return render(request, "reporting/disclosures/list.html", context, status=409)
     wanted = request.GET.get("format")
     if wanted in FORMATS:
@@ -64,11 +73,14 @@ def download(files: dict[str, bytes], name: str) -> HttpResponse:
     return response
 
 
-def quarters(now: date) -> list[dict[str, object]]:
-    """Name the open quarter and the complete ones before it."""
+def quarters(span: Activity, now: date) -> list[dict[str, object]]:
+    """Name the quarters that have records, the latest first; at most ``QUARTERS``."""
     found: list[dict[str, object]] = []
-    year, number = now.year, (now.month - 1) // 3 + 1
-    for position in range(QUARTERS):
-        found.append({"name": f"{year}-Q{number}", "label": f"Q{number} {year}", "open": position == 0})
-        year, number = (year, number - 1) if number > 1 else (year - 1, 4)
+    if span.first_day is None or span.last_day is None:
+        return found
+    start = quarter_start(span.last_day)
+    while start >= quarter_start(span.first_day) and len(found) < QUARTERS:
+        name = quarter_name(start)
+        found.append({"name": name, "label": f"{name[5:]} {name[:4]}", "open": start == quarter_start(now)})
+        start = quarter_start(start - timedelta(days=1))
     return found

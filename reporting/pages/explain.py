@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -55,7 +56,7 @@ def explain_page(request: HttpRequest) -> HttpResponse:
             "title": _("Why this number"),
             "query": query,
             "query_errors": query.errors,
-            "tree": tree,
+            "tree": tree | {"factors": [factor | {"row": factor_row(str(factor["id"]))} for factor in tree["factors"]]},
             "amount": shown(tree["value"], scale),
             "unit": scale.unit,
             "co2e": tree["unit"] == "kg CO2e",
@@ -180,6 +181,17 @@ def measure_name(column: str) -> str:
         "water_nl": _("water"),
     }
     return names[column]
+
+
+def factor_row(factor_id: str) -> str:
+    """
+    Give the address of the row that a factor was read from; "" for constants of the methodology and overrides.
+
+    >>> factor_row("grid_intensity_annual--eea:DE:2023")
+    '/factors/grid_intensity_annual--eea/?q=DE'
+    """
+    table, _colon, key = factor_id.partition(":")
+    return f"/factors/{table}/?{urlencode({'q': key.partition(':')[0]})}" if "--" in table else ""
 
 
 def records_link(query: Query, record: str | None) -> str | None:

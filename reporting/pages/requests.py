@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from core.accounting.figures import FilterError
 from core.organizations.access import requires
 from core.organizations.identity import Identity
 from core.organizations.policy import Action, only_own_requests
@@ -28,6 +29,8 @@ MEASURES: Final = (
     ("output_tokens", "tokens out"),
 )
 
+COUNTED: Final = frozenset({"requests", "tokens in", "tokens out"})
+
 
 @require_GET
 @requires(Action.SEE_REQUESTS)
@@ -39,6 +42,9 @@ def requests(request: HttpRequest) -> HttpResponse:
     cursor = request.GET.get("after") or None
     try:
         page = selectors.records(organization_id, query.filter, cursor=cursor)
+    except FilterError as error:
+        errors.append(str(error))
+        page = selectors.Records([], None, 0)
     except ValueError:
         errors.append(_("The list cannot go on from there; it begins anew."))
         page = selectors.records(organization_id, query.filter)
@@ -52,11 +58,7 @@ def requests(request: HttpRequest) -> HttpResponse:
             "stage": stage_name(row["stage"]),
             "evidence": row["evidence"],
             "source": row["source"],
-            "amounts": [
-                f"{figures.number(float(row[name]), figures.plain_scale([float(row[name])]))} {unit}"
-                for name, unit in MEASURES
-                if row.get(name) is not None
-            ],
+            "amounts": [amount(row[name], unit) for name, unit in MEASURES if row.get(name) is not None],
         }
         for row in page.rows
     ]
@@ -79,6 +81,13 @@ def requests(request: HttpRequest) -> HttpResponse:
             "newest": query.link() if cursor else "",
         },
     )
+
+
+def amount(value: float, unit: str) -> str:
+    """Write a measure shortly: 16.0 M tokens in, 5.31 kWh."""
+    if unit in COUNTED:
+        return f"{figures.count(value)} {unit}"
+    return f"{figures.number(float(value), figures.plain_scale([float(value)]))}{figures.THIN}{unit}"
 
 
 def narrowed(query: Query, identity: Identity) -> Query:

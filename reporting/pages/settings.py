@@ -66,6 +66,40 @@ class TeamForm(forms.Form):
     head_count = forms.IntegerField(label=_("People"), min_value=1, required=False)
 
 
+class OrganizationForm(forms.Form):
+    """What the organization says of itself: disclosures need its country, periods its fiscal year."""
+
+    name = forms.CharField(label=_("Name"), max_length=200)
+    country = forms.RegexField(
+        "^[A-Z]{2}$", label=_("Country"), required=False, help_text=_("Two letters of ISO 3166-1, such as DE.")
+    )
+    fiscal_year_start_month = forms.IntegerField(label=_("First month of the fiscal year"), min_value=1, max_value=12)
+    minimum_group_size = forms.IntegerField(
+        label=_("Smallest team shown by itself"),
+        min_value=1,
+        max_value=1000,
+        help_text=_("Teams with fewer people are shown together as “small groups”."),
+    )
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> OrganizationForm:
+        """Show what is there."""
+        organization = request.organization  # type: ignore[attr-defined]
+        return cls(initial={name: getattr(organization, name) for name in services.ORGANIZATION_FIELDS})
+
+
+@require_POST
+@requires(Action.MANAGE_PEOPLE)
+def update_organization(request: HttpRequest) -> HttpResponse:
+    """Change what the organization says of itself."""
+    form = OrganizationForm(request.POST)
+    if not form.is_valid():
+        return show(request, organization_form=form, status=400)
+    services.update_organization(organization_id=request.identity.organization_id, **form.cleaned_data)  # type: ignore[attr-defined]
+    messages.success(request, _("The organization is changed."))
+    return redirect("settings")
+
+
 @require_GET
 @requires(Action.SEE_OWN_TEAM)
 def settings(request: HttpRequest) -> HttpResponse:
@@ -73,19 +107,30 @@ def settings(request: HttpRequest) -> HttpResponse:
     return show(request)
 
 
-def show(request: HttpRequest, *, secret: str = "", status: int = 200, **bound: forms.Form) -> HttpResponse:
+def show(
+    request: HttpRequest,
+    *,
+    secret: str = "",
+    newcomer: str = "",
+    password: str = "",
+    status: int = 200,
+    **bound: forms.Form,
+) -> HttpResponse:
     identity = request.identity  # type: ignore[attr-defined]
     context: dict[str, Any] = {
         "teams": selectors.teams(identity.organization_id),
         "members": selectors.members(identity.organization_id) if may(identity, Action.MANAGE_PEOPLE) else None,
         "tokens": own_tokens(request),
         "secret": secret,
+        "newcomer": newcomer,
+        "password": password,
         "snippets": snippets(site.BASE_URL, secret) if secret else [],
         "may_issue": may(identity, Action.ISSUE_INGEST_TOKEN),
         "may_manage_people": may(identity, Action.MANAGE_PEOPLE),
         "token_form": bound.get("token_form") or token_form(request),
         "member_form": bound.get("member_form") or MemberForm(identity=identity),
         "team_form": bound.get("team_form") or TeamForm(),
+        "organization_form": bound.get("organization_form") or OrganizationForm.of(request),
         "title": _("Settings"),
     }
     return render(request, "reporting/settings.html", context, status=status)
@@ -175,14 +220,9 @@ def add_member(request: HttpRequest) -> HttpResponse:
     except services.OrganizationError as error:
         form.add_error(None, str(error))
         return show(request, member_form=form, status=400)
-    if password:
-        messages.success(
-            request,
-            _("%(person)s may sign in with the password %(password)s (shown once).")
-            % {"person": person.email, "password": password},
-        )
-    else:
-        messages.success(request, _("%(person)s is a member now.") % {"person": person.email})
+    if password:  # shown in this answer alone: a message would travel in a cookie
+        return show(request, newcomer=person.email, password=password)
+    messages.success(request, _("%(person)s is a member now.") % {"person": person.email})
     return redirect("settings")
 
 
@@ -194,7 +234,7 @@ def add_team(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return show(request, team_form=form, status=400)
     try:
-        services.create_team(organization_id=request.identity.organization_id, **form.cleaned_data)  # type: ignore[attr-defined]
+        services.set_head_count(organization_id=request.identity.organization_id, **form.cleaned_data)  # type: ignore[attr-defined]
     except services.OrganizationError as error:
         form.add_error("name", str(error))
         return show(request, team_form=form, status=400)

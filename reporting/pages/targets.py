@@ -19,9 +19,9 @@ from reporting.services import targets as services
 class TargetForm(forms.Form):
     """A yearly limit in tonnes, from a day on."""
 
-    name = forms.CharField(label=_("Name"), max_length=200, initial=_("Yearly limit"))
+    name = forms.CharField(label=_("Name"), max_length=200, initial=_("Yearly target"))
     limit_t = forms.FloatField(
-        label=_("Limit, t CO2e a year"),
+        label=_("At most, t CO2e a year"),
         min_value=0,
         help_text=_(
             "Location-based electricity with upstream and amortised embodied emissions; spread evenly over the days."
@@ -74,7 +74,7 @@ def save(request: HttpRequest) -> HttpResponse:
         except services.TargetError as error:
             form.add_error(None, str(error))
         else:
-            messages.success(request, _("The limit is set."))
+            messages.success(request, _("The target is set."))
             return redirect("targets")
     context = {"title": _("Targets"), "targets": selectors.targets(organization_id), "form": form}
     return render(request, "reporting/targets.html", context, status=400)

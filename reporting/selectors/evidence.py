@@ -8,15 +8,11 @@ from typing import Any
 from django.db import connection
 
 from core.accounting.figures import Filter
-from core.accounting.models import Plan
-from core.accounting.selectors import current_view
+from core.accounting.models import Plan, View
 
 
-def factors_used(organization_id: int, filtered: Filter) -> list[dict[str, Any]]:
-    """List the factors behind the counted figures of a period, each once, ordered by name and id."""
-    view = current_view(organization_id)
-    if view is None:
-        return []
+def factors_used(organization_id: int, filtered: Filter, view: View) -> list[dict[str, Any]]:
+    """List the factors behind the counted figures of a period in a view, each once, ordered by name and id."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select distinct r.plan_id from accounting_daily d"

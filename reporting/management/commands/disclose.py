@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,7 @@ class Command(BaseCommand):
             )
         try:
             with organization_scope(organization.id):
-                inventory = draft_inventory(organization, options["period"], at=datetime.now(UTC))
+                inventory = draft_inventory(organization, options["period"])
             files = {path: content for name in wanted for path, content in render(name, inventory).items()}
         except FilterError as error:
             raise CommandError(str(error), returncode=2) from error

@@ -1,7 +1,6 @@
 """A draft inventory, checked against its schema and against figures worked out by hand."""
 
 import json
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from tests.deliver import deliver, metered
 pytestmark = [pytest.mark.usefixtures("committed_db"), pytest.mark.slow]
 
 SCHEMA = json.loads((Path(reporting.disclosures.__file__).parent / "inventory.schema.json").read_text())
-AT = datetime(2026, 10, 5, 9, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -33,7 +31,7 @@ def inventory(organization):
         ],
     )
     with organization_scope(organization.id):
-        return draft_inventory(organization, "2026-Q3", at=AT)
+        return draft_inventory(organization, "2026-Q3")
 
 
 def test_a_draft_follows_its_schema(inventory):
@@ -84,14 +82,19 @@ def test_an_inventory_carries_its_own_hash(inventory):
 
 def test_the_same_ledger_gives_the_same_bytes(organization, inventory):
     with organization_scope(organization.id):
-        again = draft_inventory(organization, "2026-Q3", at=AT)
+        again = draft_inventory(organization, "2026-Q3")
 
     assert again == inventory
 
 
+def test_a_period_without_a_record_is_refused_not_zero(organization, inventory):
+    with organization_scope(organization.id), pytest.raises(RefusedError, match="no record of 2025-Q3"):
+        draft_inventory(organization, "2025-Q3")
+
+
 def test_a_draft_without_activity_is_refused(organization):
     with organization_scope(organization.id), pytest.raises(RefusedError, match="no activity"):
-        draft_inventory(organization, "2026-Q3", at=AT)
+        draft_inventory(organization, "2026-Q3")
 
 
 def test_the_command_writes_marked_files(organization, inventory, tmp_path, capsys):

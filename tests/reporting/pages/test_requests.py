@@ -40,7 +40,7 @@ def test_a_team_lead_sees_single_records_of_the_own_team_only(client, organizati
     listed = page.get("/requests/", JULY | {"team": "vision"} if not seen else JULY).content.decode()
     sent = page.get("/api/v1/activity", JULY).json()["records"]
 
-    amounts = {"search": "1.00 kWh", "vision": "2.00 kWh"}
+    amounts = {"search": "1.00\u202fkWh", "vision": "2.00\u202fkWh"}
     assert {team for team, amount in amounts.items() if amount in listed} == seen
     assert {record["team"] for record in sent} == seen
 
@@ -52,3 +52,17 @@ def test_another_team_s_record_has_no_figure_for_a_team_lead(client, organizatio
     theirs = page.get("/api/v1/explain", JULY | {"record": "of-vision"})
 
     assert (own.status_code, theirs.status_code) == (200, 404)
+
+
+def test_records_of_one_run_are_listed_and_scopes_are_refused(client, organization):
+    deliver(organization, [metered("one", 1.0, run="r1"), metered("two", 2.0, run="r2")])
+    page = signed_in(client, organization, Role.OWNER)
+
+    of_run = page.get("/requests/", JULY | {"run": "r2"}).content.decode()
+    of_none = page.get("/requests/", JULY | {"run": "nothing-like-this"}).content.decode()
+    of_scope = page.get("/requests/", JULY | {"scope": "2"}).content.decode()
+
+    assert "2.00\u202fkWh" in of_run
+    assert "1.00\u202fkWh" not in of_run
+    assert "kWh" not in of_none
+    assert "take the scope filter away" in of_scope
