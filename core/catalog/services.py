@@ -1,4 +1,8 @@
-"""Writes of the catalog. A changed name takes effect where days are derived again (core.accounting.services)."""
+"""
+Writes of the catalog.
+
+A changed name takes effect where days are derived again: `core.accounting.services` has the same verbs, which see to it.
+"""
 
 from __future__ import annotations
 
@@ -58,6 +62,30 @@ def set_alias(
                 "valid_from": _text(valid_from),
                 "valid_to": _text(valid_to),
             },
+        )
+    return alias
+
+
+def remove_alias(*, organization_id: int, alias_id: int, reason: str = "") -> Alias:
+    """Take an alias back, and return it as it was. Raises CatalogError when there is no such alias."""
+    with organization_scope(organization_id):
+        alias = Alias.objects.filter(organization_id=organization_id, id=alias_id).first()
+        if alias is None:
+            raise CatalogError("There is no alias of that id.")
+        Alias.objects.filter(organization_id=organization_id, id=alias_id).delete()
+        record_event(
+            organization_id=organization_id,
+            action="remove_alias",
+            object_type="alias",
+            object_id=alias_id,
+            before={
+                "kind": alias.kind,
+                "reported": alias.reported,
+                "resolves_to": alias.resolves_to,
+                "valid_from": _text(alias.valid_from),
+                "valid_to": _text(alias.valid_to),
+            },
+            reason=reason,
         )
     return alias
 

@@ -10,6 +10,7 @@ from core.accounting.services.coverage import (
     set_coverage_unit,
 )
 from core.accounting.services.derive import DeriveResult, derive_day, derive_days, derive_dirty_days
+from core.accounting.services.names import remove_alias, set_alias
 from core.accounting.services.views import (
     ViewError,
     begin_view,
@@ -32,7 +33,9 @@ __all__ = [
     "ensure_current_view",
     "link_source",
     "rederive_source",
+    "remove_alias",
     "remove_link",
+    "set_alias",
     "set_coverage_unit",
     "switch_view",
 ]

@@ -57,6 +57,24 @@ def test_what_cannot_be_is_refused(db, organization, change, message):
         services.set_alias(organization_id=organization.id, **given)
 
 
+def test_an_alias_is_taken_back_and_audited(db, organization):
+    alias = services.set_alias(organization_id=organization.id, kind="model", reported="house", resolves_to="gpt-4o")
+
+    services.remove_alias(organization_id=organization.id, alias_id=alias.id, reason="renamed")
+
+    with organization_scope(organization.id):
+        assert selectors.aliases(organization.id) == []
+        event = AuditEvent.objects.filter(organization_id=organization.id).latest("sequence")
+    assert (event.action, event.before["reported"], event.reason) == ("remove_alias", "house", "renamed")
+
+
+def test_nobody_takes_back_the_alias_of_another_organization(db, organization, other_organization):
+    alias = services.set_alias(organization_id=organization.id, kind="model", reported="house", resolves_to="gpt-4o")
+
+    with pytest.raises(services.CatalogError, match="no alias"):
+        services.remove_alias(organization_id=other_organization.id, alias_id=alias.id)
+
+
 def test_another_organization_does_not_see_it(db, organization, other_organization):
     services.set_alias(organization_id=organization.id, kind="model", reported="house", resolves_to="gpt-4o")
 
