@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.quantification import activity, units
+from core.quantification.limits import Limits, beyond_belief
 from core.quantification.rejections import Rejection
 
 ID_LENGTH: Final = 200
@@ -116,7 +117,7 @@ def check_activity(
     *,
     received_at: datetime | pd.Series | None = None,
     max_age_days: float | pd.Series | None = None,
-    max_power_kw: float | pd.Series | None = None,
+    limits: Limits | None = None,
 ) -> tuple[pd.DataFrame, list[Rejection]]:
     """
     Part the rows that may become records from those that may not.
@@ -125,8 +126,8 @@ def check_activity(
         frame: the canonical columns in their dtypes (`records.conform`); `row` and `rows`, where given, are kept.
         received_at: when the payload was received, UTC; None (no ledger in sight): times may lie anywhere.
         max_age_days: how long before that a record may start. [days]
-        max_power_kw: most mean power of a record, for sources that describe one host each (NaN: any). [kW]
-        All three may also be given for each row, where several payloads are checked together.
+        limits: how much a record may hold; None: all that fits the integers of cells.
+        The first two may also be given for each row, where several payloads are checked together.
 
     Returns:
         The valid rows, where cached tokens above the input are cut to it (flag `cached_exceeds_input`) and empty text
@@ -141,8 +142,9 @@ def check_activity(
     _check_numbers(frame, findings, present, used)
     _check_measures(frame, findings, present, used)
     _check_times(frame, findings, present, received_at, max_age_days)
-    if max_power_kw is not None and "energy_kwh" in used:
-        _check_power(frame, findings, max_power_kw)
+    if limits is not None:
+        for at_fault, field, reason, detail in beyond_belief(frame, used, limits):
+            findings.add(at_fault, field, reason, detail)
     rejections = _rejections(frame, findings)
     valid = frame if findings.open.all() else frame[findings.open].reset_index(drop=True)
     return _tidy(valid, blank, has_cache="cached_input_tokens" in used), rejections
@@ -283,20 +285,6 @@ def _check_times(
             findings.add(
                 (started < oldest).to_numpy(), "started_at", "too_old", lambda at: f"it starts {started.iat[at]}"
             )
-
-
-def _check_power(frame: pd.DataFrame, findings: _Findings, max_power_kw: float | pd.Series) -> None:
-    energy_kwh = frame["energy_kwh"].to_numpy()
-    hours = (frame["ended_at"] - frame["started_at"]).dt.total_seconds().to_numpy() / units.S_PER_H
-    limit_kw = np.broadcast_to(np.asarray(max_power_kw, dtype="float64"), hours.shape)
-    with np.errstate(invalid="ignore"):
-        too_much = energy_kwh > limit_kw * hours
-    findings.add(
-        too_much,
-        "energy_kwh",
-        "implausible_energy",
-        lambda at: f"{energy_kwh[at]:.6g} kWh in {hours[at]:.6g} h is more than {limit_kw[at]:g} kW",
-    )
 
 
 def _tidy(frame: pd.DataFrame, blank: Sequence[str], *, has_cache: bool) -> pd.DataFrame:

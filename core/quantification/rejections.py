@@ -52,8 +52,21 @@ REASONS: Final[Mapping[str, Reason]] = {
         "Check the unit the agent reports in (watt or milliwatt); raise `max_power_kw` for large hosts.",
     ),
     "implausible_energy": Reason(
-        "The energy is more than one host can use in that time (60 kW, unless the source allows more).",
-        "Check the unit the agent reports in (kWh, Wh or J); raise the source's `max_power_kw` for large hosts.",
+        "The energy is more than can be used in that time (by one host 60 kW, by anything else 50 MW).",
+        "Check the unit (kWh, Wh or J) and the two times; if it is right, raise the source's `max_power_kw` and replay.",
+    ),
+    "implausible_hours": Reason(
+        "The hours held are more than 80,000 devices or 10,000 instances can make in that time.",
+        "Check the unit (hours or seconds) and the two times; if they are right, raise the source's `max_devices` or"
+        " `max_instances` and replay.",
+    ),
+    "implausible_count": Reason(
+        "There are more tokens or requests than one record can hold.",
+        "Check that it is a count since the last record, not one since the beginning, then send it again under a new id.",
+    ),
+    "implausible_quantity": Reason(
+        "The quantity is more than one record can hold.",
+        "Check the unit of the field that is named; split a quantity that is right over several records.",
     ),
     "unsupported_version": Reason(
         "The payload is of a version of its format that cannot be read.",

@@ -21,7 +21,7 @@ import io
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, BinaryIO, Final, Protocol
 
@@ -29,6 +29,7 @@ import pandas as pd
 import zstandard
 
 from core.quantification import records
+from core.quantification.limits import DEVICES, HOST_POWER_KW, INSTANCES, SITE_POWER_KW, Limits
 from core.quantification.records import Record
 from core.quantification.rejections import Cover, Rejection
 
@@ -36,8 +37,6 @@ CHUNK_ROWS: Final = 20_000
 """Rows in one Parsed of a streamed file: large enough for columns to pay, small enough for constant memory."""
 
 DEFAULT_MAX_AGE_DAYS: Final = 800
-HOST_MAX_POWER_KW: Final = 60.0
-"""Most that a host-level agent may report as a mean over its record, unless the source's `max_power_kw` allows more."""
 
 LABEL_KEYS: Final = 64
 LABEL_TEXT: Final = 200
@@ -61,7 +60,7 @@ class Context:
 
     Args:
         received_at: when the door took the payload, UTC.
-        setting: the source's settings (`max_age_days`, `max_power_kw`, `experiments`, `count`, ...).
+        setting: the source's settings (`max_age_days`, `max_power_kw`, `max_devices`, `experiments`, `count`, ...).
         defaults: `team`, `project` and `stage` of the token; they fill what a record leaves open.
         content_type: as sent, parameters included; "" for files.
         filename: the file's name, or the last part of the door's address (OTLP: `traces`, `metrics`, `logs`).
@@ -80,10 +79,14 @@ class Context:
         """Give the age up to which this source accepts records. [days]"""
         return number_setting(self.setting, "max_age_days", DEFAULT_MAX_AGE_DAYS)
 
-    @property
-    def max_power_kw(self) -> float:
-        """Give the most that one host of this source may draw on average. [kW]"""
-        return number_setting(self.setting, "max_power_kw", HOST_MAX_POWER_KW)
+    def limits(self, *, per_host: bool = False) -> Limits:
+        """Give what a record of this source may hold; `per_host`: each describes one host, over a time that passed."""
+        return Limits(
+            power_kw=number_setting(self.setting, "max_power_kw", HOST_POWER_KW if per_host else SITE_POWER_KW),
+            devices=number_setting(self.setting, "max_devices", DEVICES),
+            instances=number_setting(self.setting, "max_instances", INSTANCES),
+            instant_h=0.0 if per_host else 1.0,
+        )
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ class Draft:
         wire: records as the native door decodes them, with their rows; a format fills this or `records`.
         rejected, received, outside, log: as in Parsed.
         fallback: column -> the format's own last word where neither sender nor token says.
-        max_power_kw: set where each record describes one host. [kW]
+        per_host: each record describes one host, which draws less than a site.
     """
 
     records: list[dict[str, Any]] = field(default_factory=list)
@@ -140,7 +143,7 @@ class Draft:
     outside: int = 0
     log: list[str] = field(default_factory=list)
     fallback: Mapping[str, str] = field(default_factory=dict)
-    max_power_kw: float | None = None
+    per_host: bool = False
 
 
 @dataclass(frozen=True)
@@ -184,7 +187,7 @@ def finish(
     log: Sequence[str] = (),
     cover: Sequence[Cover] = (),
     fallback: Mapping[str, str] | None = None,
-    max_power_kw: float | None = None,
+    per_host: bool = False,
 ) -> Parsed:
     """
     Complete an adapter's rows with the token's defaults and send those that break a rule to quarantine.
@@ -194,14 +197,17 @@ def finish(
         context: of the payload.
         received, rejected, outside, outside_by, log, cover: as in Parsed; `rejected` are those found while reading.
         fallback: column -> the format's own last word where neither sender nor token says (`{"stage": "inference"}`).
-        max_power_kw: set by host-level agents only: more energy than that is `implausible_energy`. [kW]
+        per_host: set by host-level agents, whose records describe one host each.
 
     Returns:
         The chunk, its rejections in order of their rows.
     """
     completed = fill_absent(records.conform(frame), context.defaults, fallback or {})
     valid, broken = records.check_activity(
-        completed, received_at=context.received_at, max_age_days=context.max_age_days, max_power_kw=max_power_kw
+        completed,
+        received_at=context.received_at,
+        max_age_days=context.max_age_days,
+        limits=context.limits(per_host=per_host),
     )
     together = sorted([*rejected, *broken], key=lambda rejection: rejection.row)
     return Parsed(valid, together, received, outside, outside_by, list(log), list(cover))
@@ -223,7 +229,9 @@ def finish_drafts(drafts: Sequence[tuple[Draft, Context]]) -> Group:
     if not frame.empty:
         received_at = _each_row(frame, [context.received_at for _, context in drafts], "datetime64[us, UTC]")
         max_age_days = _each_row(frame, [context.max_age_days for _, context in drafts], "float64")
-        max_power_kw = _each_row(frame, [draft.max_power_kw for draft, _ in drafts], "float64")
+        each = [context.limits(per_host=draft.per_host) for draft, context in drafts]
+        names = [part.name for part in fields(Limits)]
+        limits = Limits(**{name: _each_row(frame, [getattr(one, name) for one in each], "float64") for name in names})
         for column in ("team", "project", "stage"):
             texts = [context.defaults.get(column) or draft.fallback.get(column) for draft, context in drafts]
             if any(texts):
@@ -233,7 +241,7 @@ def finish_drafts(drafts: Sequence[tuple[Draft, Context]]) -> Group:
             frame.assign(row=range(len(frame))),
             received_at=received_at,
             max_age_days=max_age_days,
-            max_power_kw=max_power_kw,
+            limits=limits,
         )
         frame["row"] = rows[frame["row"].to_numpy()]
         for rejection in broken:

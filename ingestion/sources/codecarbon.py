@@ -138,7 +138,7 @@ def read(body: bytes, context: Context) -> Draft:
     """Read one payload as a draft; see `parse`."""
     value = _read(unpacked(body), Any)
     items = value if isinstance(value, list) else [value]
-    draft = Draft(received=len(items), fallback=FALLBACK, max_power_kw=context.max_power_kw)
+    draft = Draft(received=len(items), fallback=FALLBACK, per_host=True)
     for row, item in enumerate(items, 1):
         outcome = _record(row, item, context)
         if isinstance(outcome, Rejection):

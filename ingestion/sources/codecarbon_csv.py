@@ -146,7 +146,7 @@ def _chunk(
         received=received,
         rejected=rejected,
         fallback=FALLBACK,
-        max_power_kw=context.max_power_kw,
+        per_host=True,
     )
 
 

@@ -66,7 +66,7 @@ def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
         received=1,
         rejected=rejected,
         fallback=FALLBACK,
-        max_power_kw=context.max_power_kw,
+        per_host=True,
     )
 
 

@@ -199,7 +199,7 @@ class _Reader:
         frame = focus_records.to_frame(rows, draft, stage=self.options.stage)
         completed = fill_absent(records.conform(frame), context.defaults, {"stage": "training"})
         # Times were held against the receipt row by row, where a running charge period is no fault.
-        valid, broken = records.check_activity(completed)
+        valid, broken = records.check_activity(completed, limits=context.limits())
         return valid, [*rejected, *broken]
 
     def _note_unknown_meters(self, rows: Rows) -> None:

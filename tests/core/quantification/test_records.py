@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.quantification import activity, records
+from core.quantification.limits import Limits
 from core.quantification.rejections import REASONS, Rejection
 
 PAYLOADS = Path(__file__).parents[2] / "payloads" / "activity"
@@ -183,7 +184,7 @@ def test_energy_above_a_hosts_power_is_implausible_only_where_a_limit_is_given()
     frame, _ = records.from_wire([(1, {**GOOD, "energy_kwh": 60.1, "energy_boundary": "it"})])
 
     assert records.check_activity(frame)[1] == []
-    _, rejected = records.check_activity(frame, max_power_kw=60.0)
+    _, rejected = records.check_activity(frame, limits=Limits(power_kw=60.0))
     assert [(found.field, found.reason) for found in rejected] == [("energy_kwh", "implausible_energy")]
 
 
@@ -255,7 +256,7 @@ def test_column_that_is_not_canonical_is_a_bug() -> None:
 def test_table_without_rows_has_every_column() -> None:
     frame = records.empty_activity()
 
-    valid, rejected = records.check_activity(frame, received_at=NOW, max_age_days=800, max_power_kw=60)
+    valid, rejected = records.check_activity(frame, received_at=NOW, max_age_days=800, limits=Limits())
 
     assert [*valid.columns] == [*activity.COLUMNS, "row", "rows"]
     assert rejected == []

@@ -90,7 +90,7 @@ def test_setting_that_is_no_number_is_named(setting: dict[str, Any]) -> None:
 
 
 def test_drafts_take_the_defaults_and_limits_of_their_own_payload() -> None:
-    def draft(power: float | None) -> Draft:
+    def draft(*, per_host: bool) -> Draft:
         found = {
             "record_id": "r",
             "started_at": RECEIVED_AT,
@@ -101,12 +101,12 @@ def test_drafts_take_the_defaults_and_limits_of_their_own_payload() -> None:
             "energy_boundary": "it",
             "row": 1,
         }
-        return Draft([found], received=1, fallback={"stage": "inference"}, max_power_kw=power)
+        return Draft([found], received=1, fallback={"stage": "inference"}, per_host=per_host)
 
     drafts = [
-        (draft(None), Context(RECEIVED_AT, defaults={"team": "a"})),
-        (draft(60.0), Context(RECEIVED_AT)),
-        (draft(None), Context(RECEIVED_AT, defaults={"stage": "training"})),
+        (draft(per_host=False), Context(RECEIVED_AT, defaults={"team": "a"})),
+        (draft(per_host=True), Context(RECEIVED_AT)),
+        (draft(per_host=False), Context(RECEIVED_AT, defaults={"stage": "training"})),
     ]
 
     group = finish_drafts(drafts)
