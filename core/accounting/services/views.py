@@ -105,11 +105,11 @@ def switch_view(*, organization_id: int, view_id: int, reason: str = "") -> View
 
 def discard_view(*, organization_id: int, view_id: int) -> None:
     """Give up a view that is being built, such as a rehearsal, and drop its rows. Raises ViewError for any other."""
-    view = building_view(organization_id, view_id)
     with organization_scope(organization_id):
-        View.objects.filter(organization_id=organization_id, id=view.id).update(
-            state=ViewState.RETIRED, built_at=None, built_until=None
-        )
+        _lock(organization_id)
+        building = View.objects.filter(organization_id=organization_id, id=view_id, state=ViewState.BUILDING)
+        if not building.update(state=ViewState.RETIRED, built_at=None, built_until=None):
+            raise ViewError(f"There is no view {view_id} being built.")
         with connection.cursor() as cursor:
             cursor.execute("select wattledger_drop_partition('accounting_daily', %s)", [partition_of(view_id)])
             for table in ("accounting_monthly", "accounting_marketrate"):

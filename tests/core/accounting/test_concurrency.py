@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
@@ -10,7 +11,9 @@ import pytest
 from django.db import connection
 
 from core.accounting import services
+from core.accounting.selectors import current_view
 from core.accounting.selectors.reconciliation import reconcile_daily
+from core.organizations.tenancy import organization_scope
 
 from .conftest import metered
 from .test_derive import daily, table
@@ -91,3 +94,42 @@ def test_the_sweep_wakes_whoever_has_marks(
     assert woken == [organization.id]
     assert tasks.derive(organization_id=organization.id)["days"] == 1
     assert tasks.sweep() == {"woken": 0}
+
+
+@pytest.mark.slow
+def test_a_view_that_is_being_switched_to_cannot_be_discarded(committed_db, organization, factor_set, write):
+    write(metered(1, 10.0))
+    services.derive_dirty_days(organization.id)
+    view = services.begin_view(organization_id=organization.id)
+    services.build_view(organization_id=organization.id, view_id=view.id)
+
+    with ThreadPoolExecutor(1) as pool:
+        with organization_scope(organization.id):
+            services.switch_view(organization_id=organization.id, view_id=view.id)
+            discarding = pool.submit(
+                in_thread, lambda: services.discard_view(organization_id=organization.id, view_id=view.id)
+            )
+            wait_until_somebody_waits()
+        with pytest.raises(services.ViewError, match="no view"):
+            discarding.result()
+
+    with organization_scope(organization.id):
+        current = current_view(organization.id)
+    assert current is not None
+    assert current.id == view.id
+    assert (daily(organization)["view_id"] == view.id).any()
+
+
+def wait_until_somebody_waits() -> None:
+    """Wait until another connection waits for a lock of this database, for at most ten seconds."""
+    ends = time.monotonic() + 10
+    with connection.cursor() as cursor:
+        while time.monotonic() < ends:
+            cursor.execute(
+                "select exists(select from pg_locks where not granted and pid in"
+                " (select pid from pg_stat_activity where datname = current_database()))"
+            )
+            if cursor.fetchone()[0]:
+                return
+            time.sleep(0.02)
+    raise AssertionError("nobody waits for a lock")
