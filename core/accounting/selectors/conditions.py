@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from core.accounting.figures import ATTRIBUTION, UNATTRIBUTED, Filter
-from core.accounting.small_groups import folded_teams, unfolded_filter
+from core.accounting.small_groups import SMALL_GROUPS, folded_teams, unfolded_filter
 from core.ledger.models import Source
 from core.organizations.models import Team
 
@@ -23,6 +23,8 @@ def conditions(organization_id: int, asked: Filter) -> tuple[str, list[Any]]:
 
     Returns:
         Conditions joined by ``and``, never empty, and their parameters in order.
+
+    A project of a folded team is not found by its name, only as ``small groups``: it would be the team's figure.
     """
     parts = ["r.role = any(%s)"]
     values: list[Any] = [list(asked.role)]
@@ -36,13 +38,17 @@ def conditions(organization_id: int, asked: Filter) -> tuple[str, list[Any]]:
         elif name == "technique":
             parts.append("r.techniques && %s::text[]")
             values.append(known)
+        elif name == "project" and (folded := sorted(folded_teams_of(organization_id))):
+            own = "r.project = any(%s)" + (" or r.project is null" if nobody else "")
+            parts.append(f"case when r.team = any(%s) then %s else ({own}) end")
+            values += [folded, SMALL_GROUPS in known, known]
         else:
             parts.append(f"(r.{name} = any(%s)" + (f" or r.{name} is null)" if nobody else ")"))
             values.append(known)
     return " and ".join(parts), values
 
 
-def matches(frame: pd.DataFrame, asked: Filter, sources: dict[int, str]) -> pd.Series:
+def matches(frame: pd.DataFrame, asked: Filter, sources: dict[int, str], folded: frozenset[str]) -> pd.Series:
     """Tell which rows of resolved series the same filters keep. [rows]"""
     kept = frame["role"].isin(asked.role)
     for name, allowed in asked.dims.items():
@@ -53,6 +59,9 @@ def matches(frame: pd.DataFrame, asked: Filter, sources: dict[int, str]) -> pd.S
             kept &= frame["techniques"].map(lambda own, known=known: not set(known).isdisjoint(own)).astype(bool)
         elif name == "source":
             kept &= frame["source_id"].map(sources).isin(known)
+        elif name == "project" and folded:
+            own = frame["project"].isin(known) | (frame["project"].isna() if nobody else False)
+            kept &= own.mask(frame["team"].isin(folded), SMALL_GROUPS in known)
         else:
             kept &= frame[name].isin(known) | (frame[name].isna() if nobody else False)
     return kept
@@ -64,9 +73,11 @@ def known_values(name: str, allowed: Sequence[str]) -> tuple[list[str], bool]:
     return [value for value in allowed if value != nobody], nobody in allowed
 
 
-def columns_of(asked: Filter) -> list[str]:
-    """Name the columns of resolved series that an answer is grouped by."""
+def columns_of(asked: Filter, folded: frozenset[str]) -> list[str]:
+    """Name the columns of resolved series that an answer is grouped by, and what is needed to fold small teams in it."""
     columns = ["source_id" if name == "source" else name for name in asked.by if name not in ELSEWHERE]
+    if folded and "project" in columns and "team" not in columns:
+        columns.append("team")
     if "scope" in (*asked.by, *asked.dims):
         columns += ["scope", "scope_upstream", "scope_embodied"]
     return columns

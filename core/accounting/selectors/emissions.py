@@ -113,10 +113,10 @@ def emissions(
         widened = unfolded(asked, folded)
         rates = _rates(organization_id, view, widened)
         if asked.grain == "hour" or asks_for_runs(asked):
-            read = sums_on_read(organization_id, view, widened, measures, impacts)
+            read = sums_on_read(organization_id, view, widened, measures, impacts, folded)
             sums, errors, rates = read.sums, read.errors, {**read.rates, **rates}
         else:
-            sums = _sums(organization_id, view, widened, measures, impacts)
+            sums = _sums(organization_id, view, widened, measures, impacts, folded)
             errors = _errors(organization_id, sums["shared_error_id"].unique().tolist())
         sources = source_names(organization_id)
     rows = _reported(sums, asked, folded, errors, rates, sources, measures, impacts, bounds=bounds)
@@ -136,10 +136,10 @@ def _reported(
     bounds: bool,
 ) -> pd.DataFrame:
     sums = with_market(sums, errors, rates)
-    if "team" in asked.by and folded:
-        sums["team"] = sums["team"].map(lambda team: SMALL_GROUPS if team in folded else team)
-        if "project" in asked.by:
-            sums.loc[sums["team"] == SMALL_GROUPS, "project"] = SMALL_GROUPS
+    if folded and not {"team", "project"}.isdisjoint(asked.by):
+        for name in ("project", "team"):
+            if name in asked.by:
+                sums[name] = sums[name].mask(sums["team"].isin(folded), SMALL_GROUPS)
     if "source" in asked.by:
         sums["source"] = sums["source_id"].map(sources)
     if "scope" in (*asked.by, *asked.dims):
@@ -178,14 +178,19 @@ def _empty(asked: Filter, measures: Sequence[str], impacts: Sequence[Impact], *,
 
 
 def _sums(
-    organization_id: int, view: View, asked: Filter, measures: Sequence[str], impacts: Sequence[Impact]
+    organization_id: int,
+    view: View,
+    asked: Filter,
+    measures: Sequence[str],
+    impacts: Sequence[Impact],
+    folded: frozenset[str],
 ) -> pd.DataFrame:
     """Add integers up by slot, dimensions, shared error and year of the market rate; convert to kWh, kg and L."""
     table, day = _table(asked)
     start = _START[asked.grain].format(day=f"d.{day}")
     groups = {
         "start": start,
-        **{name: f"r.{name}" for name in columns_of(asked)},
+        **{name: f"r.{name}" for name in columns_of(asked, folded)},
         "shared_error_id": "r.shared_error_id",
         "year": f"extract(year from d.{day})::int",
     }

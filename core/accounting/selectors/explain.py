@@ -204,7 +204,7 @@ def _derived(organization_id: int, derived: Derived, rows: pd.DataFrame, asked: 
         **{name: [getattr(plan, name) for plan in derived.plans] for name in ("method", "scope")}
     )
     names = source_names(organization_id)
-    kept = matches(resolved, asked, names).to_numpy()
+    kept = matches(resolved, asked, names, folded_teams_of(organization_id)).to_numpy()
     position = derived.rows["resolved"].to_numpy()
     found = []
     for each in np.flatnonzero(kept):

@@ -43,13 +43,18 @@ class OnRead:
 
 
 def sums_on_read(
-    organization_id: int, view: View, asked: Filter, measures: Sequence[str], impacts: Sequence[Impact]
+    organization_id: int,
+    view: View,
+    asked: Filter,
+    measures: Sequence[str],
+    impacts: Sequence[Impact],
+    folded: frozenset[str],
 ) -> OnRead:
     """Quantify the cells of hours, or the records of runs, and filter and shape them like sums of daily rows."""
     rows = run_sums(organization_id, asked) if asks_for_runs(asked) else _hours(organization_id, asked)
     derived = derived_on_read(organization_id, view, rows)
     frame, errors = _as_sums(derived, view, asked, measures, impacts)
-    frame = frame[matches(frame, asked, source_names(organization_id))]
+    frame = frame[matches(frame, asked, source_names(organization_id), folded)]
     rates = {
         (each.market, "", each.year): (each.rate.value, each.rate.low, each.rate.high)
         for each in market_rates(derived.plans)

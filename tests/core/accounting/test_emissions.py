@@ -213,6 +213,43 @@ def test_small_teams_fold_and_cannot_be_asked_for(organization, three_meters):
     assert asked["energy_facility_kwh"].tolist() == [30.0]
 
 
+@pytest.fixture
+def small_teams_with_projects(committed_db, organization, factor_set, write):
+    """Three teams, two of which are folded; the project `shared` belongs to a folded team and to one that is shown."""
+    for name, head_count in (("vision", 2), ("legal", 3), ("search", 9)):
+        create_team(organization_id=organization.id, name=name, head_count=head_count)
+    write(
+        facility(1, 10.0, team="vision", project="robot", run="run-a"),
+        facility(2, 20.0, team="legal", project="shared", run="run-a"),
+        facility(3, 40.0, team="search", project="shared", run="run-a"),
+        facility(4, 80.0, team="search", project=None, run="run-a"),
+    )
+    services.derive_dirty_days(organization.id)
+
+
+ON_READ = [{}, {"dims": {"run": ("run-a",)}}, {"grain": "hour", "period": (date(2026, 7, 1), date(2026, 7, 1))}]
+
+
+@pytest.mark.parametrize("options", ON_READ)
+def test_projects_of_small_teams_fold_without_their_team(organization, small_teams_with_projects, options):
+    found = rows(organization, by=("project",), **options).set_index("project")["energy_facility_kwh"]
+
+    assert found.to_dict() == {"shared": 40.0, "small groups": 30.0, "unattributed": 80.0}
+
+
+@pytest.mark.parametrize("options", ON_READ)
+@pytest.mark.parametrize(
+    ("project", "expected"),
+    [("robot", []), ("shared", [40.0]), ("small groups", [30.0]), ("unattributed", [80.0])],
+)
+def test_a_project_filter_does_not_ask_for_a_small_team(
+    organization, small_teams_with_projects, options, project, expected
+):
+    narrowed = {**options, "dims": {**options.get("dims", {}), "project": (project,)}}
+
+    assert rows(organization, **narrowed)["energy_facility_kwh"].tolist() == expected
+
+
 def test_measures_can_be_asked_for_beside(committed_db, organization, factor_set, write):
     write(call(1), call(2, output_tokens=50))
     services.derive_dirty_days(organization.id)
