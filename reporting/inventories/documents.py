@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from django.template.loader import render_to_string
+from django.utils.translation import gettext_lazy as _
 
 from reporting.disclosures import Inventory, csv_tables, inventory_json, notices
+from reporting.inventories.draft import NO_ACTIVITY
 
 Render = Callable[[Inventory], dict[str, bytes]]
 
@@ -29,18 +31,45 @@ def render(name: str, inventory: Inventory) -> dict[str, bytes]:
     return FORMATS[name](inventory)
 
 
+STAGES: Final = {
+    "training": _("Training"),
+    "experiments": _("Experiments"),
+    "inference": _("Inference"),
+    "facility": _("Facility overhead"),
+    "embodied": _("Embodied hardware"),
+    "end_of_life": _("End of life"),
+    "upstream_energy": _("Upstream of electricity"),
+    "other": _("Other"),
+}
+KINDS: Final = {
+    "grid_location": _("Grid, location-based"),
+    "grid_residual": _("Residual mix"),
+    "pue": _("PUE"),
+}
+
+
 def report(inventory: Inventory) -> dict[str, Any]:
     """Give the context of the report: the inventory, its notices and the tables that it prints."""
     tables = csv_tables.tables(inventory)
+    left_out = inventory["boundary"]["scope3_excluded"]
     return {
         "inventory": inventory,
         "notices": notices(inventory),
         "by_scope": tables["by_scope"][1:],
         "by_category": tables["by_category"][1:],
-        "by_stage": tables["by_stage"][1:],
+        "by_stage": stages(tables["by_stage"][1:]),
+        "without_activity": [entry["category"] for entry in left_out if entry["reason"] == NO_ACTIVITY],
+        "left_out": [entry for entry in left_out if entry["reason"] != NO_ACTIVITY],
         "factors": [
-            factor
-            for factor in inventory["factors"]
-            if factor["kind"] in {"grid_location", "grid_residual", "pue", "cloud_provider"}
+            factor | {"kind": KINDS[factor["kind"]]} for factor in inventory["factors"] if factor["kind"] in KINDS
         ],
     }
+
+
+def stages(rows: list[list[object]]) -> list[dict[str, object]]:
+    """Put the scopes of a stage side by side: one row a stage."""
+    found: dict[str, dict[str, object]] = {}
+    for stage, scope, method, tonnes, _unit in rows:
+        column = f"scope2_{method}" if scope == "2" else f"scope{scope}"
+        found.setdefault(str(stage), {"stage": STAGES[str(stage)]})[column] = tonnes
+    return list(found.values())

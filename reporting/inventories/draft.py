@@ -47,6 +47,7 @@ STANDARDS: Final = (
     "GHG Protocol Scope 2 Guidance (2015)",
     "GHG Protocol Scope 3 Standard (2011)",
 )
+NO_ACTIVITY: Final = "no AI activity"
 NOT_ENTERED: Final = {
     2: "no purchase of hardware has been entered; the amortised share is not an inventory figure",
     4: "inside the footprint of bought hardware",
@@ -273,7 +274,7 @@ def boundary(rows: pd.DataFrame, lines: list[dict[str, Any]]) -> dict[str, Any]:
         else [],
         "scope3_included": included,
         "scope3_excluded": [
-            {"category": category, "reason": NOT_ENTERED.get(category, "no AI activity")}
+            {"category": category, "reason": NOT_ENTERED.get(category, NO_ACTIVITY)}
             for category in range(1, 16)
             if category not in included
         ],

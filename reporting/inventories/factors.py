@@ -9,7 +9,6 @@ from reporting.disclosures.csv_tables import decimal_text
 
 KIND: Final = {
     "grid_location": "grid_location",
-    "grid_market": "cloud_provider",
     "grid_upstream": "upstream",
     "embodied": "embodied",
     "pue": "pue",
@@ -27,14 +26,13 @@ def factor_entry(factor: dict[str, Any]) -> dict[str, Any] | None:
 
     Returns None for names that an inventory has no kind for (power curves of devices): they stand in the evidence only.
     """
-    kind = KIND.get(factor["name"])
+    table, _, key = str(factor["id"]).partition(":")
+    kind = market_kind(table) if factor["name"] == "grid_market" else KIND.get(factor["name"])
     if kind is None:
         return None
-    residual = factor["name"] == "grid_market" and factor["match"] in {"country", "region"}
-    table, _, key = str(factor["id"]).partition(":")
     entry: dict[str, Any] = {
         "id": factor["id"],
-        "kind": "grid_residual" if residual else kind,
+        "kind": kind,
         "value": text(factor["value"]),
         "unit": factor["unit"],
         "source": {
@@ -50,6 +48,17 @@ def factor_entry(factor: dict[str, Any]) -> dict[str, Any] | None:
     }
     zone = factor.get("zone") or key.partition(":")[0]
     return entry | ({"region": zone} if zone else {})
+
+
+def market_kind(table: str) -> str | None:
+    """
+    Tell a residual mix from a provider's own statement; a grid average that stands in for both is listed as what it is.
+
+    >>> market_kind("grid_residual_mix--au-nga-residual"), market_kind("grid_intensity_annual--eea")
+    ('grid_residual', None)
+    """
+    kinds = {"grid_residual_mix": "grid_residual", "cloud_region_metrics": "cloud_provider"}
+    return kinds.get(table.partition("--")[0])
 
 
 def text(value: float | None) -> str | None:

@@ -12,7 +12,7 @@ from core.accounting.models import Plan, View
 
 
 def factors_used(organization_id: int, filtered: Filter, view: View) -> list[dict[str, Any]]:
-    """List the factors behind the counted figures of a period in a view, each once, ordered by name and id."""
+    """List the factors behind the counted figures of a period in a view, each once by its use, ordered by name and id."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select distinct r.plan_id from accounting_daily d"
@@ -21,9 +21,9 @@ def factors_used(organization_id: int, filtered: Filter, view: View) -> list[dic
             [organization_id, view.id, filtered.from_day, filtered.to_day],
         )
         plans = [plan for (plan,) in cursor.fetchall()]
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[tuple[str, str], dict[str, Any]] = {}
     for factors in Plan.objects.filter(organization_id=organization_id, id__in=plans).values_list("factors", flat=True):
-        found |= {factor["id"]: factor for factor in factors}
+        found |= {(factor["name"], factor["id"]): factor for factor in factors}
     return sorted(found.values(), key=lambda factor: (factor["name"], factor["id"]))
 
 
