@@ -49,7 +49,7 @@ for update of p skip locked
 
 @dataclass(frozen=True)
 class Claimed:
-    """A batch that this worker has taken. ``alone``: large, or tried before, so nothing else is in its group."""
+    """A batch that this worker has taken. ``alone``: nothing else is in its group."""
 
     id: UUID
     source_id: int
@@ -75,7 +75,7 @@ class Claimed:
     @property
     def alone(self) -> bool:
         """Tell whether it makes a group of its own."""
-        return self.dry_run or self.in_order or self.size_bytes > ALONE_BYTES
+        return self.dry_run or self.in_order or self.confirmed or self.size_bytes > ALONE_BYTES
 
 
 class Claims:

@@ -206,13 +206,16 @@ class Writer:
         missing = ids == 0
         if not missing.any():
             return ids
-        needing = np.unique(batch[missing[position]])
+        needing = set(batch[missing[position]].tolist())
         existing = series.series_this_month(self.organization_id, source_id, self.now)
-        if existing + missing.sum() > series.NEW_SERIES_A_MONTH and not self.confirmed.issuperset(needing.tolist()):
+        if existing + missing.sum() > series.NEW_SERIES_A_MONTH and needing - self.confirmed:
             reason = series.hold_reason(distinct[missing], existing)
-            for number in needing.tolist():
+            for number in needing - self.confirmed:
                 self.results[number].held = reason
-            return ids
+            agreed = np.unique(position[np.isin(batch, list(self.confirmed))])
+            missing &= np.isin(np.arange(len(missing)), agreed)
+            if not missing.any():
+                return ids
         series.make_series(self.organization_id, source_id, distinct[missing])
         return series.series_ids(self.organization_id, distinct["key"])
 

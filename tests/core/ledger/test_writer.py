@@ -327,6 +327,22 @@ def test_a_confirmed_flood_of_series_is_written(organization, source, monkeypatc
     assert counts(write_batch(source, uuid7(), flood, confirmed=True)) == (12, 0, [])
 
 
+def test_a_confirmed_flood_is_written_also_beside_one_that_is_held(organization, source, monkeypatch):
+    monkeypatch.setattr(series, "NEW_SERIES_A_MONTH", 10)
+    confirmed, waiting = uuid7(), uuid7()
+
+    with services.Writer(organization.id) as writer:
+        for batch_id, first in ((confirmed, 0), (waiting, 8)):
+            numbers = range(first, first + 12)
+            flood = activity(*({"record_id": f"{batch_id}{n}", "labels": {"session": f"s{n}"}} for n in numbers))
+            writer.stage(flood, source_id=source.id, batch_id=batch_id, confirmed=batch_id == confirmed)
+        result = writer.commit()
+
+    assert counts(result.batches[confirmed]) == (12, 0, [])
+    assert result.batches[waiting].held
+    assert clean(organization)
+
+
 def test_month_long_records_are_spread_without_holding_all_their_hours(organization, source):
     month = {"started_at": pd.Timestamp("2026-11-01T00:00:00Z"), "ended_at": pd.Timestamp("2026-12-01T00:00:00Z")}
     frame = activity(*({"record_id": f"r{n}", **month, "input_tokens": 1_000_003} for n in range(300)))
