@@ -84,8 +84,8 @@ def door(*methods: str, respond: Respond = problem_document, session: bool = Fal
 
 
 KEY_REUSED = (
-    "This Idempotency-Key came with another body within the last 24 hours. Use a new key for new content, or send the "
-    "same content again."
+    "This Idempotency-Key came with another body within the last 24 hours, or once as a dry run and once not. Use a new "
+    "key for new content, or send the same content again."
 )
 
 

@@ -27,7 +27,7 @@ IDEMPOTENCY_LOCK = 0x1DE4  # first key of the advisory lock that lets one of two
 
 
 class KeyReusedError(Exception):
-    """The Idempotency-Key came with another body within 24 hours."""
+    """The Idempotency-Key came within 24 hours with another body, or once as a dry run and once not."""
 
 
 @dataclass(frozen=True)
@@ -189,8 +189,8 @@ def _earlier_answer(cursor: Any, values: dict[str, Any]) -> Accepted | None:
         [IDEMPOTENCY_LOCK, f"{values['organization']}:{values['token_id']}:{values['idempotency_key']}"],
     )
     cursor.execute(
-        "select id, announced, received_at, body_hash, kind from ingestion_batch where organization_id = %(organization)s"
-        " and idempotency_key = %(idempotency_key)s and received_at > %(since)s"
+        "select id, announced, received_at, body_hash, kind, dry_run from ingestion_batch"
+        " where organization_id = %(organization)s and idempotency_key = %(idempotency_key)s and received_at > %(since)s"
         " and token_id is not distinct from %(token_id)s and person_id is not distinct from %(person_id)s"
         " order by received_at desc limit 1",
         values | {"since": values["received_at"] - IDEMPOTENCY_WINDOW},
@@ -198,7 +198,7 @@ def _earlier_answer(cursor: Any, values: dict[str, Any]) -> Accepted | None:
     row = cursor.fetchone()
     if row is None:
         return None
-    if bytes(row[3]) != values["body_hash"] or row[4] != values["kind"]:
+    if (bytes(row[3]), *row[4:]) != (values["body_hash"], values["kind"], values["dry_run"]):
         raise KeyReusedError
     return Accepted(row[0], row[1], row[2], repeated=True)
 
