@@ -94,11 +94,16 @@ def discard_quarantine(organization_id: int, *, why: str, **filters: Any) -> int
 
 
 def confirm_held(organization_id: int, batch_id: UUID, *, why: str = "") -> None:
-    """Let a held delivery pass. Raises ResolveError when it is not held."""
+    """
+    Let a held delivery pass. Raises ResolveError when it is not held, or when a later delivery of its source stands that
+    it would overwrite.
+    """
     with organization_scope(organization_id):
         batch = _locked(organization_id, batch_id)
         if not batch.held:
             raise ResolveError("This delivery is not held.")
+        if not batch.dry_run:
+            _refuse_overwriting(batch)
         _save(batch, held="", confirmed=True)
         record_event(
             organization_id=organization_id,
@@ -133,7 +138,8 @@ def read_again(organization_id: int, batch_id: UUID) -> UUID:
     """
     Make a new batch of a failed one or of a dry run, from the same payload; give its id.
 
-    Raises ResolveError when it is neither, or its payload is no longer kept.
+    Raises ResolveError when it is neither, its payload is no longer kept, or a later delivery of its source stands that it
+    would overwrite.
     """
     with organization_scope(organization_id):
         origin = _locked(organization_id, batch_id)
@@ -141,6 +147,7 @@ def read_again(organization_id: int, batch_id: UUID) -> UUID:
             raise ResolveError("Only a failed batch or a dry run can be read again.")
         if not _payload_kept(origin):
             raise ResolveError("The payload is no longer kept. Send it again.")
+        _refuse_overwriting(origin)
         batch = _again(origin, dry_run=False, replay=False)
         event = record_event(
             organization_id=organization_id,
@@ -172,13 +179,29 @@ def _save(batch: Batch, **fields: Any) -> None:
 def _refusal(origin: Batch) -> str | None:
     if not _payload_kept(origin):
         return f"Batch {origin.id}: its payload is no longer kept. Send these rows again, or discard them."
-    if origin.in_order:
-        later = Batch.objects.filter(
-            organization_id=origin.organization_id, source_id=origin.source_id, id__gt=origin.id, dry_run=False
-        ).exclude(state=State.FAILED)
-        if later.exists():
-            return f"Batch {origin.id}: a later delivery of this source stands; import it again, or discard these rows."
+    if _later_delivery(origin) is not None:
+        return f"Batch {origin.id}: a later delivery of this source stands; import it again, or discard these rows."
     return None
+
+
+def _refuse_overwriting(batch: Batch) -> None:
+    later = _later_delivery(batch)
+    if later is not None:
+        received = later.received_at.strftime("%Y-%m-%d %H:%M")
+        raise ResolveError(
+            f"A later delivery of this source stands (batch {later.id}, received {received} UTC), and this one would"
+            " overwrite it. If this one is right, send its files again."
+        )
+
+
+def _later_delivery(batch: Batch) -> Batch | None:
+    """Find the newest delivery after this one of a source that restates periods; refused and held ones do not stand."""
+    if not batch.in_order:
+        return None
+    later = Batch.objects.filter(
+        organization_id=batch.organization_id, source_id=batch.source_id, id__gt=batch.id, dry_run=False, held=""
+    )
+    return later.exclude(state=State.FAILED).order_by("id").last()
 
 
 def _chosen(origin: Batch, rows: QuerySet[QuarantinedRow]) -> QuerySet[QuarantinedRow]:

@@ -12,6 +12,7 @@ from django.test import Client
 
 from core.organizations.models import Organization
 from core.organizations.tenancy import organization_scope
+from ingestion import services
 from tests.ingestion.sources.bills import STORAGE, TOKENS, bill
 
 pytestmark = [pytest.mark.usefixtures("committed_db", "woken"), pytest.mark.slow]
@@ -32,9 +33,9 @@ def day(number: int, tokens: str = "1", **changes: str) -> dict[str, str]:
 def deliver(token: str, drained: Callable[[str], dict[str, Any]]) -> Deliver:
     """Upload one file or several as one delivery, import it, and give the batch."""
 
-    def deliver(*files: list[Mapping[str, str]]) -> dict[str, Any]:
+    def deliver(*files: list[Mapping[str, str]], **settings: str) -> dict[str, Any]:
         uploads = [SimpleUploadedFile(f"part-{number}.csv", bill(*rows).read()) for number, rows in enumerate(files)]
-        form = {"file": uploads, "source": "focus"}
+        form = {"file": uploads, "source": "focus", **settings}
         answer = Client().post("/api/v1/imports", form, headers={"Authorization": f"Bearer {token}"})
         assert answer.status_code == 202, answer.content
         return drained(answer.json()["batch"])
@@ -103,3 +104,42 @@ def test_every_row_of_a_bill_is_in_one_place(deliver: Deliver) -> None:
     counts = deliver([day(1), STORAGE, *bad, day(1)])["counts"]
 
     assert counts == {"received": 5, "written": 2, "duplicate": 0, "quarantined": 2, "outside": 1}
+
+
+def test_an_older_held_delivery_does_not_overwrite_a_newer_one(
+    organization: Organization, deliver: Deliver, batch_of: Any
+) -> None:
+    deliver([day(number) for number in range(1, 6)])
+    held = deliver([day(1, "7"), day(5)])
+    assert batch_of(held["id"]).held
+    deliver([day(number, "2") for number in range(1, 6)])
+
+    with pytest.raises(services.ResolveError, match="later delivery of this source stands"):
+        services.confirm_held(organization.id, held["id"])
+
+    services.drain_inbox(organization.id)
+    assert tokens_by_day(organization) == dict.fromkeys(range(1, 6), 2000)
+
+
+def test_an_older_dry_run_does_not_overwrite_a_newer_delivery(
+    organization: Organization, deliver: Deliver, token: str
+) -> None:
+    dry = deliver([day(1)], dry_run="true")
+    deliver([day(1, "2")])
+
+    with pytest.raises(services.ResolveError, match="later delivery of this source stands"):
+        services.read_again(organization.id, dry["id"])
+
+    assert tokens_by_day(organization) == {1: 2000}
+
+
+def test_a_dry_run_is_not_the_answer_to_an_import_of_the_same_key(token: str) -> None:
+    def send(**form: str) -> Any:
+        file = SimpleUploadedFile("bill.csv", bill(day(1)).read())
+        headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "k1"}
+        return Client().post("/api/v1/imports", {"file": file, "source": "focus", **form}, headers=headers)
+
+    first, real, again = send(dry_run="true"), send(), send(dry_run="true")
+
+    assert (first.status_code, real.status_code) == (202, 422)
+    assert again.json()["batch"] == first.json()["batch"]
