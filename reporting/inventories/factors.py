@@ -46,8 +46,8 @@ def factor_entry(factor: dict[str, Any]) -> dict[str, Any] | None:
         "low": text(factor["low"]),
         "high": text(factor["high"]),
     }
-    zone = factor.get("zone") or key.partition(":")[0]
-    return entry | ({"region": zone} if zone else {})
+    place = factor.get("zone") or (" ".join(key.split(":")[:2]) if table.startswith("cloud_region_metrics") else "")
+    return entry | ({"region": place} if place else {})
 
 
 def market_kind(table: str) -> str | None:
