@@ -21,7 +21,7 @@ from core.accounting.figures import (
     parse_period,
 )
 from core.organizations.identity import Identity
-from core.organizations.policy import only_own_team
+from core.organizations.policy import narrowing
 
 OPTIONS: Final = ("period", "from", "to", "cmp", "by", "grain", "basis", "include", "role", "booking")
 PAGE_KEYS: Final = ("metric", "tz", "q", "sort", "after", "org", "format", "impact", "record", "page", "tab")
@@ -159,17 +159,6 @@ def with_option(
 def chosen(params: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """Pick the filters of dimensions out of the parameters."""
     return {name: params[name] for name in FILTERS if name in params}
-
-
-def narrowing(identity: Identity) -> dict[str, tuple[str, ...]]:
-    """Tell what is chosen for the asker: the own team of a member, the team and project that a token is narrowed to."""
-    dims: dict[str, tuple[str, ...]] = {}
-    team = only_own_team(identity)
-    if team is not None:
-        dims["team"] = (team,)
-    if identity.token_id is not None and identity.project:
-        dims["project"] = (identity.project,)
-    return dims
 
 
 def read_period(

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from core.organizations.identity import Identity
-from core.organizations.policy import Action, may, only_own_requests
+from core.organizations.policy import Action, may, narrowing
 
 
 def may_see_record(identity: Identity, tree: dict[str, Any]) -> bool:
-    """Tell whether a record's tree belongs to the one team that the asker is narrowed to, if they are."""
+    """Tell whether a record's tree belongs to the team and project that the asker is narrowed to, if they are."""
     if not may(identity, Action.SEE_REQUESTS):
         return False
-    team = only_own_requests(identity)
-    if team is None:
+    own = narrowing(identity, requests=True)
+    if not own:
         return True
     subjects = [plan["subjects"] for method in tree["children"] for plan in method["children"]]
     subjects += [entry["subjects"] for entry in tree["missing"]]
-    return any(team in subject.get("team", ()) for subject in subjects)
+    return any(all(set(values) & set(subject.get(name, ())) for name, values in own.items()) for subject in subjects)

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET
 from core.accounting.figures import FilterError
 from core.organizations.access import requires
 from core.organizations.identity import Identity
-from core.organizations.policy import Action, only_own_requests
+from core.organizations.policy import Action, narrowing
 from reporting import figures
 from reporting.pages.asked import asked, filter_bar, period_name, said, stage_name
 from reporting.query import Query
@@ -92,10 +92,9 @@ def amount(value: float, unit: str) -> str:
 
 def narrowed(query: Query, identity: Identity) -> Query:
     """Show single records of the own team only to those who see no more of others than totals."""
-    team = only_own_requests(identity)
-    if team is None:
+    own = narrowing(identity, requests=True)
+    if not own:
         return query
-    own = {"team": (team,)}
     dims = {**query.filter.dims, **own}
     return replace(
         query,

@@ -51,6 +51,7 @@ class Overview:
     other_basis_kg: float | None
     energy_facility: Amount
     water: Amount
+    water_share: float | None  # share of the facility energy whose water is known
     previous_kg: float | None
     records: int
     requests: int
@@ -107,6 +108,7 @@ def overview(
         other_basis_kg=other_basis(total, plain),
         energy_facility=amount(total, "energy_facility_kwh"),
         water=amount(total, "water_l"),
+        water_share=known_share(now, "water_l"),
         previous_kg=None if then is None else sum_of(then[TOTAL]),
         coverage=None
         if comparison is None
@@ -168,6 +170,13 @@ def mixed(organization_id: int, filtered: Filter, view: View | None = None) -> p
         bounds=False,
         view=view,
     ).rows
+
+
+def known_share(rows: pd.DataFrame, figure: str) -> float | None:
+    """Tell for which share of the facility energy a figure is known; None without energy."""
+    energy = sum_of(rows["energy_facility_kwh"])
+    known = sum_of(rows.loc[rows[figure].notna(), "energy_facility_kwh"])
+    return None if not energy else (known or 0.0) / energy
 
 
 def other_basis(total: pd.Series | None, filtered: Filter) -> float | None:
