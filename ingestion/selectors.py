@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -236,10 +237,11 @@ def quarantine_groups(organization_id: int) -> list[QuarantineGroup]:
     ]
 
 
-def series_of_team(organization_id: int, team: str) -> list[int]:
-    """List the series whose records named a team themselves: all that somebody narrowed to it may read one by one."""
+def series_within(organization_id: int, dims: Mapping[str, Sequence[str]]) -> list[int]:
+    """List the series whose records named these values themselves (team, project): all that may be read one by one."""
     with organization_scope(organization_id):
-        found = Series.objects.filter(organization_id=organization_id, team=team)
+        within = {f"{name}__in": values for name, values in dims.items()}
+        found = Series.objects.filter(organization_id=organization_id, **within)
         return list(found.values_list("id", flat=True))
 
 

@@ -91,6 +91,21 @@ def only_own_requests(identity: Identity) -> str | None:
     return identity.team if identity.role == Role.TEAM_LEAD else only_own_team(identity)
 
 
+def narrowing(identity: Identity, *, requests: bool = False) -> dict[str, tuple[str, ...]]:
+    """
+    Tell what is chosen for the asker whatever they ask for: dimension -> the values they may see, empty for no limit.
+
+    The own team of a member, the team and project that a token is narrowed to; with ``requests``: of single records.
+    """
+    dims: dict[str, tuple[str, ...]] = {}
+    team = only_own_requests(identity) if requests else only_own_team(identity)
+    if team is not None:
+        dims["team"] = (team,)
+    if identity.token_id is not None and identity.project:
+        dims["project"] = (identity.project,)
+    return dims
+
+
 def roles_that_may(action: Action) -> list[str]:
     """List the labels of the roles that allow an action, for the sentence of a refusal."""
     return [str(Role(role).label) for role, actions in ALLOWED.items() if action in actions]

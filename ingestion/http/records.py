@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from core.ledger.selectors import records_page
 from core.organizations.identity import Identity
 from core.organizations.middleware import bearer, identity_of_person
-from core.organizations.policy import Action, may, only_own_requests
+from core.organizations.policy import Action, may, narrowing
 from core.organizations.selectors import organization_by_slug
 from core.organizations.services import authenticate_token
 from core.problems import Problem
@@ -31,13 +31,13 @@ def list_activity(request: HttpRequest) -> HttpResponse:
         raise Problem(400, "bad-parameter", f"There is no parameter {unknown[0]!r} here.", field=unknown[0])
     last = day_of(request, "to", datetime.now(UTC).date())
     first = day_of(request, "from", last - timedelta(days=DAYS - 1))
-    team = only_own_requests(identity)
+    own = narrowing(identity, requests=True)
     try:
         page = records_page(
             identity.organization_id,
             from_time=datetime.combine(first, time(), UTC),
             to_time=datetime.combine(last, time(), UTC) + timedelta(days=1),
-            series_ids=None if team is None else selectors.series_of_team(identity.organization_id, team),
+            series_ids=selectors.series_within(identity.organization_id, own) if own else None,
             run=request.GET.get("run"),
             batch_id=batch_of(request),
             cursor=request.GET.get("after"),

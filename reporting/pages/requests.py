@@ -8,7 +8,7 @@ from typing import Final
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from core.accounting.figures import FilterError
 from core.organizations.access import requires
@@ -32,7 +32,7 @@ MEASURES: Final = (
 COUNTED: Final = frozenset({"requests", "tokens in", "tokens out"})
 
 
-@require_GET
+@require_safe
 @requires(Action.SEE_REQUESTS)
 def requests(request: HttpRequest) -> HttpResponse:
     """List the records behind a filter."""

@@ -44,6 +44,15 @@ def test_a_token_of_a_team_reads_that_teams_records(post: Any, drained: Any, rea
     assert [record["record_id"] for record in records] == ["theirs"]
 
 
+def test_a_token_of_a_project_reads_that_projects_records(post: Any, drained: Any, read: Any) -> None:
+    other = make_record("theirs", project="chat")
+    drained(post("/api/v1/activity", [make_record("ours"), other]).json()["batch"])
+
+    records = read(project="chat").json()["records"]
+
+    assert [record["record_id"] for record in records] == ["theirs"]
+
+
 @pytest.mark.parametrize("query", ["?from=yesterday", "?limit=0", "?batch=7", "?after=x", "?colour=red"])
 def test_wrong_parameters_are_named(read: Any, query: str) -> None:
     answer = read(query)

@@ -9,6 +9,7 @@ from core.organizations.policy import (
     ALLOWED_BY_SCOPE,
     Action,
     may,
+    narrowing,
     only_own_requests,
     only_own_team,
     roles_that_may,
@@ -22,8 +23,8 @@ def person(role, team=""):
     return Identity(organization_id=1, actor=Actor("person", "1"), role=role, person_id=1, team=team)
 
 
-def token(*scopes, team=""):
-    return Identity(organization_id=1, actor=Actor("token", "1"), scopes=frozenset(scopes), token_id=1, team=team)
+def token(*scopes, **limits):
+    return Identity(organization_id=1, actor=Actor("token", "1"), scopes=frozenset(scopes), token_id=1, **limits)
 
 
 BY_HAND = [
@@ -104,6 +105,18 @@ def test_what_is_shown_is_narrowed_to_the_own_team(identity, team):
 )
 def test_single_records_are_narrowed_to_a_team_lead_s_team(identity, team):
     assert only_own_requests(identity) == team
+
+
+@pytest.mark.parametrize(
+    ("identity", "dims"),
+    [
+        (person(OWNER, "search"), {}),
+        (person(TEAM_LEAD, "search"), {"team": ("search",)}),
+        (token(Scope.READ, team="search", project="rag"), {"team": ("search",), "project": ("rag",)}),
+    ],
+)
+def test_records_are_narrowed_to_a_token_s_team_and_project(identity, dims):
+    assert narrowing(identity, requests=True) == dims
 
 
 def test_a_refusal_can_name_the_roles_that_may():
