@@ -1,0 +1,151 @@
+"""manage.py coverage list | unit NAME | link SOURCE | independent SOURCE | remove ID --organization SLUG"""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from typing import Any, Final
+
+from django.core.management.base import BaseCommand, CommandError
+
+from core.accounting import services
+from core.accounting.asking import add_organization_argument, add_period_arguments, organization_of, period_of
+from core.accounting.figures import Filter, Period
+from core.accounting.models import CoverageUnit
+from core.accounting.output import as_table
+from core.accounting.selectors import overlap_warnings
+from core.accounting.selectors.coverage import coverage_of
+from core.accounting.selectors.reconciliation import span_of_cells
+from core.ledger.models import Source
+from core.organizations.models import Organization
+from core.organizations.tenancy import organization_scope
+
+TABLES: Final = {
+    "units": ("name", "counts", "reason"),
+    "links": ("id", "source", "account", "unit", "reason"),
+    "overlaps": ("source", "accounts", "records", "kg_co2e"),
+}
+
+
+class Command(BaseCommand):
+    help = (
+        "Say which sources describe the same activity, so that it counts once: units, their sources, and what may overlap."
+        " A source is named by its name, or as KIND/NAME where two have the same. Figures follow within a minute."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        actions = parser.add_subparsers(dest="action", required=True)
+        each = actions.add_parser("list", help="units, links, and sources that may count something a second time")
+        add_organization_argument(each)
+        add_period_arguments(each)
+        each.add_argument("--format", choices=["table", "json"], default="table")
+        each = actions.add_parser("unit", help="make a unit, or let another source count in it")
+        each.add_argument("name")
+        each.add_argument("--counts", required=True, metavar="SOURCE", help="the source whose figures count")
+        _add_reason(each)
+        each = actions.add_parser("link", help="tie a source to a unit, the one that counts too")
+        each.add_argument("source")
+        each.add_argument("--unit", required=True, metavar="NAME")
+        each.add_argument("--account", help="only this account of the source")
+        _add_reason(each)
+        each = actions.add_parser("independent", help="say that no other source describes what this one does")
+        each.add_argument("source")
+        each.add_argument("--account", help="only this account of the source")
+        _add_reason(each)
+        each = actions.add_parser("remove", help="take a link back, by its id")
+        each.add_argument("id", type=int)
+        add_organization_argument(each)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        organization = organization_of(options)
+        try:
+            getattr(self, options["action"])(organization, options)
+        except services.CoverageError as error:
+            raise CommandError(str(error)) from error
+
+    def list(self, organization: Organization, options: dict[str, Any]) -> None:
+        held = coverage_of(organization.id)
+        answer = {"units": held.units, "links": held.links, "overlaps": _overlaps(organization, options)}
+        if options["format"] == "json":
+            self.stdout.write(json.dumps(answer, indent=2, allow_nan=False))
+            return
+        for title, columns in TABLES.items():
+            rows = [{**row, "accounts": ", ".join(row.get("accounts") or [])} for row in answer[title]]
+            self.stdout.write(f"{title}: {'' if rows else 'none'}".strip())
+            if rows:
+                self.stdout.write(as_table(columns, rows))
+
+    def unit(self, organization: Organization, options: dict[str, Any]) -> None:
+        source = _source(organization, options["counts"])
+        services.set_coverage_unit(
+            organization_id=organization.id,
+            name=options["name"],
+            counting_source_id=source.id,
+            reason=options["reason"],
+        )
+        self.stdout.write(f"In {options['name']}, {source.kind}/{source.name} counts.")
+
+    def link(self, organization: Organization, options: dict[str, Any]) -> None:
+        source = _source(organization, options["source"])
+        with organization_scope(organization.id):
+            unit = CoverageUnit.objects.filter(organization_id=organization.id, name=options["unit"]).first()
+        if unit is None:
+            raise CommandError(f"There is no coverage unit {options['unit']!r}.")
+        link = services.link_source(
+            organization_id=organization.id,
+            source_id=source.id,
+            unit_id=unit.id,
+            account=options["account"],
+            reason=options["reason"],
+        )
+        self.stdout.write(f"Link {link.id}: {source.kind}/{source.name} describes {unit.name}.")
+
+    def independent(self, organization: Organization, options: dict[str, Any]) -> None:
+        source = _source(organization, options["source"])
+        link = services.declare_independent(
+            organization_id=organization.id,
+            source_id=source.id,
+            account=options["account"],
+            reason=options["reason"],
+        )
+        self.stdout.write(f"Link {link.id}: {source.kind}/{source.name} is independent of all others.")
+
+    def remove(self, organization: Organization, options: dict[str, Any]) -> None:
+        services.remove_link(organization_id=organization.id, link_id=options["id"])
+        self.stdout.write(f"Link {options['id']} is taken back.")
+
+
+def _add_reason(parser: ArgumentParser) -> None:
+    add_organization_argument(parser)
+    parser.add_argument("--reason", default="", help="for the audit log")
+
+
+def _overlaps(organization: Organization, options: dict[str, Any]) -> list[dict[str, Any]]:
+    """List what may count twice in the period asked for, or ever."""
+    given = options["period"] or options["from_day"] or options["to_day"]
+    span = span_of_cells(organization.id)
+    if span is None and not given:
+        return []
+    period = period_of(options, organization) if given or span is None else Period(*span)
+    return [
+        {
+            "source": each.source,
+            "accounts": [account or "no account" for account in each.accounts],
+            "records": each.records,
+            "kg_co2e": each.kg_co2e,
+        }
+        for each in overlap_warnings(organization.id, Filter(period.from_day, period.to_day))
+    ]
+
+
+def _source(organization: Organization, text: str) -> Source:
+    """Find a source by its name, or by kind and name. Raises CommandError where that is none or several."""
+    kind, _, name = text.rpartition("/")
+    with organization_scope(organization.id):
+        every = Source.objects.filter(organization_id=organization.id)
+        found = list(every.filter(name=text)) or list(every.filter(kind=kind, name=name))
+        known = [f"{source.kind}/{source.name}" for source in every.order_by("kind", "name")]
+    if len(found) != 1:
+        verb = "is no source" if not found else "is the name of several sources"
+        raise CommandError(f"{text!r} {verb}; there are {', '.join(known) or 'none'}.")
+    return found[0]
