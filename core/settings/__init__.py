@@ -40,7 +40,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 
 SECRET_KEY = text(
     "SECRET_KEY",
-    None if PRODUCTION else _embedded.get("SECRET_KEY", secrets.token_urlsafe(50)),
+    # Before the first start of the embedded servers there is no session yet that another process must understand.
+    _embedded.get("SECRET_KEY", secrets.token_urlsafe(50)) if _embedded else None,
     hint="Use 50 random characters, the same for every process.",
 )
 BASE_URL = text("BASE_URL", "http://127.0.0.1:8000").rstrip("/")
@@ -199,10 +200,8 @@ USE_I18N = True
 # Payloads and workers
 MAX_PAYLOAD_MB = integer("MAX_PAYLOAD_MB", 64, minimum=1, maximum=4096)
 PAYLOAD_URL = text("PAYLOAD_URL", str(VAR_DIR / "payloads"))
-LEDGER_ARCHIVE_URL = text("LEDGER_ARCHIVE_URL", str(VAR_DIR / "archive"))
 DATA_UPLOAD_MAX_MEMORY_SIZE = None  # doors hold their own limit, on the unpacked size too
 FILE_UPLOAD_TEMP_DIR = None
-METRICS_TOKEN = text("METRICS_TOKEN", "")
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)  # Celery's word for the same socket
 CELERY_TASK_IGNORE_RESULT = True

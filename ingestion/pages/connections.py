@@ -47,7 +47,7 @@ class ExperimentForm(forms.Form):
 
 
 @requires(Action.SEE_SOURCES)
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def experiments(request: HttpRequest) -> HttpResponse:
     """List experiments with the ids that trackers name; make one."""
     identity: Any = request.identity  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from core.organizations.access import requires
 from core.organizations.policy import Action, may
@@ -19,7 +19,7 @@ from ingestion import selectors, services, wake
 
 
 @requires(Action.SEE_SOURCES)
-@require_GET
+@require_safe
 def quality(request: HttpRequest) -> HttpResponse:
     """Show what is in quarantine."""
     identity: Any = request.identity  # type: ignore[attr-defined]

@@ -16,7 +16,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from core.organizations.access import requires
 from core.organizations.middleware import own_scope
@@ -75,7 +75,7 @@ class ImportForm(forms.Form):
 
 
 @requires(Action.SEE_SOURCES)
-@require_GET
+@require_safe
 def sources(request: HttpRequest) -> HttpResponse:
     """Show whether data is arriving."""
     identity: Any = request.identity  # type: ignore[attr-defined]
@@ -91,7 +91,7 @@ def sources(request: HttpRequest) -> HttpResponse:
 
 @own_scope  # an upload may take minutes: no transaction stays open meanwhile
 @requires(Action.MANAGE_SOURCES)
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def import_files(request: HttpRequest) -> HttpResponse:
     """Take the files of a delivery, by default as a dry run."""
     identity: Any = request.identity  # type: ignore[attr-defined]
@@ -117,7 +117,7 @@ def import_files(request: HttpRequest) -> HttpResponse:
 
 
 @requires(Action.SEE_SOURCES)
-@require_GET
+@require_safe
 def template_file(request: HttpRequest, ending: str) -> HttpResponse:
     """Give the template for records that no agent sends, as CSV or XLSX."""
     content = activity.template_csv() if ending == "csv" else activity.template_xlsx()
@@ -132,7 +132,7 @@ def template_file(request: HttpRequest, ending: str) -> HttpResponse:
 
 
 @requires(Action.SEE_SOURCES)
-@require_GET
+@require_safe
 def batches(request: HttpRequest) -> HttpResponse:
     """List batches, the newest first."""
     identity: Any = request.identity  # type: ignore[attr-defined]
@@ -157,7 +157,7 @@ def batches(request: HttpRequest) -> HttpResponse:
 
 
 @requires(Action.SEE_SOURCES)
-@require_GET
+@require_safe
 def batch(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     """Show one batch; while it is being read, htmx asks for its progress alone."""
     identity: Any = request.identity  # type: ignore[attr-defined]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from core.organizations import selectors
 from core.organizations.access import requires
@@ -14,7 +14,7 @@ from core.organizations.policy import Action
 PAGE_ROWS = 100
 
 
-@require_GET
+@require_safe
 @requires(Action.SEE_AUDIT_LOG)
 def audit(request: HttpRequest) -> HttpResponse:
     """List events, the newest first; with ``verify`` in the address, walk the whole chain."""

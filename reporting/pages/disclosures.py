@@ -10,7 +10,7 @@ from typing import Final
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from core.accounting.figures import FilterError
 from core.organizations.access import requires
@@ -25,7 +25,7 @@ from reporting.selectors.periods import Activity, quarter_name, quarter_start
 QUARTERS: Final = 6
 
 
-@require_GET
+@require_safe
 @requires(Action.SEE_PERIODS)
 def disclosures(request: HttpRequest) -> HttpResponse:
     """List the latest quarters, the open one first."""
@@ -36,7 +36,7 @@ def disclosures(request: HttpRequest) -> HttpResponse:
     )
 
 
-@require_GET
+@require_safe
 @requires(Action.SEE_PERIODS)
 def draft(request: HttpRequest, period: str) -> HttpResponse:
     """Show a period's draft, or give it as a file with ``format``."""

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from core.accounting.figures import FilterError
 from core.accounting.selectors.explain import NothingToExplain, explain
@@ -30,7 +30,7 @@ WORDS: Final = {
 }
 
 
-@require_GET
+@require_safe
 @requires(Action.SEE_OWN_TEAM)
 def explain_page(request: HttpRequest) -> HttpResponse:
     """Explain the total, or the impact or record that the address names."""

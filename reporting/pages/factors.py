@@ -7,7 +7,7 @@ from typing import Final
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from core.accounting.selectors import current_view
 from core.factors import selectors
@@ -18,7 +18,7 @@ from core.quantification.pack import FILE
 MOST_ROWS: Final = 200
 
 
-@require_GET
+@require_safe
 @requires(Action.SEE_OWN_TEAM)
 def factors(request: HttpRequest) -> HttpResponse:
     """List the sets and the editions of the one in use."""
@@ -47,7 +47,7 @@ def factors(request: HttpRequest) -> HttpResponse:
     )
 
 
-@require_GET
+@require_safe
 @requires(Action.SEE_OWN_TEAM)
 def factor_table(request: HttpRequest, name: str) -> HttpResponse:
     """Show the rows of one edition, narrowed by ``q``."""

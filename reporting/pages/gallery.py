@@ -9,7 +9,7 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from reporting import figures
 from reporting.charts import Chart, Gap, ranked, trend
@@ -54,7 +54,7 @@ class Sample(forms.Form):
     file = forms.FileField(label="Drop a file here, or choose one")
 
 
-@require_GET
+@require_safe
 def gallery(request: HttpRequest) -> HttpResponse:
     """Show the components."""
     menus = [

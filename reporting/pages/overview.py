@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import translation
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from core.organizations.access import requires
 from core.organizations.policy import Action, may
@@ -38,7 +38,7 @@ COLOURED: Final = (
 )
 
 
-@require_GET
+@require_safe
 @requires(Action.SEE_OWN_TEAM)
 def overview_page(request: HttpRequest) -> HttpResponse:
     """Show the state of the period on one screen, or the first steps where there is no record at all."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from core.organizations.access import requires
 from core.organizations.policy import Action
@@ -16,14 +16,14 @@ from reporting.selectors.overview import as_of_figures, ranked, values_of
 from reporting.selectors.periods import covered_share
 
 
-@require_GET
+@require_safe
 @requires(Action.SEE_OWN_TEAM)
 def teams(request: HttpRequest) -> HttpResponse:
     """Who emits: every team, unattributed among them."""
     return ranking(request, "team", _("Teams"))
 
 
-@require_GET
+@require_safe
 @requires(Action.SEE_OWN_TEAM)
 def models(request: HttpRequest) -> HttpResponse:
     """Which model makes it; a team's models when the address names one."""

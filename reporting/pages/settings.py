@@ -11,7 +11,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from core.organizations import selectors, services
 from core.organizations.access import requires
@@ -100,7 +100,7 @@ def update_organization(request: HttpRequest) -> HttpResponse:
     return redirect("settings")
 
 
-@require_GET
+@require_safe
 @requires(Action.SEE_OWN_TEAM)
 def settings(request: HttpRequest) -> HttpResponse:
     """Show what the asker may see of the organization's settings."""

@@ -36,7 +36,7 @@ class TargetForm(forms.Form):
     )
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @requires(Action.SEE_OWN_TEAM)
 def targets(request: HttpRequest) -> HttpResponse:
     """Show the limits and, for those who may, the form that sets one."""
