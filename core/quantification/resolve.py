@@ -11,9 +11,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property, lru_cache
-from typing import Final
-
-import pandas as pd
 
 from core.quantification.entries import (
     ACCELERATOR_KINDS,
@@ -284,48 +281,6 @@ class Catalog:
 def catalog_of(pack: FactorPack) -> Catalog:
     """Return the catalog of a pack, made once."""
     return Catalog(pack)
-
-
-RESOLVED: Final = ("resolved_model", "resolved_hardware", "resolved_instance", "resolved_zone", "resolved_region")
-
-
-def resolve(dimensions: pd.DataFrame, pack: FactorPack) -> pd.DataFrame:
-    """
-    Resolve reported names of distinct dimension rows.
-
-    Args:
-        dimensions: columns hosting, provider, region, zone, model, hardware, instance_type, as reported; null: unknown.
-
-    Returns:
-        Same index, columns ``RESOLVED``: the catalog's own names, null where it does not know the reported one.
-    """
-    catalog = catalog_of(pack)
-    rows = []
-    for row in dimensions.to_dict("records"):
-        text = {str(key): _text(value) for key, value in row.items()}
-        model = catalog.model(text.get("model"), text.get("provider"))
-        hardware = catalog.hardware(text.get("hardware"))
-        instance = catalog.instance(text.get("instance_type"), text.get("provider"))
-        place = catalog.place(
-            hosting=text.get("hosting"),
-            provider=text.get("provider"),
-            region=text.get("region"),
-            zone=text.get("zone"),
-        )
-        rows.append(
-            (
-                model.name if model else None,
-                hardware.id if hardware else None,
-                instance.name if instance else None,
-                place.zones[0][0] if place.zones else None,
-                place.region,
-            )
-        )
-    return pd.DataFrame(rows, index=dimensions.index, columns=list(RESOLVED), dtype=object)
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
 
 
 def _first_matches(zones: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
