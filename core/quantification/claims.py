@@ -1,4 +1,7 @@
-"""Check published footprints against their own inputs (methodology section 13)."""
+"""Check published footprints against their own inputs (methodology section 13).
+
+Waits for its caller: no claim can be entered yet; published cases hold the rules.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Unit conversions by exact constants, and equivalences (methodology section 11)."""
+"""Unit conversions by exact constants, and equivalences (methodology section 11).
+
+Waits for its caller: every unit inside is fixed and no equivalence is shown yet; published cases hold the formulas.
+"""
 
 from __future__ import annotations
 

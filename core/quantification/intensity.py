@@ -1,4 +1,7 @@
-"""Intensities: SCI, ratios over groups, mixes of sources (methodology section 6)."""
+"""Intensities: SCI, ratios over groups, mixes of sources (methodology section 6).
+
+Waits for its caller: pages divide the sums of their own rows so far; published cases hold the formulas.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Targets and base years (methodology section 10)."""
+"""Targets and base years (methodology section 10).
+
+Waits for its caller: a target is a yearly limit so far, not a path; published cases hold the rules.
+"""
 
 from __future__ import annotations
 
