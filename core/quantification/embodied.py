@@ -7,81 +7,44 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
-import pandas as pd
-
 from core.quantification.energy.device import device_hardware
-from core.quantification.energy.flops import gflop_constant, hours_per_gflop
+from core.quantification.energy.flops import hours_per_gflop, peak_rate, reached_share
 from core.quantification.energy.tokens import hardware_per_s, serving_of, time_measures
 from core.quantification.entries import Hardware, number
 from core.quantification.factor import Factor, spread, with_gsd
 from core.quantification.operational import defaults_of
 from core.quantification.overrides import override_factor
 from core.quantification.pack import FILE, FactorPack, Row
-from core.quantification.terms import Power
+from core.quantification.terms import UNIT, Product, Quantity
 from core.quantification.use import Context, Use
-
-Numbers = float | pd.Series  # one value, or one row per cell
 
 REVIEWED: Final = "third-party reviewed"
 EVIDENCE: Final = ("reviewed", "teardown", "bottom-up")
 """Kinds of embodied figures by their boundary's words, best first; flat values come last."""
 
 
-def embodied_share_kg(
-    embodied_total_kg: Numbers,
-    hours_used: Numbers,
-    lifetime_hours: Numbers,
-    lifetime_utilization: Numbers = 1.0,
-    resource_share: Numbers = 1.0,
-) -> Numbers:
+def embodied_share(
+    embodied_total: Quantity,
+    hours_used: Quantity,
+    lifetime_hours: Quantity,
+    lifetime_utilization: float = 1.0,
+    resource_share: float = 1.0,
+) -> Quantity:
     """
-    Return the share of making hardware that its reserved time and resources take.
+    Return the share of making hardware that its reserved time and resources take, in the unit of the total.
 
     Args:
-        embodied_total_kg: cradle to gate. [kg CO2e]
+        embodied_total: cradle to gate. [kg CO2e, MJ, kg Sb-eq]
         hours_used, lifetime_hours: reserved, and expected in all. [h]
         lifetime_utilization: share of its life in which the hardware does useful work. [0..1]
         resource_share: reserved / all resources of the hardware. [0..1]
 
     Source: SCI, ISO/IEC 21031:2024; with utilization: Luccioni et al. 2022 (BLOOM).
 
-    >>> round(embodied_share_kg(1795.7, 24.0, 35040.0, 1.0, 1 / 96), 10)
+    >>> round(embodied_share(1795.7, 24.0, 35040.0, 1.0, 1 / 96), 10)
     0.0128117865
     """
-    return embodied_total_kg * hours_used / (lifetime_hours * lifetime_utilization) * resource_share
-
-
-def server_embodied_kg(
-    baseline_kg: float,
-    *,
-    vcpus: float = 1,
-    per_vcpu_kg: float = 0.0,
-    memory_gb: float = 16,
-    per_gb_kg: float = 0.0,
-    parts: Sequence[tuple[float, float]] = (),
-) -> float:
-    """
-    Return the embodied emissions of a server that grows from a base of one vCPU and 16 GB.
-
-    Args:
-        parts: ``(count, kg each)`` of SSDs, HDDs, GPUs.
-
-    Source: Cloud Carbon Footprint; Impact Framework (methodology 4.2).
-    """
-    grown = baseline_kg + (vcpus - 1) * per_vcpu_kg + (memory_gb - 16) * per_gb_kg
-    return grown + sum(count * each for count, each in parts)
-
-
-def die_impact(size: float, per_size: float, base: float, units: float = 1) -> float:
-    """
-    Return the impact of chips from their die area (mm2, or cm2 for memory).
-
-    Source: Boavizta bottom-up model (methodology 4.2).
-
-    >>> round(die_impact(294, 0.0197, 9.14), 2)
-    14.93
-    """
-    return units * (size * per_size + base)
+    return embodied_total * hours_used / (lifetime_hours * lifetime_utilization) * resource_share
 
 
 @dataclass(frozen=True)
@@ -89,8 +52,7 @@ class Share:
     """One measure times coefficients that give an embodied impact."""
 
     measure: str
-    inputs: tuple[Power, ...]
-    constant: float = 1.0
+    impact: Product
 
 
 @dataclass(frozen=True)
@@ -140,8 +102,8 @@ def _override(use: Use) -> Embodied | None:
         return None
     for column, measure in (("device_hours", "device_nh"), ("instance_hours", "instance_nh")):
         if column in use.present:
-            shares = (Share(measure, ((total, 1), (lifetime, -1))),)
-            return Embodied(shares, notes=("hardware_not_in_resources",))
+            share = embodied_share(Product.of(total), UNIT, Product.of(lifetime))
+            return Embodied((Share(measure, share),), notes=("hardware_not_in_resources",))
     return None
 
 
@@ -161,27 +123,23 @@ def _device(use: Use, context: Context) -> Embodied | None:
     hardware = device_hardware(use, context)
     if hardware is None:
         return None
-    return _device_shares(hardware, context, "device_nh", (), 1.0)
+    return _device_shares(hardware, context, "device_nh", UNIT)
 
 
 def _flops(use: Use, context: Context) -> Embodied | None:
     hardware = device_hardware(use, context)
-    hours = hours_per_gflop(hardware, context) if hardware is not None else None
-    if hardware is None or hours is None:
+    peak = peak_rate(hardware) if hardware is not None else None
+    if hardware is None or peak is None:
         return None
-    return _device_shares(hardware, context, "gflop", hours, gflop_constant())
+    return _device_shares(hardware, context, "gflop", hours_per_gflop(peak, reached_share(context.method)))
 
 
-def _device_shares(
-    hardware: Hardware, context: Context, measure: str, hours: tuple[Power, ...], constant: float
-) -> Embodied:
-    """Return the accelerator's own share and that of the server it sits in."""
+def _device_shares(hardware: Hardware, context: Context, measure: str, hours: Product) -> Embodied:
+    """Return the accelerator's own share and that of the server it sits in; ``hours`` are those of one of the measure."""
     lifetime = _lifetime(context)
     total, notes = device_total(hardware, context)
     if total is None or lifetime is None:
         return Embodied(None, notes=("no_embodied_factor",))
-    per_hour = (*hours, (lifetime, -1))
-    shares = [Share(measure, ((total, 1), *per_hour), constant)]
     method = context.method
     server_kg = tuple(each / method.accelerators_per_node for each in method.server_embodied_kg)
     server = Factor(
@@ -196,24 +154,22 @@ def _device_shares(
         match="default",
         detail={"of": "server without accelerators, per accelerator"},
     )
-    shares.append(Share(measure, ((server, 1), *per_hour), constant))
-    pe, adpe = (
-        _node_resources(context, kind, unit, measure, per_hour, constant)
-        for kind, unit in (("pe", "MJ"), ("adpe", "kg Sb-eq"))
-    )
-    return Embodied(tuple(shares), pe, adpe, notes)
+    pe, adpe = _node_resources(context, "pe", "MJ"), _node_resources(context, "adpe", "kg Sb-eq")
+
+    def shares(totals: tuple[Factor, ...]) -> tuple[Share, ...]:
+        return tuple(Share(measure, embodied_share(Product.of(each), hours, Product.of(lifetime))) for each in totals)
+
+    return Embodied(shares((total, server)), shares(pe), shares(adpe), notes)
 
 
-def _node_resources(
-    context: Context, kind: str, unit: str, measure: str, per_hour: tuple[Power, ...], constant: float
-) -> tuple[Share, ...]:
-    """Return primary energy or minerals of an accelerator with its part of an eight-GPU server."""
+def _node_resources(context: Context, kind: str, unit: str) -> tuple[Factor, ...]:
+    """Return primary energy or minerals of an accelerator with its part of an eight-GPU server, if known."""
     defaults = defaults_of(context.pack)
     gpu, server = defaults.get(f"llm.gpu_embodied_{kind}"), defaults.get(f"llm.server_embodied_{kind}")
     if gpu is None or server is None:
         return ()
     value = float(gpu["value"]) + float(server["value"]) / context.method.accelerators_per_node
-    factor = with_gsd(
+    total = with_gsd(
         factor_id=f"{gpu[FILE]}:{gpu['key']}",
         name="primary_energy" if kind == "pe" else "adpe",
         value=value,
@@ -224,7 +180,7 @@ def _node_resources(
         match="default",
         detail={"of": "accelerator with its part of the server"},
     )
-    return (Share(measure, ((factor, 1), *per_hour), constant),)
+    return (total,)
 
 
 @lru_cache(maxsize=8)
@@ -307,7 +263,8 @@ def _instance(use: Use, context: Context) -> Embodied | None:
         detail={"instance_type": found.name},
     )
     factor = _spanning(factor, [each for _, each in known])
-    return Embodied((Share("instance_nh", ((factor, 1), (lifetime, -1))),), notes=("hardware_not_in_resources",))
+    share = embodied_share(Product.of(factor), UNIT, Product.of(lifetime))
+    return Embodied((Share("instance_nh", share),), notes=("hardware_not_in_resources",))
 
 
 def _tokens(use: Use, context: Context) -> Embodied | None:
@@ -317,14 +274,14 @@ def _tokens(use: Use, context: Context) -> Embodied | None:
     fit, batch, method = serving.fit, serving.batch_size, context.method
 
     def shares(name: str, unit: str, server_total: float, gpu_total: float, gsd: float) -> tuple[Share, ...]:
-        width = (spread(f"{name}_spread", gsd, method.source), 1)
+        width = Product.of(spread(f"{name}_spread", gsd, method.source))
         made = []
         for measure, per, seconds in time_measures(use, serving):
 
             def formula(active_b: float, total_b: float, seconds: Callable[[float], float] = seconds) -> float:
                 return seconds(active_b) * hardware_per_s(serving.gpus(total_b), batch, server_total, gpu_total, fit)
 
-            made.append(Share(measure, ((serving.factor(name, f"{unit}/{per}", formula), 1), width)))
+            made.append(Share(measure, Product.of(serving.factor(name, f"{unit}/{per}", formula)) * width))
         return tuple(made)
 
     model_gsd = method.gsd["embodied_model"]

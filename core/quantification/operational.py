@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final, cast
-
-import pandas as pd
+from typing import Final
 
 from core.quantification import units
 from core.quantification.entries import API_PROVIDERS, Place, number
 from core.quantification.factor import Factor, with_gsd
 from core.quantification.methods import Methodology
 from core.quantification.pack import FILE, FactorPack, Row
-
-Numbers = float | pd.Series  # one value, or one row per cell
+from core.quantification.terms import Quantity
 
 WORLD: Final = "WLD"
 DIRECT: Final = "direct"
@@ -26,7 +23,7 @@ FLEET_OF: Final = {"aws": "Amazon Web Services", "azure": "Microsoft", "gcp": "G
 """Cloud to its name in the provider disclosures."""
 
 
-def facility_energy_kwh(it_energy_kwh: Numbers, pue: Numbers) -> Numbers:
+def facility_energy_kwh(it_energy_kwh: Quantity, pue: Quantity) -> Quantity:
     """
     Add cooling and power losses to IT energy.
 
@@ -42,7 +39,7 @@ def facility_energy_kwh(it_energy_kwh: Numbers, pue: Numbers) -> Numbers:
     return it_energy_kwh * pue
 
 
-def it_of_facility_kwh(facility_energy_kwh: Numbers, pue: Numbers) -> Numbers:
+def it_of_facility_kwh(facility_energy_kwh: Quantity, pue: Quantity) -> Quantity:
     """
     Take cooling and power losses out of what a facility's meter shows.
 
@@ -58,7 +55,7 @@ def it_of_facility_kwh(facility_energy_kwh: Numbers, pue: Numbers) -> Numbers:
     return facility_energy_kwh / pue
 
 
-def it_energy_kwh(device_energy_kwh: Numbers, host_factor: Numbers) -> Numbers:
+def it_energy_kwh(device_energy_kwh: Quantity, host_factor: Quantity) -> Quantity:
     """
     Add the rest of the node to what its accelerator or CPU package drew.
 
@@ -74,7 +71,7 @@ def it_energy_kwh(device_energy_kwh: Numbers, host_factor: Numbers) -> Numbers:
     return device_energy_kwh * host_factor
 
 
-def location_based_kg_co2e(facility_energy_kwh: Numbers, grid_g_co2e_per_kwh: Numbers) -> Numbers:
+def location_based_kg_co2e(facility_energy_kwh: Quantity, grid_g_co2e_per_kwh: Quantity) -> Quantity:
     """
     Weigh electricity by the average intensity of its grid.
 
@@ -93,7 +90,23 @@ def location_based_kg_co2e(facility_energy_kwh: Numbers, grid_g_co2e_per_kwh: Nu
     return facility_energy_kwh * grid_g_co2e_per_kwh / units.G_PER_KG
 
 
-def fuel_g_per_kwh(lifecycle_g_per_kwh: Numbers, direct_g_per_kwh: Numbers) -> Numbers:
+def upstream_kg_co2e(facility_energy_kwh: Quantity, upstream_g_co2e_per_kwh: Quantity) -> Quantity:
+    """
+    Weigh electricity by what lies upstream of the stack: its fuel, or what the grid loses on the way.
+
+    Args:
+        facility_energy_kwh: at the site meter; for losses, the kWh lost on the way to it. [kWh]
+        upstream_g_co2e_per_kwh: of the fuel, or of the energy that is lost. [g CO2e/kWh]
+
+    Source: GHG Protocol Scope 3 Standard (2011), category 3; methodology 3.2.
+
+    >>> upstream_kg_co2e(10.0, 34.6)
+    0.346
+    """
+    return facility_energy_kwh * upstream_g_co2e_per_kwh / units.G_PER_KG
+
+
+def fuel_g_per_kwh(lifecycle_g_per_kwh: float, direct_g_per_kwh: float) -> float:
     """
     Return what lies upstream of the stack: lifecycle less direct intensity of one zone and year, never below 0.
 
@@ -102,8 +115,7 @@ def fuel_g_per_kwh(lifecycle_g_per_kwh: Numbers, direct_g_per_kwh: Numbers) -> N
     >>> round(fuel_g_per_kwh(363.6, 329.0), 6)
     34.6
     """
-    difference = lifecycle_g_per_kwh - direct_g_per_kwh
-    return difference.clip(lower=0.0) if isinstance(difference, pd.Series) else max(0.0, difference)
+    return max(0.0, lifecycle_g_per_kwh - direct_g_per_kwh)
 
 
 def loss_share(loss_fraction: float) -> float:
@@ -191,7 +203,7 @@ def choose_grid(
     if lifecycle is None:
         notes.append("no_upstream_factor")
         return Grid(location, None, (location,), inside, match, zone, tuple(notes))
-    value = cast(float, fuel_g_per_kwh(float(lifecycle["g_per_kwh"]), float(row["g_per_kwh"])))
+    value = fuel_g_per_kwh(float(lifecycle["g_per_kwh"]), float(row["g_per_kwh"]))
     upstream = replace(
         _grid_factor(lifecycle, "grid_upstream", value, match, year, method),
         id=f"{grid_id(lifecycle)} - {grid_id(row)}",

@@ -10,7 +10,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from core.quantification import units
 from core.quantification.bounds import HalfWidths, half_widths
 from core.quantification.embodied import Embodied, Share, embodied
 from core.quantification.energy.device import device
@@ -19,15 +18,24 @@ from core.quantification.energy.instance import instance
 from core.quantification.energy.measured import measured
 from core.quantification.energy.tokens import tokens
 from core.quantification.factor import Factor, spread
-from core.quantification.market import Market, choose_market
+from core.quantification.market import Market, choose_market, market_based_kg_co2e
 from core.quantification.methods import Methodology
-from core.quantification.operational import Grid, choose_grid, choose_pue, loss_share
+from core.quantification.operational import (
+    Grid,
+    choose_grid,
+    choose_pue,
+    facility_energy_kwh,
+    it_of_facility_kwh,
+    location_based_kg_co2e,
+    loss_share,
+    upstream_kg_co2e,
+)
 from core.quantification.overrides import override_factor
 from core.quantification.pack import FactorPack
 from core.quantification.scope import scopes_of
-from core.quantification.terms import IMPACTS, Power, Term, make_term
+from core.quantification.terms import IMPACTS, UNIT, Product, Term, make_term
 from core.quantification.use import PER_UNIT, Context, Energy, EnergyTerm, Refusal, Use
-from core.quantification.water import choose_resources, choose_wue
+from core.quantification.water import choose_resources, choose_wue, grid_resources, grid_water_l, site_water_l
 
 _UNFACTORED: Final = (("seat_months", "seats"), ("cost", "spend"))
 """Measures whose methods need a factor that the pack does not hold, best first."""
@@ -111,10 +119,8 @@ class _Draft:
         for factor in factors:
             self.factors.setdefault(f"{factor.name} {factor.id} {factor.unit} {factor.value}", factor)
 
-    def add(
-        self, impact: str, measure: str, inputs: tuple[Power, ...], *, constant: float = 1.0, sign: int = 1
-    ) -> None:
-        self.terms.append(make_term(impact, measure, PER_UNIT[measure], inputs, constant=constant, sign=sign))
+    def add(self, impact: str, measure: str, product: Product, *, sign: int = 1) -> None:
+        self.terms.append(make_term(impact, measure, PER_UNIT[measure], product, sign=sign))
         self.known.add(impact)
 
 
@@ -209,12 +215,14 @@ def _electricity(use: Use, context: Context, energy: Energy, grid: Grid, draft: 
     market = _market(use, context, grid)
     draft.note(*market.notes)
     losses = _losses(use, grid, draft)
-    listed = energy.listed or tuple(factor for term in energy.terms for factor, _ in term.inputs)
+    listed = energy.listed or tuple(factor for term in energy.terms for factor, _ in term.energy.inputs)
     draft.show(*(factor for factor in listed if not factor.name.endswith("_spread")))
     for term in energy.terms:
-        _energy_terms(term, pue, draft)
-        facility = _facility(term, pue)
+        it, facility = _both_sides(term, pue)
+        if it is not None:
+            draft.add("energy_it_kwh", term.measure, it, sign=term.sign)
         if facility is not None:
+            draft.add("energy_facility_kwh", term.measure, facility, sign=term.sign)
             _per_facility_kwh(term, facility, grid, market, losses, resources, draft)
     if pue is not None:
         draft.show(pue)
@@ -229,50 +237,39 @@ def _electricity(use: Use, context: Context, energy: Energy, grid: Grid, draft: 
     return market
 
 
-def _energy_terms(term: EnergyTerm, pue: Factor | None, draft: _Draft) -> None:
-    """Add IT and facility energy; a facility meter holds PUE already, so IT is what remains without it."""
-    constant, sign = term.constant, term.sign
-    if not term.at_facility:
-        draft.add("energy_it_kwh", term.measure, term.inputs, constant=constant, sign=sign)
-    elif pue is not None:
-        draft.add("energy_it_kwh", term.measure, (*term.inputs, (pue, -1)), constant=constant, sign=sign)
-    facility = _facility(term, pue)
-    if facility is not None:
-        draft.add("energy_facility_kwh", term.measure, facility, constant=constant, sign=sign)
-
-
-def _facility(term: EnergyTerm, pue: Factor | None) -> tuple[Power, ...] | None:
+def _both_sides(term: EnergyTerm, pue: Factor | None) -> tuple[Product | None, Product | None]:
+    """Return IT and facility energy; a facility meter holds PUE already, so IT is what remains without it."""
     if term.at_facility:
-        return term.inputs
-    return None if pue is None else (*term.inputs, (pue, 1))
+        return None if pue is None else it_of_facility_kwh(term.energy, Product.of(pue)), term.energy
+    return term.energy, None if pue is None else facility_energy_kwh(term.energy, Product.of(pue))
 
 
 def _per_facility_kwh(
     term: EnergyTerm,
-    facility: tuple[Power, ...],
+    facility: Product,
     grid: Grid,
     market: Market,
     losses: tuple[tuple[Factor, Factor], ...],
     resources: Mapping[str, Factor],
     draft: _Draft,
 ) -> None:
-    per_kg = term.constant / units.G_PER_KG
-
-    def add(impact: str, *factors: Factor, constant: float) -> None:
-        inputs = (*facility, *((factor, 1) for factor in factors))
-        draft.add(impact, term.measure, inputs, constant=constant, sign=term.sign)
+    def add(impact: str, product: Product) -> None:
+        draft.add(impact, term.measure, product, sign=term.sign)
 
     if grid.location is not None:
-        add("location_kg_co2e", grid.location, constant=per_kg)
+        add("location_kg_co2e", location_based_kg_co2e(facility, Product.of(grid.location)))
     if market.rate is not None:
-        add("market_kg_co2e", market.rate, constant=per_kg)
+        add("market_kg_co2e", market_based_kg_co2e(facility, Product.of(market.rate)))
     if grid.fuel is not None:
-        add("upstream_kg_co2e", grid.fuel, constant=per_kg)
+        add("upstream_kg_co2e", upstream_kg_co2e(facility, Product.of(grid.fuel)))
         for share, base in losses:
-            add("upstream_kg_co2e", share, base, constant=per_kg)
-    for name, impact in (("grid_water", "water_l"), ("primary_energy", "primary_energy_mj"), ("adpe", "adpe_kg_sbeq")):
+            lost = facility * Product.of(share)
+            add("upstream_kg_co2e", upstream_kg_co2e(lost, Product.of(base)))
+    if "grid_water" in resources:
+        add("water_l", grid_water_l(facility, Product.of(resources["grid_water"])))
+    for name, impact in (("primary_energy", "primary_energy_mj"), ("adpe", "adpe_kg_sbeq")):
         if name in resources:
-            add(impact, resources[name], constant=term.constant)
+            add(impact, grid_resources(facility, Product.of(resources[name])))
 
 
 def _losses(use: Use, grid: Grid, draft: _Draft) -> tuple[tuple[Factor, Factor], ...]:
@@ -323,15 +320,15 @@ def _site_water(use: Use, energy: Energy, wue: Factor | None, draft: _Draft) -> 
     """Add on-site water: the record's own figure, else IT energy times WUE; null where neither is known."""
     if "water_l" in use.present:
         draft.note("site_water_reported")
-        draft.add("water_l", "water_nl", ())
+        draft.add("water_l", "water_nl", UNIT)
     elif wue is None:
         draft.note("no_wue")
         draft.known.discard("water_l")
     else:
         draft.show(wue)
         for term in [term for term in draft.terms if term.impact == "energy_it_kwh"]:
-            inputs = (*term.inputs, (wue, 1))
-            draft.add("water_l", term.measure, inputs, constant=term.constant, sign=term.sign)
+            it = Product(term.inputs, term.constant)
+            draft.add("water_l", term.measure, site_water_l(it, Product.of(wue)), sign=term.sign)
 
 
 def _share_widths(energy: Energy, pue: Factor | None, grid: Grid, market: Market, draft: _Draft) -> None:
@@ -360,8 +357,8 @@ def _embody(found: Embodied, draft: _Draft) -> None:
     )
     for impact, shares in columns:
         for share in shares or ():
-            draft.add(impact, share.measure, share.inputs, constant=share.constant)
-            draft.show(*(factor for factor, _ in share.inputs if not factor.name.endswith("_spread")))
+            draft.add(impact, share.measure, share.impact)
+            draft.show(*(factor for factor, _ in share.impact.inputs if not factor.name.endswith("_spread")))
     if not found.pe:
         draft.note("hardware_not_in_resources")
 
@@ -370,7 +367,7 @@ def _not_physical(use: Use, context: Context, draft: _Draft) -> tuple[str | None
     """Answer for records without energy: seats and spend have no factor here; a supplier's figure stands as it is."""
     physical = {measure for measures, _ in _METHODS.values() for measure in measures}
     if "water_l" in use.present:
-        draft.add("water_l", "water_nl", ())
+        draft.add("water_l", "water_nl", UNIT)
         draft.note("site_water_reported", "off_site_water_missing")
     if not use.present.isdisjoint(physical):
         return None, None
@@ -388,7 +385,7 @@ def _reported(use: Use, context: Context, draft: _Draft) -> tuple[str, int]:
     method = context.method
     width = spread("reported_spread", method.gsd["reported"], method.source)
     impact = "market_kg_co2e" if use.reported_basis == "market" else "location_kg_co2e"
-    draft.add(impact, "reported_nkg", ((width, 1),))
+    draft.add(impact, "reported_nkg", Product.of(width))
     draft.note("reported_by_supplier", "other_basis_not_reported")
     source = f"{use.provider or 'the supplier'}'s own statement"
     draft.show(Factor("record:reported_kg_co2e", "reported", 1.0, width.low, width.high, "1", source, None, "provider"))

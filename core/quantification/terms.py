@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
+
+import pandas as pd
 
 from core.quantification.bounds import HalfWidths, combine, half_widths
 from core.quantification.factor import Factor
@@ -27,6 +29,43 @@ IMPACTS: Final = (
 
 Power = tuple[Factor, int]
 """A coefficient and the power it stands in: 1 multiplies, -1 divides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """
+    A constant times coefficients: what a formula makes of factors, so that a plan keeps every input it multiplied.
+
+    Attributes:
+        inputs: coefficients in the order of the formula; each stands once.
+        constant: exact conversion, such as 1/1000 for grams to kilograms.
+    """
+
+    inputs: tuple[Power, ...] = ()
+    constant: float = 1.0
+
+    @classmethod
+    def of(cls, *factors: Factor) -> Product:
+        """Multiply factors."""
+        return cls(tuple((factor, 1) for factor in factors))
+
+    def __mul__(self, other: Product | float) -> Product:
+        if isinstance(other, Product):
+            return Product((*self.inputs, *other.inputs), self.constant * other.constant)
+        return Product(self.inputs, self.constant * other)
+
+    def __truediv__(self, other: Product | float) -> Product:
+        if isinstance(other, Product):
+            inverse = tuple((factor, -power) for factor, power in other.inputs)
+            return Product((*self.inputs, *inverse), self.constant / other.constant)
+        return Product(self.inputs, self.constant / other)
+
+
+UNIT: Final = Product()
+"""One unit of a measure: a formula of it is the coefficient of that measure."""
+
+Quantity = TypeVar("Quantity", float, pd.Series, Product)
+"""What a formula takes and returns: one value, one row per cell, or the coefficients of a plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +121,14 @@ class Term:
         }
 
 
-def multiply(inputs: tuple[Power, ...], constant: float) -> tuple[float, float, float]:
+def multiply(product: Product) -> tuple[float, float, float]:
     """
     Multiply coefficients with their intervals by the one rule of methodology 9.3.
 
     Returns:
         value, low, high. A coefficient of 0 makes all three 0 unless its high is above 0.
     """
+    inputs, constant = product.inputs, product.constant
     value = constant
     widths: list[HalfWidths] = []
     zero = False
@@ -109,17 +149,10 @@ def multiply(inputs: tuple[Power, ...], constant: float) -> tuple[float, float, 
     return value, low, value * math.exp(above) if above else value
 
 
-def make_term(
-    impact: str,
-    measure: str,
-    per_unit: int,
-    inputs: tuple[Power, ...],
-    *,
-    constant: float = 1.0,
-    sign: int = 1,
-) -> Term:
+def make_term(impact: str, measure: str, per_unit: int, product: Product, *, sign: int = 1) -> Term:
     """Make a term: multiply its coefficients and write its formula."""
-    value, low, high = multiply(inputs, constant)
+    value, low, high = multiply(product)
+    inputs, constant = product.inputs, product.constant
     words = [measure] + [f"{'x' if power == 1 else '/'} {factor.name}" for factor, power in inputs]
     if constant != 1.0:
         words.append(f"x {constant:g}")

@@ -1,10 +1,48 @@
-"""Training beside use: spread over requests, break-even, development overhead (methodology 1.4, 2.9, section 7)."""
+"""Training: its operations, and what it is beside use: spread, break-even, overhead (methodology 1.4, 2.5, 2.9, 7).
+
+Waits for its caller: pages show training as its own stage so far; published cases hold the formulas.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
+
+FLOP_PER_PARAMETER_TOKEN: Final = 6.0
+
+
+def training_flop(parameters: float, tokens: float, flop_per_param_token: float = FLOP_PER_PARAMETER_TOKEN) -> float:
+    """
+    Return the operations of training all parameters once over the tokens: forward 2, backward 4.
+
+    Args:
+        parameters: active ones. [1]
+        tokens: of training data, repetitions included. [1]
+
+    >>> training_flop(1e9, 1e9)
+    6e+18
+    """
+    return flop_per_param_token * parameters * tokens
+
+
+def model_flop_utilization(
+    parameters: float,
+    tokens_per_s: float,
+    peak_flop_per_s: float,
+    device_count: float,
+    flop_per_param_token: float = FLOP_PER_PARAMETER_TOKEN,
+) -> float:
+    """
+    Return MFU: useful operations over the peak of all devices.
+
+    Source: PaLM (Chowdhery et al. 2022), appendix B.
+
+    >>> round(model_flop_utilization(540.35e9, 238_300, 275e12, 6144), 3)
+    0.457
+    """
+    return flop_per_param_token * parameters * tokens_per_s / (peak_flop_per_s * device_count)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from core.quantification.methods import Methodology
 from core.quantification.overrides import Overrides
 from core.quantification.pack import FactorPack
 from core.quantification.resolve import Catalog, catalog_of
-from core.quantification.terms import Power
+from core.quantification.terms import Product
 
 PER_UNIT: Final = {measure.column: measure.per_unit for measure in MEASURES}
 """How many stored integers make one unit of a measure."""
@@ -89,8 +89,7 @@ class EnergyTerm:
     """One measure times coefficients that give kWh of IT energy, or of facility energy where ``at_facility``."""
 
     measure: str
-    inputs: tuple[Power, ...]
-    constant: float = 1.0
+    energy: Product
     sign: int = 1
     at_facility: bool = False
 

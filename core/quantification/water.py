@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import pandas as pd
-
 from core.quantification.entries import Place
 from core.quantification.factor import Factor, with_gsd
 from core.quantification.methods import Methodology
 from core.quantification.operational import stated_metric
 from core.quantification.pack import FILE, FactorPack, Row
 from core.quantification.resolve import Catalog, catalog_of
-
-Numbers = float | pd.Series  # one value, or one row per cell
+from core.quantification.terms import Quantity
 
 _WORLD_ROW = "WOR"
 
 
-def site_water_l(it_energy_kwh: Numbers, wue_l_per_kwh: Numbers) -> Numbers:
+def site_water_l(it_energy_kwh: Quantity, wue_l_per_kwh: Quantity) -> Quantity:
     """
     Return the water a site consumes for cooling, per kWh of its IT.
 
@@ -32,7 +29,7 @@ def site_water_l(it_energy_kwh: Numbers, wue_l_per_kwh: Numbers) -> Numbers:
     return it_energy_kwh * wue_l_per_kwh
 
 
-def grid_water_l(facility_energy_kwh: Numbers, ewif_l_per_kwh: Numbers) -> Numbers:
+def grid_water_l(facility_energy_kwh: Quantity, ewif_l_per_kwh: Quantity) -> Quantity:
     """
     Return the water that generating the electricity consumes.
 
@@ -46,6 +43,20 @@ def grid_water_l(facility_energy_kwh: Numbers, ewif_l_per_kwh: Numbers) -> Numbe
     30.0
     """
     return facility_energy_kwh * ewif_l_per_kwh
+
+
+def grid_resources(facility_energy_kwh: Quantity, resources_per_kwh: Quantity) -> Quantity:
+    """
+    Return the primary energy or minerals behind electricity, in the unit of the factor.
+
+    Args:
+        facility_energy_kwh: with PUE, once. [kWh]
+        resources_per_kwh: of the grid. [MJ/kWh, kg Sb-eq/kWh]
+
+    >>> grid_resources(10.0, 9.5)
+    95.0
+    """
+    return facility_energy_kwh * resources_per_kwh
 
 
 def choose_wue(

@@ -10,8 +10,8 @@ from core.quantification import (
     bounds,
     claims,
     convert,
+    instruments,
     intensity,
-    market,
     targets,
     training,
 )
@@ -27,7 +27,7 @@ def mix_intensity(inputs: Inputs) -> Outputs:
 @method
 def cfe_net_intensity(inputs: Inputs) -> Outputs:
     grid, share = inputs["grid_intensity_kg_per_kwh"], inputs["cfe_fraction"]
-    return {"net_intensity_kg_per_kwh": market.carbon_free_net_kg_per_kwh(grid, share)}
+    return {"net_intensity_kg_per_kwh": instruments.carbon_free_net_kg_per_kwh(grid, share)}
 
 
 @method
@@ -41,10 +41,10 @@ def aggregate_intensity(inputs: Inputs) -> Outputs:
 
 @method
 def market_based(inputs: Inputs) -> Outputs:
-    instruments = [market.Instrument(**instrument) for instrument in inputs["instruments"]]
-    covered = market.cover_consumption(
+    contracted = [instruments.Instrument(**instrument) for instrument in inputs["instruments"]]
+    covered = instruments.cover_consumption(
         inputs["consumption_kwh"],
-        instruments,
+        contracted,
         location_kg_per_kwh=inputs["location_intensity_kg_per_kwh"],
         residual_kg_per_kwh=inputs["residual_intensity_kg_per_kwh"],
         market=inputs.get("market"),
@@ -56,7 +56,7 @@ def market_based(inputs: Inputs) -> Outputs:
 
 @method
 def hourly_match(inputs: Inputs) -> Outputs:
-    matched = market.match_hourly(
+    matched = instruments.match_hourly(
         load_kwh=inputs["load_kwh"],
         contracted_kwh=inputs["contracted_cfe_kwh"],
         grid_cfe_fraction=inputs["grid_cfe_fraction"],

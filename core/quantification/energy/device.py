@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
-
-import pandas as pd
 
 from core.quantification import units
 from core.quantification.energy.measured import host_factor
 from core.quantification.entries import Hardware
 from core.quantification.factor import Factor, spread
 from core.quantification.methods import Methodology
+from core.quantification.operational import it_energy_kwh
 from core.quantification.overrides import override_factor
 from core.quantification.pack import FILE
-from core.quantification.terms import Power
+from core.quantification.terms import UNIT, Product, Quantity
 from core.quantification.use import Context, Energy, EnergyTerm, Refusal, Use
-
-Numbers = float | pd.Series  # one value, or one row per cell
 
 KNOTS: Final = (0.0, 0.1, 0.5, 1.0)
 """Loads at which a power curve is known: idle, 10, 50 and 100 %."""
@@ -27,20 +23,20 @@ KNOTS: Final = (0.0, 0.1, 0.5, 1.0)
 DEVICE_HINGES: Final = ("device_low_nh", "device_middle_nh", "device_high_nh")
 
 
-def device_energy_kwh(device_hours: Numbers, loaded_device_hours: Numbers, idle_w: Numbers, peak_w: Numbers) -> Numbers:
+def hours_energy_kwh(unit_hours: Quantity, watts: Quantity) -> Quantity:
     """
-    Return the energy of devices held, idle at ``idle_w`` and rising to ``peak_w`` with load.
+    Return the energy of devices, vCPUs or whole machines at a mean power.
 
     Args:
-        device_hours: held, used or not. [h]
-        loaded_device_hours: power-weighted: the sum of hours x load. [h]
+        unit_hours: hours times how many there are. [h]
+        watts: of one. [W]
 
-    Source: methodology 2.2.
+    Source: Patterson et al. 2021, section 2.5.
 
-    >>> device_energy_kwh(800.0, 680.0, 84.0, 700.0)
-    486.08
+    >>> hours_energy_kwh(24.0, 500.0)
+    12.0
     """
-    return (idle_w * device_hours + (peak_w - idle_w) * loaded_device_hours) / units.W_PER_KW
+    return unit_hours * watts / units.W_PER_KW
 
 
 def interpolate(load: float, knots: Sequence[float], values: Sequence[float]) -> float:
@@ -56,18 +52,6 @@ def interpolate(load: float, knots: Sequence[float], values: Sequence[float]) ->
         if load <= right:
             return below + (above - below) * (load - left) / (right - left)
     return values[-1]
-
-
-def log_power_w(a: float, b: float, c: float, d: float, load_percent: float) -> float:
-    """
-    Return a server CPU's power from its fitted consumption profile.
-
-    Source: Boavizta; Xeon Platinum a 171.1813, b 0.0354, c 36.8953, d -10.1336.
-
-    >>> round(log_power_w(171.1813, 0.0354, 36.8953, -10.1336, 50), 2)
-    182.22
-    """
-    return a * math.log(b * (load_percent + c)) + d
 
 
 Watts = tuple[float, float, float, float]
@@ -182,25 +166,24 @@ def _idle_watts(
     return value, low, high
 
 
-def curve_terms(
-    curve: Curve, hours: str, hinges: Sequence[str], load: float | None, inputs: tuple[Power, ...]
-) -> tuple[EnergyTerm, ...]:
+def curve_energy(
+    curve: Curve, hours: str, hinges: Sequence[str], load: float | None
+) -> tuple[tuple[str, Product], ...]:
     """
-    Turn a curve into terms: idle hours and hinge hours where the load was observed, else hours at a default load.
+    Turn a curve into energy: idle hours and hinge hours where the load was observed, else hours at a default load.
 
     Args:
         hours: measure of the hours held.
         hinges: measures of the hinge hours.
         load: default load, None where it was observed.
-        inputs: further coefficients of every term.
+
+    Returns:
+        ``(measure, kWh of one hour of it)``; the sum over the measures is the energy.
     """
-    per_kw = 1.0 / units.W_PER_KW
     if load is not None:
-        return (EnergyTerm(hours, ((curve.at(load), 1), *inputs), per_kw),)
-    rising = zip(hinges, curve.slopes(), strict=True)
-    terms = [EnergyTerm(hours, ((curve.idle(), 1), *inputs), per_kw)]
-    terms += [EnergyTerm(measure, ((slope, 1), *inputs), per_kw) for measure, slope in rising]
-    return tuple(terms)
+        return ((hours, hours_energy_kwh(UNIT, Product.of(curve.at(load)))),)
+    parts = [(hours, curve.idle()), *zip(hinges, curve.slopes(), strict=True)]
+    return tuple((measure, hours_energy_kwh(UNIT, Product.of(watts))) for measure, watts in parts)
 
 
 def device(use: Use, context: Context) -> Energy | Refusal:
@@ -216,10 +199,13 @@ def device(use: Use, context: Context) -> Energy | Refusal:
         return Refusal("idle_above_peak")
     observed = "device_utilization" in use.present
     gsd = method.gsd["device_observed" if observed else "device_default"]
-    width = spread("device_spread", gsd, method.source)
+    width = Product.of(spread("device_spread", gsd, method.source))
     host = host_factor(method)
     load = None if observed else default_load(use, method)
-    terms = curve_terms(curve, "device_nh", DEVICE_HINGES, load, ((host.fixed(), 1), (width, 1)))
+    terms = tuple(
+        EnergyTerm(measure, it_energy_kwh(drawn, Product.of(host.fixed())) * width)
+        for measure, drawn in curve_energy(curve, "device_nh", DEVICE_HINGES, load)
+    )
     family = hardware.id if hardware is not None else "override"
     notes = (*variant_notes(hardware), *(() if observed else ("default_utilization",)))
     listed = (curve.factor, host)

@@ -6,46 +6,19 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
-import pandas as pd
-
-from core.quantification import units
-from core.quantification.energy.device import Curve, curve_terms, device_curve, fixed_curve, straight_curve
+from core.quantification.energy.device import Curve, curve_energy, device_curve, fixed_curve, straight_curve
 from core.quantification.energy.measured import host_factor
 from core.quantification.entries import Instance, number
 from core.quantification.factor import Factor, spread
-from core.quantification.operational import defaults_of
+from core.quantification.operational import defaults_of, it_energy_kwh
 from core.quantification.pack import FILE, FactorPack, Row
-from core.quantification.terms import Power
+from core.quantification.terms import Product, Quantity
 from core.quantification.use import Context, Energy, EnergyTerm, Refusal, Use
-
-Numbers = float | pd.Series  # one value, or one row per cell
 
 INSTANCE_HINGES: Final = ("instance_low_nh", "instance_middle_nh", "instance_high_nh")
 
 
-def average_watts(min_w: Numbers, max_w: Numbers, load: Numbers) -> Numbers:
-    """
-    Return the power of a part between its watts at rest and at full load.
-
-    Source: Cloud Carbon Footprint methodology.
-
-    >>> average_watts(88.0, 732.0, 0.5)
-    410.0
-    """
-    return min_w + load * (max_w - min_w)
-
-
-def hours_energy_kwh(unit_hours: Numbers, watts: Numbers) -> Numbers:
-    """
-    Return the energy of parts (vCPUs, GPUs, whole machines) at a mean power.
-
-    >>> hours_energy_kwh(24.0, 500.0)
-    12.0
-    """
-    return unit_hours * watts / units.W_PER_KW
-
-
-def memory_energy_kwh(gigabyte_hours: Numbers, kwh_per_gigabyte_hour: Numbers) -> Numbers:
+def memory_energy_kwh(gigabyte_hours: Quantity, kwh_per_gigabyte_hour: Quantity) -> Quantity:
     """
     Return the energy of memory beyond what a CPU's watts hold already.
 
@@ -53,26 +26,6 @@ def memory_energy_kwh(gigabyte_hours: Numbers, kwh_per_gigabyte_hour: Numbers) -
     0.03528
     """
     return gigabyte_hours * kwh_per_gigabyte_hour
-
-
-def storage_energy_kwh(terabyte_hours: Numbers, wh_per_terabyte_hour: Numbers) -> Numbers:
-    """
-    Return the energy of stored data, without the copies that a service keeps.
-
-    >>> storage_energy_kwh(1000.0, 1.2)
-    1.2
-    """
-    return terabyte_hours * wh_per_terabyte_hour / units.WH_PER_KWH
-
-
-def network_energy_kwh(gigabytes: Numbers, kwh_per_gigabyte: Numbers) -> Numbers:
-    """
-    Return the energy of data carried between data centres.
-
-    >>> network_energy_kwh(1000.0, 0.001)
-    1.0
-    """
-    return gigabytes * kwh_per_gigabyte
 
 
 def instance(use: Use, context: Context) -> Energy | Refusal:
@@ -88,32 +41,34 @@ def instance(use: Use, context: Context) -> Energy | Refusal:
         return Refusal("unknown_instance")
     observed = "instance_utilization" in use.present
     gsd = method.gsd["instance_observed" if observed else "instance_default"]
-    width = (spread("instance_spread", gsd, method.source), 1)
+    width = Product.of(spread("instance_spread", gsd, method.source))
     load = None if observed else method.instance_utilization
     notes: tuple[str, ...] = () if observed else ("default_utilization",)
     row = found.power_row
-    terms: tuple[EnergyTerm, ...] = ()
+    parts: tuple[tuple[str, Product], ...] = ()
     listed: tuple[Factor, ...] = ()
     if row is not None:
         curve = _instance_curve(found, row)
-        terms = curve_terms(curve, "instance_nh", INSTANCE_HINGES, load, (width,))
+        parts = curve_energy(curve, "instance_nh", INSTANCE_HINGES, load)
         listed = (curve.factor,)
         if not found.covers_whole_machine:
-            terms += _memory_terms(context, found, row, width)
+            parts += _memory_energy(context, found, row)
     if not found.covers_whole_machine:
         accelerators = _accelerators(use, context, found)
         if accelerators is None and row is None:
             return Refusal("no_instance_power")
         if accelerators is not None:
             count, curve = accelerators
-            inputs: tuple[Power, ...] = ((count, 1), width)
+            drawn = curve_energy(curve, "instance_nh", INSTANCE_HINGES, load)
+            drawn = tuple((measure, energy * Product.of(count)) for measure, energy in drawn)
             if row is None:
                 host = host_factor(method)
-                inputs += ((host.fixed(), 1),)
+                drawn = tuple((measure, it_energy_kwh(energy, Product.of(host.fixed()))) for measure, energy in drawn)
                 listed += (host,)
                 notes += ("power_from_accelerators",)
-            terms += curve_terms(curve, "instance_nh", INSTANCE_HINGES, load, inputs)
+            parts += drawn
             listed += (curve.factor,)
+    terms = tuple(EnergyTerm(measure, energy * width) for measure, energy in parts)
     family = f"{found.provider}:{found.first('family')}"
     return Energy("instance", terms, 3 if observed else 4, family, listed=listed, notes=notes)
 
@@ -147,7 +102,7 @@ def _gigabytes_per_chip(pack: FactorPack) -> dict[tuple[str, str], float]:
     return {(row["provider"], row["microarchitecture"]): float(row["gb_per_chip"]) for row in rows}
 
 
-def _memory_terms(context: Context, found: Instance, row: Row, width: tuple[Factor, int]) -> tuple[EnergyTerm, ...]:
+def _memory_energy(context: Context, found: Instance, row: Row) -> tuple[tuple[str, Product], ...]:
     """Return the energy of memory beyond what the CPU's watts hold: one chip's share of the platform's vCPUs."""
     memory_gb, per_gb_hour = number(found.first("memory_gb")), defaults_of(context.pack).get("memory")
     if memory_gb is None or per_gb_hour is None:
@@ -172,7 +127,7 @@ def _memory_terms(context: Context, found: Instance, row: Row, width: tuple[Fact
         match="default",
         detail={},
     )
-    return (EnergyTerm("instance_nh", ((size, 1), (energy, 1), width)),)
+    return (("instance_nh", memory_energy_kwh(Product.of(size), Product.of(energy))),)
 
 
 def _accelerators(use: Use, context: Context, found: Instance) -> tuple[Factor, Curve] | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from core.quantification.factor import Factor, spread
 from core.quantification.methods import Methodology
-from core.quantification.terms import Power
+from core.quantification.operational import it_energy_kwh
+from core.quantification.terms import Product
 from core.quantification.use import Context, Energy, EnergyTerm, Use
 
 
@@ -26,10 +27,10 @@ def measured(use: Use, context: Context) -> Energy:
         quality = 4 if modelled else 5
     else:
         quality = 2 if boundary == "device" else 1
-    inputs: tuple[Power, ...] = ((width, 1),)
+    energy = Product.of(width)
     if boundary == "device":
-        inputs += ((host_factor(method), 1),)
-    term = EnergyTerm("energy_pkwh", inputs, at_facility=boundary == "facility")
+        energy = it_energy_kwh(energy, Product.of(host_factor(method)))
+    term = EnergyTerm("energy_pkwh", energy, at_facility=boundary == "facility")
     return Energy("measured", (term,), quality, boundary, notes=notes)
 
 

@@ -7,9 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, cast
-
-import pandas as pd
+from typing import Final
 
 from core.quantification import units
 from core.quantification.entries import Model
@@ -17,10 +15,8 @@ from core.quantification.factor import Factor, spread
 from core.quantification.methods import Methodology
 from core.quantification.operational import defaults_of
 from core.quantification.pack import FILE, FactorPack
-from core.quantification.terms import Power
+from core.quantification.terms import Product
 from core.quantification.use import Context, Energy, EnergyTerm, Refusal, Use
-
-Numbers = float | pd.Series  # one value, or one row per cell
 
 MEMORY_OVERHEAD: Final = 1.2
 BITS_PER_BYTE: Final = 8.0
@@ -29,27 +25,39 @@ BILLION: Final = 1e9
 
 @dataclass(frozen=True)
 class Fit:
-    """Coefficients of the token method: fitted energy and latency, and the server that serves."""
+    """
+    Coefficients of the token method, as the calculation defaults of a pack hold them.
 
-    alpha: float = 1.1665273170451914e-06
-    beta: float = -0.011205921025579175
-    gamma: float = 4.052928146734005e-05
-    latency_active: float = 0.0006785088094353663
-    latency_batch: float = 0.0003119310311688259
-    latency_base: float = 0.019473717579473387
-    gpu_memory_gb: float = 80.0
-    server_gpus: float = 8.0
-    server_kw: float = 1.2
-    lifetime_h: float = 26280.0
-    gpu_embodied_kg: float = 273.0
-    server_embodied_kg: float = 5700.0
-    gpu_embodied_adpe: float = 0.00895
-    server_embodied_adpe: float = 0.37
-    gpu_embodied_pe: float = 3721.0
-    server_embodied_pe: float = 70000.0
+    Attributes:
+        alpha, beta, gamma: of the energy of one GPU for one output token, see `token_wh`.
+        latency_active, latency_batch, latency_base: of the time of one output token. [s/10^9 parameters, s, s]
+        gpu_memory_gb: of one GPU. [GB]
+        server_gpus, server_kw: GPUs of the server, and its power without them. [kW]
+        lifetime_h: of the hardware. [h]
+        gpu_embodied_kg, server_embodied_kg: making one GPU, and the server without them. [kg CO2e]
+        gpu_embodied_adpe, server_embodied_adpe: likewise. [kg Sb-eq]
+        gpu_embodied_pe, server_embodied_pe: likewise. [MJ]
+    """
+
+    alpha: float
+    beta: float
+    gamma: float
+    latency_active: float
+    latency_batch: float
+    latency_base: float
+    gpu_memory_gb: float
+    server_gpus: float
+    server_kw: float
+    lifetime_h: float
+    gpu_embodied_kg: float
+    server_embodied_kg: float
+    gpu_embodied_adpe: float
+    server_embodied_adpe: float
+    gpu_embodied_pe: float
+    server_embodied_pe: float
 
 
-_KEYS: Final = {
+FIT_KEYS: Final = {
     "alpha": "llm.gpu_energy_alpha",
     "beta": "llm.gpu_energy_beta",
     "gamma": "llm.gpu_energy_gamma",
@@ -73,12 +81,12 @@ _KEYS: Final = {
 def fit_of(pack: FactorPack) -> Fit | None:
     """Read the coefficients from the calculation defaults; None where the pack does not hold them all."""
     defaults = defaults_of(pack)
-    if not all(key in defaults for key in _KEYS.values()):
+    if not all(key in defaults for key in FIT_KEYS.values()):
         return None
-    return Fit(**{name: float(defaults[key]["value"]) for name, key in _KEYS.items()})
+    return Fit(**{name: float(defaults[key]["value"]) for name, key in FIT_KEYS.items()})
 
 
-def token_wh(active_b: Numbers, batch_size: float, fit: Fit) -> Numbers:
+def token_wh(active_b: float, batch_size: float, fit: Fit) -> float:
     """
     Return the energy of one GPU for one output token.
 
@@ -94,7 +102,7 @@ def token_wh(active_b: Numbers, batch_size: float, fit: Fit) -> Numbers:
     return fit.alpha * math.exp(fit.beta * batch_size) * active_b + fit.gamma
 
 
-def token_seconds(active_b: Numbers, batch_size: float, fit: Fit, output_tps: float | None = None) -> Numbers:
+def token_seconds(active_b: float, batch_size: float, fit: Fit, output_tps: float | None = None) -> float:
     """
     Return the time that one output token takes, 1/tps where the model's rate is published. [s]
 
@@ -105,14 +113,14 @@ def token_seconds(active_b: Numbers, batch_size: float, fit: Fit, output_tps: fl
     return fit.latency_active * active_b + fit.latency_batch * batch_size + fit.latency_base
 
 
-def gpu_count(total_b: float, quantization_bits: float, fit: Fit) -> int:
+def gpu_count(total_b: float, quantization_bits: float, gpu_memory_gb: float) -> int:
     """
     Return how many GPUs hold the weights with a fifth to spare, the next power of two.
 
-    >>> gpu_count(8.03, 16, Fit()), gpu_count(405.85, 16, Fit()), gpu_count(405.85, 4, Fit())
+    >>> gpu_count(8.03, 16, 80), gpu_count(405.85, 16, 80), gpu_count(405.85, 4, 80)
     (1, 16, 4)
     """
-    needed = math.ceil(MEMORY_OVERHEAD * total_b * quantization_bits / BITS_PER_BYTE / fit.gpu_memory_gb)
+    needed = math.ceil(MEMORY_OVERHEAD * total_b * quantization_bits / BITS_PER_BYTE / gpu_memory_gb)
     return int(2 ** math.ceil(math.log2(max(1, needed))))
 
 
@@ -127,7 +135,7 @@ def hardware_per_s(gpus: int, batch_size: float, server_total: float, gpu_total:
     return total / (batch_size * fit.lifetime_h * units.S_PER_H)
 
 
-def prefill_kwh(active_b: Numbers, method: Methodology) -> Numbers:
+def prefill_kwh(active_b: float, method: Methodology) -> float:
     """
     Return the energy of reading one input token: 2 FLOP per active parameter at the share of peak that prefill reaches.
 
@@ -231,11 +239,11 @@ class Serving:
 
     def gpus(self, total_b: float) -> int:
         """Return the GPUs that hold the model."""
-        return gpu_count(total_b, self.bits, self.fit)
+        return gpu_count(total_b, self.bits, self.fit.gpu_memory_gb)
 
     def seconds(self, active_b: float) -> float:
         """Return the seconds of one output token."""
-        return cast(float, token_seconds(active_b, self.batch_size, self.fit, self.output_tps))
+        return token_seconds(active_b, self.batch_size, self.fit, self.output_tps)
 
     def factor(self, name: str, unit: str, formula: Callable[[float, float], float]) -> Factor:
         """Evaluate a formula of (active, total) over the interval of the parameters."""
@@ -303,22 +311,22 @@ def tokens(use: Use, context: Context) -> Energy | Refusal:
     method, fit, batch = context.method, serving.fit, serving.batch_size
     single = not serving.parameters.is_range and not serving.parameters.disclosed
     gsd = method.gsd["tokens_undisclosed" if single else "tokens"]
-    width = (spread("token_spread", gsd, method.source), 1)
+    width = Product.of(spread("token_spread", gsd, method.source))
     terms: list[EnergyTerm] = []
 
     def server(seconds: Callable[[float], float], active_b: float, total_b: float) -> float:
         return seconds(active_b) * server_kwh_per_s(serving.gpus(total_b), batch, fit)
 
     def decode(active_b: float, total_b: float) -> float:
-        gpus = serving.gpus(total_b) * cast(float, token_wh(active_b, batch, fit)) / units.WH_PER_KWH
+        gpus = serving.gpus(total_b) * token_wh(active_b, batch, fit) / units.WH_PER_KWH
         return gpus + (server(serving.seconds, active_b, total_b) if "generation_s" not in use.present else 0.0)
 
     if "output_tokens" in use.present:
-        terms.append(EnergyTerm("output_tokens", ((serving.factor(_NAME, "kWh/output token", decode), 1), width)))
+        terms.append(EnergyTerm("output_tokens", Product.of(serving.factor(_NAME, "kWh/output token", decode)) * width))
     for measure, unit, seconds in time_measures(use, serving):
         if measure != "output_tokens":
             factor = serving.factor(_NAME, f"kWh/{unit}", lambda a, t, s=seconds: server(s, a, t))  # type: ignore[misc]
-            terms.append(EnergyTerm(measure, ((factor, 1), width)))
+            terms.append(EnergyTerm(measure, Product.of(factor) * width))
     terms += prefill_terms(use, serving, method)
     return Energy(
         method="tokens",
@@ -336,16 +344,16 @@ def prefill_terms(use: Use, serving: Serving, method: Methodology) -> tuple[Ener
     """Return the energy of reading the prompt; cached tokens cost the share ``cached_token_share`` of others."""
     if not method.prefill or "input_tokens" not in use.present:
         return ()
-    factor = serving.factor(_NAME, "kWh/input token", lambda active_b, _: cast(float, prefill_kwh(active_b, method)))
+    factor = serving.factor(_NAME, "kWh/input token", lambda active_b, _: prefill_kwh(active_b, method))
     width = Factor("methodology:prefill_spread", "prefill_spread", 1.0, 0.0, 2.0, "1", method.source, None, "default")
-    inputs: tuple[Power, ...] = ((factor, 1), (width, 1))
-    terms = [EnergyTerm("input_tokens", inputs)]
+    energy = Product.of(factor, width)
+    terms = [EnergyTerm("input_tokens", energy)]
     if "cached_input_tokens" in use.present:
         saved = 1.0 - method.cached_token_share
         share = Factor(
             "methodology:cached_token_share", "cached_saving", saved, saved, saved, "1", method.source, None, "default"
         )
-        terms.append(EnergyTerm("cached_input_tokens", (*inputs, (share, 1)), sign=-1))
+        terms.append(EnergyTerm("cached_input_tokens", energy * Product.of(share), sign=-1))
     return tuple(terms)
 
 

@@ -1,11 +1,11 @@
-"""Market-based rates without instruments, joined on read; instruments and hourly matching."""
+"""Market-based rates without instruments, joined on read."""
 
 from __future__ import annotations
 
 import pandas as pd
 import pytest
 
-from core.quantification.market import Instrument, cover_consumption, join_market, match_hourly
+from core.quantification.market import join_market
 from core.quantification.pack import pack_from_tables
 
 RESIDUAL = (
@@ -75,39 +75,3 @@ def test_joined_rate_of_zero_is_zero():
     some = pd.DataFrame([[2.0, 1.0, 4.0]], columns=["value", "low", "high"])
 
     assert join_market(some, zero).iloc[0].tolist() == [0, 0, 0]
-
-
-def test_volume_is_never_used_beyond_the_consumption():
-    covered = cover_consumption(
-        100,
-        [Instrument("a", "certificate", 80, 0.0), Instrument("b", "contract", 80, 0.1)],
-        location_kg_per_kwh=0.4,
-        residual_kg_per_kwh=0.5,
-    )
-
-    assert (covered.covered_kwh, covered.uncovered_kwh) == (100, 0)
-    assert covered.market_kg == pytest.approx(2.0)
-
-
-def test_refusals_come_with_every_reason_in_order():
-    unfit = Instrument("x", "certificate", 10, 0.0, market="US", vintage_year=2020, retired=False)
-
-    covered = cover_consumption(
-        100, [unfit], location_kg_per_kwh=0.4, residual_kg_per_kwh=0.5, market="DE", reporting_year=2025
-    )
-
-    assert covered.rejected == (("x", ("not_retired", "market", "vintage")),)
-    assert covered.market_kg == pytest.approx(50)
-
-
-def test_excess_of_one_hour_does_not_help_another():
-    matched = match_hourly(
-        load_kwh=[100, 100],
-        contracted_kwh=[200, 0],
-        grid_cfe_fraction=[0, 0],
-        grid_kg_per_kwh=[0.4, 0.4],
-        residual_kg_per_kwh=[0.5, 0.5],
-    )
-
-    assert (matched.matched_kwh, matched.excess_kwh, matched.annual_match_ratio) == (100, 100, 1)
-    assert (matched.market_hourly_kg, matched.market_annual_kg) == (50, 0)

@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from core.quantification.energy.tokens import fit_of
 from core.quantification.methods import Methodology
 
 H100 = "NVIDIA H100 80GB HBM3"
@@ -89,9 +90,10 @@ def test_prefill_can_be_switched_off(one):
     assert "prefill_off" in with_input.plan.notes
 
 
-def test_server_time_replaces_the_formula_of_latency(one):
+def test_server_time_replaces_the_formula_of_latency(one, pack):
     modelled = one(hosting="api", model=LLAMA, output_tokens=1000, methodology=NO_PREFILL)
-    seconds = 1000 * (0.0006785088094353663 * 8.03 + 0.0003119310311688259 * 64 + 0.019473717579473387)
+    fit = fit_of(pack)
+    seconds = 1000 * (fit.latency_active * 8.03 + fit.latency_batch * 64 + fit.latency_base)
 
     measured = one(hosting="api", model=LLAMA, output_tokens=1000, generation_s=seconds, methodology=NO_PREFILL)
 
