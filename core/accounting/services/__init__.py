@@ -11,6 +11,7 @@ from core.accounting.services.coverage import (
 )
 from core.accounting.services.derive import DeriveResult, derive_day, derive_days, derive_dirty_days
 from core.accounting.services.names import remove_alias, set_alias
+from core.accounting.services.restatement import Restatement, restate
 from core.accounting.services.views import (
     ViewError,
     begin_view,
@@ -22,6 +23,7 @@ from core.accounting.services.views import (
 __all__ = [
     "CoverageError",
     "DeriveResult",
+    "Restatement",
     "ViewError",
     "begin_view",
     "build_view",
@@ -35,6 +37,7 @@ __all__ = [
     "rederive_source",
     "remove_alias",
     "remove_link",
+    "restate",
     "set_alias",
     "set_coverage_unit",
     "switch_view",

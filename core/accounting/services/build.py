@@ -19,7 +19,7 @@ def build_view(*, organization_id: int, view_id: int) -> View:
     Days that are written meanwhile are derived into it by their own marks.
     """
     view = building_view(organization_id, view_id)
-    for month, days in _months_with_cells(organization_id, view.built_until).items():
+    for month, days in months_with_cells(organization_id, view.built_until).items():
         derive_days(organization_id, days, views=[view])
         with organization_scope(organization_id):
             View.objects.filter(organization_id=organization_id, id=view_id).update(built_until=_next_month(month))
@@ -28,7 +28,7 @@ def build_view(*, organization_id: int, view_id: int) -> View:
     return building_view(organization_id, view_id)
 
 
-def _months_with_cells(organization_id: int, from_month: date | None) -> dict[date, list[date]]:
+def months_with_cells(organization_id: int, from_month: date | None = None) -> dict[date, list[date]]:
     """List the days that have cells, by month, oldest first; skips from day to day along the index."""
     query = """
         with recursive days(day) as (

@@ -1,0 +1,107 @@
+"""manage.py restate --organization SLUG --from DATE --to DATE [--factor-set NAME] [--methodology V] [--apply]"""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from core.accounting.asking import (
+    USAGE,
+    add_filter_arguments,
+    add_organization_argument,
+    add_period_arguments,
+    filter_of,
+    organization_of,
+)
+from core.accounting.models import View
+from core.accounting.output import as_table
+from core.accounting.services import Restatement, ViewError, restate
+from core.accounting.services.restatement import FIGURES
+from core.factors.selectors import NoFactorSet
+from core.quantification.methods import UnknownMethodology
+
+
+class Command(BaseCommand):
+    help = (
+        "Rehearse another factor set or methodology: the period's old and new totals, and the bridge between them. Its steps"
+        " are method, then factor, each derived on the last. Corrections, activity and coverage are no steps: both sides are"
+        " derived from the same records and rules. With --apply every day is built and the organization switched to it;"
+        " closed inventories stay as they are."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        add_organization_argument(parser)
+        add_period_arguments(parser)
+        add_filter_arguments(parser)
+        parser.add_argument("--factor-set", metavar="NAME", help="name or hash; see `factors list`")
+        parser.add_argument("--methodology", metavar="V", help="version, such as 2026.1")
+        parser.add_argument(
+            "--apply", action="store_true", help="switch to it; without: a rehearsal that leaves nothing"
+        )
+        parser.add_argument("--reason", default="", help="for the audit log")
+        parser.add_argument("--format", choices=["table", "json"], default="table")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        organization = organization_of(options)
+        asked = filter_of(options, organization)
+        if not options["factor_set"] and not options["methodology"]:
+            raise CommandError("Say what is to change: --factor-set NAME, --methodology V, or both.", returncode=USAGE)
+        try:
+            restated = restate(
+                organization_id=organization.id,
+                asked=asked,
+                factor_set=options["factor_set"],
+                methodology=options["methodology"],
+                apply=options["apply"],
+                reason=options["reason"],
+            )
+        except (NoFactorSet, UnknownMethodology, ViewError) as error:
+            raise CommandError(str(error)) from error
+        if options["format"] == "json":
+            answer = {"filter": asked.as_dict(), **_described(restated)}
+            self.stdout.write(json.dumps(answer, indent=2, allow_nan=False))
+        else:
+            self._table(restated)
+
+    def _table(self, restated: Restatement) -> None:
+        self.stdout.write(f"old: {_origin(restated.old_view)}")
+        self.stdout.write(f"new: {_origin(restated.new_view)}")
+        rows = [
+            {
+                "figure": name,
+                "old": restated.old[name],
+                **{step.name: step.change[name] for step in restated.steps},
+                "new": restated.new[name],
+            }
+            for name in FIGURES
+        ]
+        self.stdout.write(as_table(list(rows[0]), rows))
+        self.stdout.write(
+            f"Switched to view {restated.new_view.id}." if restated.applied else "A rehearsal: nothing was changed."
+        )
+
+
+def _origin(view: View) -> str:
+    return f"{view.factor_set.name}, methodology {view.methodology}"
+
+
+def _described(restated: Restatement) -> dict[str, Any]:
+    """Write a restatement in plain values."""
+    sides = (("old", restated.old_view, restated.old), ("new", restated.new_view, restated.new))
+    return {
+        "applied": restated.applied,
+        "view": restated.new_view.id if restated.applied else restated.old_view.id,
+        **{
+            name: {
+                "factor_set": view.factor_set.content_hash,
+                "factor_set_name": view.factor_set.name,
+                "methodology": view.methodology,
+                "totals": totals,
+            }
+            for name, view, totals in sides
+        },
+        "steps": [{"name": step.name, "change": step.change} for step in restated.steps],
+    }

@@ -1,0 +1,146 @@
+"""
+Another factor set or methodology for figures that stand: rehearsed, or built beside and switched to.
+
+What changes them is told apart by a bridge, each step derived on the last (methodology 12): first the method, by the old
+factors, then the factors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+
+from core.accounting.aggregate import REPORTED, TOTAL
+from core.accounting.figures import Filter
+from core.accounting.models import View
+from core.accounting.selectors import emissions
+from core.accounting.services.build import build_view, months_with_cells
+from core.accounting.services.derive import derive_days
+from core.accounting.services.views import (
+    ViewError,
+    begin_view,
+    discard_view,
+    ensure_current_view,
+    switch_view,
+)
+from core.factors.selectors import factor_set_of
+from core.quantification.methods import methodology_of
+
+FIGURES: Final = (*(impact.name for impact in REPORTED), TOTAL)
+"""What a bridge is made of, the total last."""
+
+Totals = dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a bridge: ``method`` or ``factor``, and the totals by which it changed the figures; None: not known."""
+
+    name: str
+    change: Totals
+
+
+@dataclass(frozen=True)
+class Restatement:
+    """
+    What a restatement does to a period, or would do.
+
+    Args:
+        old, new: totals of ``FIGURES``; None: not known.
+        old_view, new_view: what they follow from. The new one is current when it was applied, else gone.
+        steps: from old to new, adding up but for the rounding of floats.
+    """
+
+    old: Totals
+    new: Totals
+    old_view: View
+    new_view: View
+    steps: tuple[Step, ...]
+    applied: bool
+
+
+def restate(
+    *,
+    organization_id: int,
+    asked: Filter,
+    factor_set: str | None = None,
+    methodology: str | None = None,
+    apply: bool = False,
+    reason: str = "",
+) -> Restatement:
+    """
+    Derive a period again by another factor set, another methodology or both, and compare its totals.
+
+    Old and new are derived from the same cells by the same rules, so nothing but method and factors is between them.
+
+    Args:
+        asked: period, dimensions, basis and parts of the totals.
+        factor_set: name or hash; default: the current view's.
+        methodology: version; default: the current view's.
+        apply: build every day and make the new view current; else it is discarded, and only the period was derived.
+
+    Raises:
+        NoFactorSet, UnknownMethodology: there is none of that name.
+        ViewError: nothing would change.
+    """
+    current = ensure_current_view(organization_id)
+    chosen = factor_set_of(factor_set) if factor_set else current.factor_set
+    version = methodology_of(methodology or current.methodology).version
+    changes = [
+        name
+        for name, changed in (("method", version != current.methodology), ("factor", chosen != current.factor_set))
+        if changed
+    ]
+    if not changes:
+        raise ViewError(f"The figures follow from {chosen.name} and methodology {version} already.")
+    days = [
+        day
+        for month in months_with_cells(organization_id, asked.from_day.replace(day=1)).values()
+        for day in month
+        if asked.from_day <= day <= asked.to_day
+    ]
+    totals = []
+    with _beside(organization_id, chosen.content_hash, version, keep=apply) as view:
+        if apply:
+            build_view(organization_id=organization_id, view_id=view.id)
+        derive_days(organization_id, days, views=[current, view])
+        totals.append(_totals(organization_id, asked, current))
+        if len(changes) == 2:
+            with _beside(organization_id, current.factor_set.content_hash, version, keep=False) as between:
+                derive_days(organization_id, days, views=[between])
+                totals.append(_totals(organization_id, asked, between))
+        totals.append(_totals(organization_id, asked, view))
+        if apply:
+            view = switch_view(organization_id=organization_id, view_id=view.id, reason=reason)
+    steps = [Step(name, _difference(totals[at], totals[at + 1])) for at, name in enumerate(changes)]
+    return Restatement(totals[0], totals[-1], current, view, tuple(steps), applied=apply)
+
+
+@contextmanager
+def _beside(organization_id: int, factor_set: str, methodology: str, *, keep: bool) -> Iterator[View]:
+    """Begin a view, and discard it afterwards, or where what is done with it fails."""
+    view = begin_view(organization_id=organization_id, factor_set=factor_set, methodology=methodology)
+    done = False
+    try:
+        yield view
+        done = True
+    finally:
+        if not (done and keep):
+            discard_view(organization_id=organization_id, view_id=view.id)
+
+
+def _totals(organization_id: int, asked: Filter, view: View) -> Totals:
+    rows = emissions(organization_id, asked, bounds=False, view=view).rows
+    return {name: float(rows[name].iloc[0]) if len(rows) and pd.notna(rows[name].iloc[0]) else None for name in FIGURES}
+
+
+def _difference(before: Totals, after: Totals) -> Totals:
+    """Subtract; what is known on one side only counts as nothing on the other, so that steps still add up."""
+    return {
+        name: None if before[name] is None and after[name] is None else (after[name] or 0.0) - (before[name] or 0.0)
+        for name in FIGURES
+    }

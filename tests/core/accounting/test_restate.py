@@ -1,0 +1,134 @@
+"""A new factor set or methodology is rehearsed, explained step by step, and switched to on purpose."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import date
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from core.accounting import services
+from core.accounting.figures import Filter
+from core.organizations.models import AuditEvent
+from core.organizations.tenancy import organization_scope
+from core.quantification import methods
+
+from .conftest import metered
+from .test_derive import daily, table
+from .test_views import current_kg, dirtier_germany
+
+__all__ = ["dirtier_germany"]
+
+JULY = Filter(date(2026, 7, 1), date(2026, 7, 31), include=())
+
+
+@pytest.fixture
+def figures(committed_db, organization, dirtier_germany, write):
+    write(metered(1, 10.0, energy_boundary="device"), metered(2, 5.0, day="2026-08-05", energy_boundary="facility"))
+    services.derive_dirty_days(organization.id)
+    return dirtier_germany
+
+
+@pytest.fixture
+def warmer_hosts(monkeypatch):
+    """A methodology in which a host takes 2.7 times its accelerators' energy instead of 1.35 times."""
+    changed = replace(methods.METHODOLOGIES[methods.LATEST], version="test", host_factor=(2.7, 2.3, 3.6))
+    monkeypatch.setitem(methods.METHODOLOGIES, "test", changed)
+
+
+def test_a_rehearsal_tells_the_difference_and_leaves_nothing(organization, figures):
+    restated = services.restate(organization_id=organization.id, asked=JULY, factor_set=figures.name)
+
+    # the same energy, 400 instead of 329 g/kWh
+    assert restated.new["location_kg_co2e"] / restated.old["location_kg_co2e"] == pytest.approx(400 / 329)
+    (step,) = restated.steps
+    assert step.name == "factor"
+    assert restated.old["total_kg_co2e"] + step.change["total_kg_co2e"] == pytest.approx(restated.new["total_kg_co2e"])
+    assert step.change["energy_facility_kwh"] == 0
+    assert daily(organization)["view_id"].nunique() == 1
+    assert sorted(table(organization, "select state from accounting_view")["state"]) == ["current", "retired"]
+
+
+def test_method_and_factors_are_told_apart(organization, figures, warmer_hosts):
+    restated = services.restate(
+        organization_id=organization.id, asked=JULY, factor_set=figures.name, methodology="test"
+    )
+
+    # twice the energy, then 400 instead of 329 g/kWh
+    method, factor = restated.steps
+    old = restated.old["location_kg_co2e"]
+    assert (method.name, factor.name) == ("method", "factor")
+    assert method.change["location_kg_co2e"] == pytest.approx(old)
+    assert factor.change["location_kg_co2e"] == pytest.approx(2 * old * (400 / 329 - 1))
+    assert factor.change["energy_it_kwh"] == 0
+    assert daily(organization)["view_id"].nunique() == 1
+
+
+def test_applied_it_holds_every_day_and_is_audited(organization, figures):
+    before = current_kg(organization)
+
+    services.restate(
+        organization_id=organization.id, asked=JULY, factor_set=figures.name, apply=True, reason="edition 2"
+    )
+
+    assert current_kg(organization) == pytest.approx(before * 400 / 329)
+    with organization_scope(organization.id):
+        event = AuditEvent.objects.get(organization_id=organization.id, action="switch_view")
+    assert event.reason == "edition 2"
+
+
+def test_a_restatement_that_fails_leaves_the_figures_as_they_were(organization, figures, monkeypatch):
+    from core.accounting.services import restatement as module
+
+    before = current_kg(organization)
+
+    def broken(*arguments, **options):
+        raise OverflowError
+
+    monkeypatch.setattr(module, "derive_days", broken)
+    with pytest.raises(OverflowError):
+        services.restate(organization_id=organization.id, asked=JULY, factor_set=figures.name, apply=True)
+
+    assert current_kg(organization) == before
+    assert "building" not in set(table(organization, "select state from accounting_view")["state"])
+
+
+def test_nothing_to_change_is_refused(organization, figures):
+    with pytest.raises(services.ViewError, match="already"):
+        services.restate(organization_id=organization.id, asked=JULY, methodology=methods.LATEST)
+
+
+def run(*arguments: str) -> str:
+    out = StringIO()
+    call_command("restate", "--organization", "northwind", "--period", "2026-07", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_the_command_prints_the_bridge_and_switches_only_when_told(organization, figures):
+    rehearsed = run("--factor-set", figures.name)
+    answer = json.loads(run("--factor-set", figures.name, "--apply", "--format", "json"))
+
+    assert rehearsed.splitlines()[2].split() == ["figure", "old", "factor", "new"]
+    assert rehearsed.endswith("A rehearsal: nothing was changed.\n")
+    assert answer["applied"]
+    assert answer["new"]["factor_set_name"] == figures.name
+    assert [step["name"] for step in answer["steps"]] == ["factor"]
+    assert answer["filter"]["from"] == "2026-07-01"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "status"),
+    [
+        ([], "--factor-set NAME, --methodology V", 2),
+        (["--factor-set", "nobody-made-this"], "no factor set", 1),
+        (["--methodology", "1066.1"], "no methodology", 1),
+    ],
+)
+def test_what_cannot_be_restated_ends_with_a_reason(organization, figures, arguments, message, status):
+    with pytest.raises(CommandError, match=message) as refused:
+        run(*arguments)
+
+    assert refused.value.returncode == status
