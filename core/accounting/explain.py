@@ -1,7 +1,8 @@
 """
 The tree behind a figure: figure, methods, plans, formulas with the numbers filled in, factors, sources and what is missing.
 
-Values in, values out. Every node is the sum of its children and every formula multiplies out to its node.
+Values in, values out. Every node is the sum of its children and every formula multiplies out to its node. Only between the
+figure and its branches stands the rounding of rows to whole integers, which is named.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ UNITS: Final = {
     "adpe_kg_sbeq": "kg Sb-eq",
 }
 """Unit of each figure that is not in kg CO2e."""
+
+ROUNDING: Final = "rows are stored in whole 1e-12 kWh, 1e-9 kg, 1e-9 L and 1e-9 MJ"
 
 MEASURE: Final = {measure.column: measure for measure in MEASURES}
 MOST_PLANS: Final = 200
@@ -163,12 +166,11 @@ def _term(term: Term, integers: int) -> dict[str, Any]:
 
 
 def _filled_in(term: Term, amount: float, unit: str) -> str:
-    """Write the formula with its numbers; a spread has the value 1 and only makes the interval, so it is left out."""
+    """Write the formula with its numbers, one for each name of the formula; a spread is 1 and makes the interval only."""
     words = [f"{'- ' if term.sign < 0 else ''}{amount:.12g} {unit}"]
     for factor, power in term.inputs:
-        if factor.value != 1.0 or not factor.name.endswith("_spread"):
-            suffix = "" if factor.unit == "1" else f" {factor.unit}"
-            words.append(f"{'x' if power == 1 else '/'} {factor.value:.9g}{suffix}")
+        suffix = "" if factor.unit == "1" else f" {factor.unit}"
+        words.append(f"{'x' if power == 1 else '/'} {factor.value:.9g}{suffix}")
     if term.constant != 1.0:
         words.append(f"x {term.constant:g}")
     return " ".join(words)
@@ -236,6 +238,8 @@ def as_text(explained: Mapping[str, Any]) -> str:
             lines += [f"      note: {note['text']}" for note in plan["notes"]]
         if method["more"]:
             lines.append(f"    and {method['more']} more: {method['more_value']:.6g} {unit}")
+    if explained["rounding"]:
+        lines.append(f"  rounding: {explained['rounding']:.3g} {unit} ({ROUNDING})")
     if explained["factors"]:
         lines.append("  factors")
     lines += [

@@ -55,9 +55,9 @@ def explain(
 
     Returns:
         Plain values that JSON takes: ``impact``, ``unit``, ``value``, ``low``, ``high`` (the reported interval; of a record
-        its own bounds), ``explained`` (the sum of the branches: equals the value but for the rounding of rows to 1e-12 kWh,
-        1e-9 kg and 1e-9 L), ``parts``, ``records``, ``as_of``, ``filter``, ``view``, ``methodology``, ``factor_set``,
-        ``factor_set_name``, and what `core.accounting.explain.tree` gives.
+        its own bounds), ``explained`` (the sum of the branches), ``rounding`` (of rows to 1e-12 kWh, 1e-9 kg and 1e-9 L:
+        value = explained + rounding; None where one of them is not known), ``parts``, ``records``, ``as_of``, ``filter``,
+        ``view``, ``methodology``, ``factor_set``, ``factor_set_name``, and what `core.accounting.explain.tree` gives.
 
     Raises:
         FilterError: there is no such figure. NothingToExplain: no such record, or nothing was derived yet.
@@ -91,6 +91,7 @@ def explain(
         "impact": impact,
         "unit": UNITS.get(impact, "kg CO2e"),
         **whole,
+        "rounding": _rounding(whole["value"], branches["explained"]),
         "parts": parts,
         "record_id": record_id,
         "corrections": corrections,
@@ -101,6 +102,10 @@ def explain(
         "factor_set_name": view.factor_set.name,
         **branches,
     }
+
+
+def _rounding(value: float | None, explained: float | None) -> float | None:
+    return None if value is None or explained is None else value - explained
 
 
 def _whole(organization_id: int, view: View, asked: Filter, impact: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """
 Another factor set or methodology for figures that stand: rehearsed, or built beside and switched to.
 
-What changes them is told apart by a bridge, each step derived on the last (methodology 12): first the method, by the old
+What changes them is told apart by a bridge, each step derived on the last (methodology 14): first the method, by the old
 factors, then the factors.
 """
 

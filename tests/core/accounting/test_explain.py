@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from datetime import date
 
 import pytest
@@ -49,7 +50,8 @@ def test_every_level_adds_up_to_the_figure(organization, figures, impact):
 
     shown = emissions(organization.id, YEAR, resources=True).rows.iloc[0][impact]
     assert tree["value"] == shown
-    assert tree["explained"] == pytest.approx(shown, abs=ROUNDING)
+    assert abs(tree["rounding"]) < ROUNDING
+    assert tree["explained"] + tree["rounding"] == pytest.approx(shown, rel=1e-15)
     for method in tree["children"]:
         assert math.fsum(plan["value"] for plan in method["children"]) == pytest.approx(method["value"])
         for plan in method["children"]:
@@ -69,6 +71,23 @@ def test_the_tree_names_factors_sources_cells_and_what_is_missing(organization, 
     unknown = next(each for each in tree["missing"] if "location_kg_co2e" in each["impacts"])
     assert unknown["subjects"]["model"] == ["a-model-nobody-knows"]
     assert "unknown_model" in {note["code"] for note in unknown["notes"]}
+
+
+def test_every_name_of_a_formula_has_its_number(organization, figures):
+    tree = explain(organization.id, YEAR)
+    terms = [term for method in tree["children"] for plan in method["children"] for term in plan["terms"]]
+
+    assert any("measured_spread" in term["formula"] for term in terms)
+    for term in terms:
+        assert re.findall(r" [x/] ", term["filled_in"]) == re.findall(r" [x/] ", term["formula"])
+
+
+def test_the_rounding_of_rows_is_named(organization, figures):
+    tree = explain(organization.id, YEAR)
+
+    assert tree["rounding"] != 0
+    assert f"rounding: {tree['rounding']:.3g} kg CO2e" in as_text(tree)
+    assert explain(organization.id, YEAR, record_id="meter-1")["rounding"] == 0
 
 
 def test_a_filter_narrows_the_tree(organization, figures):
@@ -149,5 +168,5 @@ def test_a_tree_is_plain_json_and_readable_text(organization, figures):
 
     json.dumps(tree, allow_nan=False)
     text = as_text(tree)
-    assert "10 kWh x 1.35" in text
+    assert re.search(r"10 kWh x 1(\.35)? x 1(\.35)? x 1\.\d+ x 329 g CO2e/kWh x 0\.001 = ", text)
     assert "not known: location_kg_co2e" in text
