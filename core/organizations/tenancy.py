@@ -24,19 +24,10 @@ def organization_scope(organization_id: int) -> Iterator[None]:
     """
     Open a transaction (or savepoint) in which the rows of one organization, and no other's, can be seen.
 
-    Inside another organization's scope, that one is in force again afterwards.
+    Inside another organization's scope, that one is in force again afterwards; inside a plain transaction, none is.
     """
-    wanted = str(int(organization_id))
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "select current_setting(%s, true), set_config(%s, %s, true)", [ORGANIZATION, ORGANIZATION, wanted]
-            )
-            outer = cursor.fetchone()[0]
+    with _set_within(ORGANIZATION, organization_id):
         yield
-        if outer and outer != wanted and not connection.needs_rollback:  # a rollback restores it by itself
-            with connection.cursor() as cursor:
-                cursor.execute("select set_config(%s, %s, true)", [ORGANIZATION, outer])
 
 
 def scoped_rows(organization_id: int, query: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -46,8 +37,15 @@ def scoped_rows(organization_id: int, query: str, parameters: Mapping[str, Any])
     Several statements (between semicolons) are one transaction: PostgreSQL takes them together unless one is open already.
     Returns the rows of the last statement, [] when it has none. Never build ``query`` from what somebody sent.
     """
+    if connection.in_atomic_block:  # the setting would outlast the statement
+        with organization_scope(organization_id):
+            return _rows(query, parameters)
+    return _rows(f"select set_config('{ORGANIZATION}', '{int(organization_id)}', true); {query}", parameters)
+
+
+def _rows(query: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(f"select set_config('{ORGANIZATION}', '{int(organization_id)}', true); {query}", parameters)
+        cursor.execute(query, parameters)
         while cursor.nextset():
             pass
         return cursor.fetchall() if cursor.description else []
@@ -56,10 +54,23 @@ def scoped_rows(organization_id: int, query: str, parameters: Mapping[str, Any])
 @contextmanager
 def person_scope(person_id: int) -> Iterator[None]:
     """Open a transaction in which a person's own memberships, in any organization, can be read."""
+    with _set_within(PERSON, person_id):
+        yield
+
+
+@contextmanager
+def _set_within(name: str, value: int) -> Iterator[None]:
+    """Open a transaction (or savepoint) in which a setting has a value; afterwards it has again what it had before."""
+    wanted = str(int(value))
+    nested = connection.in_atomic_block  # else the setting ends with the transaction
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute("select set_config(%s, %s, true)", [PERSON, str(int(person_id))])
+            cursor.execute("select current_setting(%s, true), set_config(%s, %s, true)", [name, name, wanted])
+            outer = cursor.fetchone()[0] or ""
         yield
+        if nested and outer != wanted and not connection.needs_rollback:  # a rollback restores it by itself
+            with connection.cursor() as cursor:
+                cursor.execute("select set_config(%s, %s, true)", [name, outer])
 
 
 def protect(table: str) -> migrations.RunSQL:

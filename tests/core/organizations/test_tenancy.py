@@ -6,7 +6,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, connections, models
 from django.db.backends.postgresql.base import DatabaseWrapper
 
-from core.organizations.tenancy import refuse_bypass
+from core.ledger.models import Source
+from core.organizations.tenancy import organization_scope, refuse_bypass, scoped_rows
 from core.settings.databases import connection as connection_settings  # noqa: TID251
 
 pytestmark = pytest.mark.django_db
@@ -106,6 +107,24 @@ def test_every_quantity_column_ends_in_a_unit():
 
     assert quantities
     assert [name for name in quantities if not name.endswith(UNITS)] == []
+
+
+def test_after_a_scope_nothing_is_seen_also_inside_a_transaction(organization):
+    with organization_scope(organization.id):
+        Source.objects.create(organization_id=organization.id, kind="activity", name="agents")
+        assert Source.objects.count() == 1
+
+    assert Source.objects.count() == 0
+    assert scoped_rows(organization.id, "select count(*) from ledger_source", {}) == [(1,)]
+    assert Source.objects.count() == 0
+
+
+def test_inside_another_scope_that_one_is_in_force_again(organization, other_organization):
+    with organization_scope(organization.id):
+        Source.objects.create(organization_id=organization.id, kind="activity", name="agents")
+        with organization_scope(other_organization.id):
+            assert Source.objects.count() == 0
+        assert Source.objects.count() == 1
 
 
 def test_a_role_that_bypasses_row_level_security_is_refused(servers):

@@ -2,16 +2,22 @@ from datetime import date
 
 import pytest
 
+from core.organizations.tenancy import organization_scope
 from reporting.selectors.targets import limits_kg_co2e
 from reporting.services.targets import TargetError, set_target
 
 pytestmark = pytest.mark.django_db
 
 
+def limits(organization, stretches):
+    with organization_scope(organization.id):
+        return limits_kg_co2e(organization.id, stretches)
+
+
 def test_a_yearly_limit_is_spread_evenly_over_days(organization):
     set_target(organization_id=organization.id, name="2026", limit_kg_co2e_per_year=36_500, starts_on=date(2026, 1, 1))
 
-    (week,) = limits_kg_co2e(organization.id, [(date(2026, 3, 2), date(2026, 3, 8))])
+    (week,) = limits(organization, [(date(2026, 3, 2), date(2026, 3, 8))])
 
     assert week == pytest.approx(700)
 
@@ -19,7 +25,7 @@ def test_a_yearly_limit_is_spread_evenly_over_days(organization):
 def test_a_day_of_a_leap_year_is_a_366th(organization):
     set_target(organization_id=organization.id, name="x", limit_kg_co2e_per_year=366, starts_on=date(2024, 1, 1))
 
-    (day,) = limits_kg_co2e(organization.id, [(date(2024, 2, 29), date(2024, 2, 29))])
+    (day,) = limits(organization, [(date(2024, 2, 29), date(2024, 2, 29))])
 
     assert day == pytest.approx(1)
 
@@ -28,7 +34,7 @@ def test_the_limit_that_started_last_holds(organization):
     set_target(organization_id=organization.id, name="a", limit_kg_co2e_per_year=365, starts_on=date(2026, 1, 1))
     set_target(organization_id=organization.id, name="b", limit_kg_co2e_per_year=730, starts_on=date(2026, 7, 1))
 
-    (stretch,) = limits_kg_co2e(organization.id, [(date(2026, 6, 30), date(2026, 7, 1))])
+    (stretch,) = limits(organization, [(date(2026, 6, 30), date(2026, 7, 1))])
 
     assert stretch == pytest.approx(1 + 2)
 
@@ -42,11 +48,9 @@ def test_days_without_a_limit_give_none(organization):
         ends_on=date(2026, 6, 30),
     )
 
-    limits = limits_kg_co2e(
-        organization.id, [(date(2025, 12, 31), date(2026, 1, 1)), (date(2026, 6, 30), date(2026, 7, 1))]
-    )
+    found = limits(organization, [(date(2025, 12, 31), date(2026, 1, 1)), (date(2026, 6, 30), date(2026, 7, 1))])
 
-    assert limits == [None, None]
+    assert found == [None, None]
 
 
 @pytest.mark.parametrize("limit", [0, -1, float("nan"), float("inf")])
