@@ -64,11 +64,19 @@ ALLOWED_BY_SCOPE: Final[dict[str, frozenset[Action]]] = {
 
 def may(identity: Identity | None, action: Action) -> bool:
     """Tell whether a person's role, or any scope of a token, allows an action."""
-    if identity is None:
-        return False
+    return identity is not None and action in rights(identity)
+
+
+def rights(identity: Identity) -> frozenset[Action]:
+    """List what a person's role, or the scopes of a token together, allow."""
     if identity.role:
-        return action in ALLOWED[identity.role]
-    return any(action in ALLOWED_BY_SCOPE[scope] for scope in identity.scopes)
+        return ALLOWED[identity.role]
+    return frozenset().union(*(ALLOWED_BY_SCOPE[scope] for scope in identity.scopes))
+
+
+def may_grant(identity: Identity, role: str) -> bool:
+    """Tell whether somebody may give a role to another: nobody gives away more than they have."""
+    return may(identity, Action.MANAGE_PEOPLE) and ALLOWED[role] <= rights(identity)
 
 
 def only_own_team(identity: Identity) -> str | None:

@@ -23,6 +23,7 @@ from core.organizations.models import (
     Scope,
     Team,
 )
+from core.organizations.policy import may_grant
 from core.organizations.tenancy import organization_scope
 
 AUDIT_LOCK = 0x57A77  # first key of the advisory lock that orders an organization's audit events
@@ -188,10 +189,19 @@ def create_project(*, organization_id: int, name: str, team: Team | None = None)
     return project
 
 
-def add_member(*, organization_id: int, person: Person, role: str, team: Team | None = None) -> Membership:
-    """Give a person a role. Raises OrganizationError when they have one already or the role is unknown."""
+def add_member(
+    *, organization_id: int, person: Person, role: str, team: Team | None = None, granted_by: Identity | None = None
+) -> Membership:
+    """
+    Give a person a role.
+
+    Raises OrganizationError when they have one already, the role is unknown, or allows more than who grants it may do
+    (``granted_by`` None: a command of the operator).
+    """
     if role not in Role.values:
         raise OrganizationError(f"{role!r} is no role: use one of {', '.join(Role.values)}.")
+    if granted_by is not None and not may_grant(granted_by, role):
+        raise OrganizationError(f"The role {Role(role).label} allows more than you may do: ask an owner to give it.")
     with organization_scope(organization_id):
         membership, created = Membership.objects.get_or_create(
             organization_id=organization_id, person=person, defaults={"role": role, "team": team}
@@ -209,13 +219,19 @@ def add_member(*, organization_id: int, person: Person, role: str, team: Team | 
 
 
 def invite_person(
-    *, organization_id: int, email: str, role: str, name: str = "", team: Team | None = None
+    *,
+    organization_id: int,
+    email: str,
+    role: str,
+    name: str = "",
+    team: Team | None = None,
+    granted_by: Identity | None = None,
 ) -> tuple[Person, str]:
     """
     Give a role to the person with an e-mail, who is made when unknown.
 
     Returns the person and a first password to hand over, "" for a person who has one already. Raises OrganizationError
-    when they are a member already.
+    as `add_member` does.
     """
     password = ""
     with transaction.atomic():
@@ -223,7 +239,7 @@ def invite_person(
         if person is None:
             password = secrets.token_urlsafe(12)
             person = Person.objects.create_user(email, password, name=name)
-        add_member(organization_id=organization_id, person=person, role=role, team=team)
+        add_member(organization_id=organization_id, person=person, role=role, team=team, granted_by=granted_by)
     return person, password
 
 

@@ -17,7 +17,7 @@ from core.organizations import selectors, services
 from core.organizations.access import requires
 from core.organizations.identity import Identity
 from core.organizations.models import Role, Scope, Team
-from core.organizations.policy import Action, may
+from core.organizations.policy import Action, may, may_grant
 from core.quantification.activity import STAGES
 from reporting.pages.snippets import snippets
 
@@ -55,8 +55,7 @@ class MemberForm(forms.Form):
     def __init__(self, *args: Any, identity: Identity, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["team"].queryset = selectors.teams(identity.organization_id)  # type: ignore[attr-defined]
-        if identity.role != Role.OWNER:  # nobody gives away more than they have
-            self.fields["role"].choices = [choice for choice in Role.choices if choice[0] != Role.OWNER]  # type: ignore[attr-defined]
+        self.fields["role"].choices = [choice for choice in Role.choices if may_grant(identity, choice[0])]  # type: ignore[attr-defined]
 
 
 class TeamForm(forms.Form):
@@ -216,6 +215,7 @@ def add_member(request: HttpRequest) -> HttpResponse:
             name=form.cleaned_data["name"],
             role=form.cleaned_data["role"],
             team=form.cleaned_data["team"],
+            granted_by=identity,
         )
     except services.OrganizationError as error:
         form.add_error(None, str(error))

@@ -9,6 +9,7 @@ from core.organizations.policy import (
     ALLOWED_BY_SCOPE,
     Action,
     may,
+    may_grant,
     narrowing,
     only_own_requests,
     only_own_team,
@@ -117,6 +118,20 @@ def test_single_records_are_narrowed_to_a_team_lead_s_team(identity, team):
 )
 def test_records_are_narrowed_to_a_token_s_team_and_project(identity, dims):
     assert narrowing(identity, requests=True) == dims
+
+
+@pytest.mark.parametrize(
+    ("identity", "roles"),
+    [
+        (person(OWNER), set(Role)),
+        (person(ADMIN), {ADMIN, TEAM_LEAD, PROCUREMENT, MEMBER, AUDITOR}),
+        (person(LEAD), set()),
+        (token(Scope.ADMIN), {ADMIN, TEAM_LEAD, PROCUREMENT, MEMBER, AUDITOR}),
+        (token(Scope.READ), set()),
+    ],
+)
+def test_nobody_grants_more_than_they_have(identity, roles):
+    assert {role for role in Role if may_grant(identity, role)} == roles
 
 
 def test_a_refusal_can_name_the_roles_that_may():

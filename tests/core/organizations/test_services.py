@@ -4,7 +4,8 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from core.organizations import selectors, services
-from core.organizations.models import ApiToken, AuditEvent, Membership, Team
+from core.organizations.identity import Actor, Identity
+from core.organizations.models import ApiToken, AuditEvent, Membership, Role, Team
 from core.organizations.tenancy import organization_scope, person_scope
 
 pytestmark = pytest.mark.django_db
@@ -115,6 +116,16 @@ def test_a_person_reads_their_own_memberships_anywhere(organization, other_organ
         roles = [membership.role for membership in selectors.memberships_of(person.id, datetime.now(UTC).date())]
 
     assert roles == ["owner", "auditor"]
+
+
+def test_an_admin_makes_no_owner_and_no_sustainability_lead(organization, person):
+    admin = Identity(organization_id=organization.id, actor=Actor("person", "1"), role=Role.ADMIN, person_id=1)
+
+    for role in (Role.OWNER, Role.SUSTAINABILITY_LEAD):
+        with pytest.raises(services.OrganizationError, match="more than you may do"):
+            services.add_member(organization_id=organization.id, person=person, role=role, granted_by=admin)
+
+    assert services.add_member(organization_id=organization.id, person=person, role=Role.AUDITOR, granted_by=admin)
 
 
 def test_a_membership_ends_on_its_last_day(organization, person):
