@@ -74,7 +74,7 @@ def lognormal_product(median: float, gsds: Sequence[float]) -> dict[str, float]:
     >>> round(lognormal_product(100.0, [1.3, 1.05, 1.10])["gsd"], 4)
     1.3276
     """
-    sigma = math.hypot(*(math.log(gsd) for gsd in gsds))
+    sigma, _ = combine((math.log(gsd), math.log(gsd)) for gsd in gsds)
     gsd = math.exp(sigma)
     low, high = gsd_interval(median, gsd)
     return {"gsd": gsd, "p2_5": low, "p97_5": high, "mean": median * math.exp(sigma**2 / 2)}
@@ -105,26 +105,6 @@ def lognormal_sum(items: Sequence[tuple[float, float]]) -> dict[str, float]:
         "p2_5": median * math.exp(-Z * sigma),
         "p97_5": median * math.exp(Z * sigma),
     }
-
-
-def data_quality_score(items: Sequence[tuple[float, float]], *, measured_max_score: float = 2) -> tuple[float, float]:
-    """
-    Return ``(weighted score, measured share)`` of items ``(kg CO2e, score 1 best .. 5 worst)``.
-
-    Raises:
-        ValueError: when the items weigh nothing, for then neither is defined.
-
-    Source: methodology 9.1, after the data-quality ladder of PCAF.
-
-    >>> data_quality_score([(100, 1), (300, 3), (100, 5)])
-    (3.0, 0.2)
-    """
-    total = math.fsum(kg for kg, _ in items)
-    if total <= 0.0:
-        raise ValueError("a score needs items that weigh something")
-    weighted = math.fsum(kg * score for kg, score in items) / total
-    measured = math.fsum(kg for kg, score in items if score <= measured_max_score) / total
-    return weighted, measured
 
 
 @dataclass(frozen=True)

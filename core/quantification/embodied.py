@@ -18,7 +18,6 @@ from core.quantification.pack import FILE, FactorPack, Row
 from core.quantification.terms import UNIT, Product, Quantity
 from core.quantification.use import Context, Use
 
-REVIEWED: Final = "third-party reviewed"
 EVIDENCE: Final = ("reviewed", "teardown", "bottom-up")
 """Kinds of embodied figures by their boundary's words, best first; flat values come last."""
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.quantification import units
+from core.quantification.water import site_water_l
 
 
 @dataclass(frozen=True)
@@ -88,5 +89,5 @@ def request_stack(
     """
     energy_wh = math.fsum(wh for _, wh in components_wh)
     it_wh = math.fsum(wh for name, wh in components_wh if name != overhead)
-    water_ml = None if wue_l_per_kwh is None else it_wh * wue_l_per_kwh  # Wh x L/kWh is mL
+    water_ml = None if wue_l_per_kwh is None else site_water_l(it_wh, wue_l_per_kwh)  # Wh x L/kWh is mL
     return RequestStack(energy_wh, units.WH_PER_KWH / energy_wh, water_ml)

@@ -9,11 +9,6 @@ from typing import Final
 Interval = tuple[float, float, float]
 """Value, low, high."""
 
-PHYSICAL: Final = ("measured", "device", "instance", "tokens", "flops")
-"""Methods that start from a physical measure, best first."""
-
-METHODS: Final = (*PHYSICAL, "seats", "spend", "reported")
-
 
 @dataclass(frozen=True, eq=False)
 class Methodology:

@@ -13,7 +13,6 @@ L_PER_M3: Final = 1_000
 KG_PER_LB: Final = 0.45359237
 """International avoirdupois pound (exact, 1959 agreement)."""
 KG_PER_SHORT_TON: Final = 907.18474
-TOKENS_PER_1K: Final = 1_000
 
 INT64_MAX: Final = 2**63 - 1
 

@@ -10,6 +10,7 @@ from core.quantification import (
     bounds,
     claims,
     convert,
+    data_quality,
     instruments,
     intensity,
     targets,
@@ -197,5 +198,5 @@ def lognormal_sum(inputs: Inputs) -> Outputs:
 def data_quality_score(inputs: Inputs) -> Outputs:
     items = [(item["emissions_kg"], item["score"]) for item in inputs["items"]]
     most = inputs.get("measured_max_score", 2)
-    weighted, measured = bounds.data_quality_score(items, measured_max_score=most)
+    weighted, measured = data_quality.data_quality_score(items, measured_max_score=most)
     return {"weighted_score": weighted, "measured_share": measured}

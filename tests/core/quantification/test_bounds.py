@@ -14,7 +14,6 @@ from core.quantification.bounds import (
     REPORTED_COLUMNS,
     Z,
     combine,
-    data_quality_score,
     gsd_interval,
     half_widths,
     reported_interval,
@@ -150,8 +149,3 @@ def test_what_is_no_interval_is_refused(value, low, high):
 def test_spread_below_one_is_refused():
     with pytest.raises(ValueError, match="at least 1"):
         gsd_interval(1.0, 0.9)
-
-
-def test_score_of_nothing_is_refused():
-    with pytest.raises(ValueError, match="weigh"):
-        data_quality_score([])
