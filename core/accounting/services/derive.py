@@ -26,6 +26,7 @@ from core.accounting.interning import intern_resolved
 from core.accounting.models import View
 from core.accounting.rules import Rules
 from core.accounting.selectors import live_views, rules_of
+from core.accounting.services.marks import settled_rules
 from core.accounting.services.views import ensure_current_view
 from core.factors.selectors import pack_of
 from core.ledger.selectors import dirty_days, series_by_id
@@ -189,7 +190,7 @@ def _derive(organization_id: int, days: list[date], views: Sequence[View] | None
 
 def _read(organization_id: int, days: list[date], views: Sequence[View] | None) -> _Read:
     """Read marks, cells, series, rules and views in one snapshot. Marks of other views' builds are left alone."""
-    with _snapshot(organization_id):
+    with settled_rules(organization_id), _snapshot(organization_id):
         marks = [] if views is not None else _marks(organization_id, days)
         live = list(views) if views is not None else live_views(organization_id)
         sums = daily.day_sums(organization_id, days)

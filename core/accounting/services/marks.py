@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import connection
@@ -10,6 +11,28 @@ from django.db.models import F
 
 from core.accounting.models import View, ViewState
 from core.accounting.selectors import current_view
+
+RULES_LOCK = (
+    0x57A7F  # first key of the advisory lock between a change of rules and derive; the second is the organization
+)
+
+
+@contextmanager
+def settled_rules(organization_id: int) -> Iterator[None]:
+    """
+    Wait for changes of rules that are being committed, and keep new ones off.
+
+    Whoever begins a snapshot inside reads a rule together with its marks, or neither. Taken by the session, since a lock of
+    the transaction would begin the snapshot before it is granted.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_lock_shared(%s, %s)", [RULES_LOCK, organization_id])
+    try:
+        yield
+    finally:
+        if connection.is_usable():
+            with connection.cursor() as cursor:
+                cursor.execute("select pg_advisory_unlock_shared(%s, %s)", [RULES_LOCK, organization_id])
 
 
 def raise_revision(organization_id: int) -> None:
@@ -37,6 +60,8 @@ def mark_days(organization_id: int, touched: str, values: Sequence[Any]) -> int:
     if view is None:
         return 0
     with connection.cursor() as cursor:
+        # until the commit no derive may read the rules as they were: a day written from now on would not be among the marks
+        cursor.execute("select pg_advisory_xact_lock(%s, %s)", [RULES_LOCK, organization_id])
         cursor.execute(
             "insert into ledger_dirty_day (organization_id, day) select %s, day from ("
             " select d.day from accounting_daily d"

@@ -97,6 +97,28 @@ def test_the_sweep_wakes_whoever_has_marks(
 
 
 @pytest.mark.slow
+def test_a_rule_reaches_a_day_that_is_written_before_its_commit(committed_db, organization, factor_set, write):
+    agent, bill = write(metered(1, 10.0), source="agent"), write(metered(2, 12.0), source="bill")
+    services.derive_dirty_days(organization.id)
+
+    def write_and_derive() -> None:
+        write(metered(3, 12.0, day="2026-08-01"), source="bill")
+        services.derive_dirty_days(organization.id)
+
+    with ThreadPoolExecutor(1) as pool:
+        with organization_scope(organization.id):
+            unit = services.set_coverage_unit(organization_id=organization.id, name="A", counting_source_id=agent)
+            for source_id in (agent, bill):
+                services.link_source(organization_id=organization.id, source_id=source_id, unit_id=unit.id)
+            deriving = pool.submit(in_thread, write_and_derive)
+            wait_until_somebody_waits()
+        deriving.result()
+    services.derive_dirty_days(organization.id)
+
+    assert daily(organization)["role"].tolist() == ["counted", "cross_check", "cross_check"]
+
+
+@pytest.mark.slow
 def test_a_view_that_is_being_switched_to_cannot_be_discarded(committed_db, organization, factor_set, write):
     write(metered(1, 10.0))
     services.derive_dirty_days(organization.id)
