@@ -116,12 +116,12 @@ def out_of_range(impacts: pd.DataFrame) -> npt.NDArray[np.bool_]:
     Args:
         impacts: columns ``COLUMNS`` or more.
     """
-    beyond = np.zeros(len(impacts), dtype=np.bool_)
-    for impact in IMPACTS:
-        per_unit = float(INTEGERS[impact][1] if impact in INTEGERS else units.PER_KG)
-        for bound in BOUNDS:
-            beyond |= np.abs(np.rint(impacts[f"{impact}{bound}"].to_numpy(float) * per_unit)) >= 2.0**63
-    return beyond
+    return np.asarray((np.abs(impacts[list(COLUMNS)].to_numpy(float)) >= _LIMITS).any(axis=1))
+
+
+_LIMITS: Final = np.array(
+    [2.0**63 / float(INTEGERS.get(impact, ("", units.PER_KG))[1]) for impact in IMPACTS for _ in BOUNDS]
+) * (1 - 2.0**-50)  # a few steps of a float below, so that no rounding of the product reaches the limit
 
 
 def to_integers(impacts: pd.DataFrame) -> pd.DataFrame:
