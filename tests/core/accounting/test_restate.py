@@ -119,6 +119,25 @@ def test_the_command_prints_the_bridge_and_switches_only_when_told(organization,
     assert answer["filter"]["from"] == "2026-07-01"
 
 
+def test_a_view_left_by_a_broken_call_is_named_and_discarded(organization, figures):
+    left = services.begin_view(organization_id=organization.id, factor_set=figures.name)
+    warned = StringIO()
+
+    call_command(
+        "restate",
+        *("--organization", "northwind", "--period", "2026-07", "--factor-set", figures.name),
+        stdout=StringIO(),
+        stderr=warned,
+    )
+    said = run("--discard", str(left.id))
+
+    assert f"restate --discard {left.id}" in warned.getvalue()
+    assert said == f"View {left.id} is gone.\n"
+    assert "building" not in set(table(organization, "select state from accounting_view")["state"])
+    with pytest.raises(CommandError, match="no view"):
+        run("--discard", str(left.id))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message", "status"),
     [

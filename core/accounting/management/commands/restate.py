@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser
+from datetime import UTC
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -16,11 +17,14 @@ from core.accounting.asking import (
     filter_of,
     organization_of,
 )
-from core.accounting.models import View
+from core.accounting.models import View, ViewState
 from core.accounting.output import as_table
-from core.accounting.services import Restatement, ViewError, restate
+from core.accounting.selectors import live_views
+from core.accounting.services import Restatement, ViewError, discard_view, restate
 from core.accounting.services.restatement import FIGURES
 from core.factors.selectors import NoFactorSet
+from core.organizations.models import Organization
+from core.organizations.tenancy import organization_scope
 from core.quantification.methods import UnknownMethodology
 
 
@@ -41,14 +45,21 @@ class Command(BaseCommand):
         parser.add_argument(
             "--apply", action="store_true", help="switch to it; without: a rehearsal that leaves nothing"
         )
+        parser.add_argument(
+            "--discard", type=int, metavar="VIEW", help="give up a view that a broken-off call has left"
+        )
         parser.add_argument("--reason", default="", help="for the audit log")
         parser.add_argument("--format", choices=["table", "json"], default="table")
 
     def handle(self, *args: Any, **options: Any) -> None:
         organization = organization_of(options)
+        if options["discard"] is not None:
+            self._discard(organization, options["discard"])
+            return
         asked = filter_of(options, organization)
         if not options["factor_set"] and not options["methodology"]:
             raise CommandError("Say what is to change: --factor-set NAME, --methodology V, or both.", returncode=USAGE)
+        self._warn_of_unfinished(organization)
         try:
             restated = restate(
                 organization_id=organization.id,
@@ -65,6 +76,23 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(answer, indent=2, allow_nan=False))
         else:
             self._table(restated)
+
+    def _discard(self, organization: Organization, view_id: int) -> None:
+        try:
+            discard_view(organization_id=organization.id, view_id=view_id)
+        except ViewError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"View {view_id} is gone.")
+
+    def _warn_of_unfinished(self, organization: Organization) -> None:
+        """Name the views that derive keeps up to date beside the current one: of another call, or of one that broke off."""
+        with organization_scope(organization.id):
+            unfinished = [view for view in live_views(organization.id) if view.state == ViewState.BUILDING]
+        for view in unfinished:
+            begun = f"{view.created_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+            self.stderr.write(
+                f"View {view.id}, begun {begun}, is being built; if by nobody: `restate --discard {view.id}`."
+            )
 
     def _table(self, restated: Restatement) -> None:
         self.stdout.write(f"old: {_origin(restated.old_view)}")
