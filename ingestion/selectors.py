@@ -108,14 +108,17 @@ def quarantine(
     organization_id: int,
     *,
     source: str | None = None,
+    source_id: int | None = None,
     reason: str | None = None,
     batch: UUID | str | None = None,
     ids: list[int] | None = None,
 ) -> QuerySet[QuarantinedRow]:
-    """List open rows in quarantine: of a source (its name or kind), a reason, a batch, or by their ids."""
+    """List open rows in quarantine: of a source (its name or kind, or its id), a reason, a batch, or by their ids."""
     rows = QuarantinedRow.objects.filter(organization_id=organization_id, state=QuarantineState.OPEN)
     if source:
         rows = rows.filter(source_id__in=sources_named(organization_id, source))
+    if source_id is not None:
+        rows = rows.filter(source_id=source_id)
     if reason:
         rows = rows.filter(reason=reason)
     if batch:
@@ -235,6 +238,20 @@ def quarantine_groups(organization_id: int) -> list[QuarantineGroup]:
         )
         for group in found
     ]
+
+
+def quarantine_page(
+    organization_id: int, *, source_id: int, reason: str, after: int = 0, rows: int = 50
+) -> tuple[list[QuarantinedRow], int | None]:
+    """Give a page of a group's open rows, the oldest first, and the cursor of the next page (None: this is the last)."""
+    found = quarantine(organization_id, source_id=source_id, reason=reason).filter(id__gt=after)
+    page = list(found[: rows + 1])
+    return page[:rows], page[rows - 1].id if len(page) > rows else None
+
+
+def source_of_id(organization_id: int, source_id: int) -> Source | None:
+    """Find a source connection of the organization."""
+    return Source.objects.filter(organization_id=organization_id, id=source_id).first()
 
 
 def series_within(organization_id: int, dims: Mapping[str, Sequence[str]]) -> list[int]:

@@ -33,6 +33,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sources/experiments/", connections.experiments, name="experiments"),
     path("sources/<int:source_id>/pause/", connections.pause, name="source_pause"),
     path("quality/", quality.quality, name="quality"),
+    path("quality/<int:source_id>/<slug:reason>/", quality.quality_rows, name="quality_rows"),
     path("quality/replay/", quality.replay, name="quality_replay"),
     path("quality/discard/", quality.discard, name="quality_discard"),
     re_path(CODECARBON, codecarbon.other_call, name="codecarbon_other"),

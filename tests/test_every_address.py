@@ -154,6 +154,7 @@ WHO: dict[str, Address] = {
     "experiments": Address((see(A.SEE_SOURCES), do(A.MANAGE_SOURCES, 400))),
     "source_pause": Address((do(A.MANAGE_SOURCES, 302),), {"source_id": source_of}),
     "quality": Address((see(A.SEE_SOURCES),)),
+    "quality_rows": Address((see(A.SEE_SOURCES),), {"source_id": source_of, "reason": lambda _: "bad_field"}),
     "quality_replay": Address((do(A.MANAGE_SOURCES, 302),)),
     "quality_discard": Address((do(A.MANAGE_SOURCES, 302),)),
     # figures

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from core.organizations.access import requires
 from core.organizations.policy import Action, may
+from core.quantification.rejections import REASONS
 from ingestion import selectors, services, wake
 
 
@@ -24,11 +25,37 @@ def quality(request: HttpRequest) -> HttpResponse:
     """Show what is in quarantine."""
     identity: Any = request.identity  # type: ignore[attr-defined]
     groups = [
-        {"group": group, "payload": json.dumps(group.sample.payload, indent=1, ensure_ascii=False)}
+        {"group": group, "payload": as_text(group.sample.payload)}
         for group in selectors.quarantine_groups(identity.organization_id)
     ]
     context = {"title": _("Data quality"), "groups": groups, "may_manage": may(identity, Action.MANAGE_SOURCES)}
     return render(request, "ingestion/quality.html", context)
+
+
+@requires(Action.SEE_SOURCES)
+@require_safe
+def quality_rows(request: HttpRequest, source_id: int, reason: str) -> HttpResponse:
+    """Show all open rows of a group, a page at a time."""
+    identity: Any = request.identity  # type: ignore[attr-defined]
+    source = selectors.source_of_id(identity.organization_id, source_id)
+    if source is None or reason not in REASONS:
+        raise Http404
+    after = request.GET.get("after", "")
+    rows, cursor = selectors.quarantine_page(
+        identity.organization_id,
+        source_id=source_id,
+        reason=reason,
+        after=int(after) if after.isascii() and after.isdigit() and len(after) < 19 else 0,
+    )
+    context = {
+        "title": _("Data quality"),
+        "source": source,
+        "reason": reason,
+        "about": REASONS[reason],
+        "rows": [{"row": row, "payload": as_text(row.payload)} for row in rows],
+        "next": f"?after={cursor}" if cursor else "",
+    }
+    return render(request, "ingestion/quality_rows.html", context)
 
 
 @requires(Action.MANAGE_SOURCES)
@@ -36,9 +63,11 @@ def quality(request: HttpRequest) -> HttpResponse:
 def replay(request: HttpRequest) -> HttpResponse:
     """Read the rows of a group again."""
     identity: Any = request.identity  # type: ignore[attr-defined]
-    done = services.replay_quarantine(
-        identity.organization_id, source=request.POST.get("source", ""), reason=request.POST.get("reason", "")
-    )
+    source_id, reason = group_of(request)
+    if source_id is None or not reason:
+        messages.error(request, _("Say which rows are read again: those of one source, under one reason."))
+        return redirect("quality")
+    done = services.replay_quarantine(identity.organization_id, source_id=source_id, reason=reason)
     for refusal in done.refused[:5]:
         messages.warning(request, refusal)
     if done.batches:
@@ -53,12 +82,10 @@ def replay(request: HttpRequest) -> HttpResponse:
 def discard(request: HttpRequest) -> HttpResponse:
     """Close the rows of a group for good, with a reason."""
     identity: Any = request.identity  # type: ignore[attr-defined]
+    source_id, reason = group_of(request)
     try:
         count = services.discard_quarantine(
-            identity.organization_id,
-            why=request.POST.get("why", ""),
-            source=request.POST.get("source", ""),
-            reason=request.POST.get("reason", ""),
+            identity.organization_id, source_id=source_id, reason=reason, why=request.POST.get("why", "")
         )
     except services.ResolveError as error:
         messages.error(request, str(error))
@@ -66,3 +93,16 @@ def discard(request: HttpRequest) -> HttpResponse:
         text = ngettext("%(count)d row discarded.", "%(count)d rows discarded.", count)
         messages.success(request, text % {"count": count})
     return redirect("quality")
+
+
+def group_of(request: HttpRequest) -> tuple[int | None, str]:
+    """Read which rows are meant: the source's id (None: not said, or no number) and the reason."""
+    source = request.POST.get("source_id", "")
+    return int(source) if source.isascii() and source.isdigit() and len(source) < 10 else None, request.POST.get(
+        "reason", ""
+    )
+
+
+def as_text(payload: object) -> str:
+    """Write a row as it was read."""
+    return json.dumps(payload, indent=1, ensure_ascii=False)

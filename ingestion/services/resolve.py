@@ -74,20 +74,26 @@ def replay_quarantine(organization_id: int, *, dry_run: bool = False, **filters:
     return replay
 
 
-def discard_quarantine(organization_id: int, *, why: str, **filters: Any) -> int:
-    """Close open rows for good, with a reason; they stay readable. Raises ResolveError without a reason."""
+def discard_quarantine(organization_id: int, *, source_id: int | None, reason: str, why: str) -> int:
+    """
+    Close the open rows of one source and reason for good; they stay readable.
+
+    Raises ResolveError when it is not said which rows, or why.
+    """
     if not why.strip():
         raise ResolveError("Say why these rows are discarded: the reason stays with them.")
+    if source_id is None or not reason:
+        raise ResolveError("Say which rows are discarded: those of one source, under one reason.")
     with organization_scope(organization_id):
-        rows = selectors.quarantine(organization_id, **filters)
+        rows = selectors.quarantine(organization_id, source_id=source_id, reason=reason)
         count = rows.update(state=QuarantineState.DISCARDED, discard_reason=why, resolved_at=datetime.now(UTC))
-        if count:
-            shown = {name: str(value) for name, value in filters.items() if value}
+        source = selectors.source_of_id(organization_id, source_id)
+        if count and source is not None:
             record_event(
                 organization_id=organization_id,
                 action="discard_quarantine",
                 object_type="quarantine",
-                after={"rows": count, "filter": shown},
+                after={"rows": count, "filter": {"source": source.name, "reason": reason}},
                 reason=why,
             )
     return count

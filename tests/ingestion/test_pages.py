@@ -78,13 +78,46 @@ def test_an_unknown_format_is_said_beside_the_field(signed_in: Client) -> None:
 def test_rows_are_discarded_only_with_a_reason(signed_in: Client, organization: Any, record: Any) -> None:
     upload(signed_in, lines(record("a", model=7)))
     services.drain_inbox(organization.id)
-    group = {"source": "activity", "reason": "bad_field"}
+    group = {"source_id": source_id(organization), "reason": "bad_field"}
 
     signed_in.post("/quality/discard/", {**group, "why": " "})
     assert quarantined(organization) == 1
 
     signed_in.post("/quality/discard/", {**group, "why": "sent by a broken test"})
     assert quarantined(organization) == 0
+
+
+def source_id(organization: Any) -> int:
+    with organization_scope(organization.id):
+        return selectors.quarantine(organization.id)[0].source_id
+
+
+@pytest.mark.parametrize("verb", ["discard", "replay"])
+def test_rows_are_decided_about_by_source_and_reason_only(
+    signed_in: Client, organization: Any, record: Any, verb: str
+) -> None:
+    upload(signed_in, lines(record("a", model=7)))
+    services.drain_inbox(organization.id)
+
+    for group in ({}, {"source_id": source_id(organization)}, {"reason": "bad_field"}, {"source_id": "x"}):
+        answer = signed_in.post(f"/quality/{verb}/", {**group, "why": "all of them"}, follow=True)
+        assert b"of one source, under one reason" in answer.content
+
+    assert quarantined(organization) == 1
+
+
+def test_every_row_of_a_group_can_be_seen(signed_in: Client, organization: Any, record: Any) -> None:
+    upload(signed_in, lines(*(record(f"r{at:02}", model=7) for at in range(60))))
+    services.drain_inbox(organization.id)
+    address = f"/quality/{source_id(organization)}/bad_field/"
+    assert address in signed_in.get("/quality/").content.decode()
+
+    first = signed_in.get(address).content.decode()
+    second = signed_in.get(address + re.search(r'href="(\?after=\d+)"', first)[1]).content.decode()  # type: ignore[index]
+
+    assert [first.count(f'"id">r{at:02}<') + second.count(f'"id">r{at:02}<') for at in range(60)] == [1] * 60
+    assert "?after=" not in second
+    assert signed_in.get("/quality/999999/bad_field/").status_code == 404
 
 
 def test_another_organizations_batch_is_not_found(
