@@ -16,6 +16,7 @@ from core.accounting.columns import FIGURES
 from core.accounting.rows import SUMMED, dates_of, day_sums, read_integers
 from core.accounting.selectors.views import current_view
 from core.organizations.tenancy import organization_scope
+from core.quantification.activity import MEASURE_COLUMNS
 
 COLUMNS: Final = ("level", "day", "source_id", "series_id", "measure", "expected", "found")
 
@@ -92,10 +93,14 @@ def _daily(organization_id: int, view_id: int, days: list[date]) -> list[tuple[o
     both = day_sums(organization_id, days).merge(found, how="outer", on=["series_id", "day"], suffixes=("", "_found"))
     both = both.fillna(0).astype("int64")
     wrong = [name for name in SUMMED if (both[name] != both[f"{name}_found"]).any()]
-    if not wrong:
+    beyond = both[both["lost"] != 0]
+    if not wrong and beyond.empty:
         return []
     sources = _sources(organization_id, both["series_id"].unique().tolist())
-    rows: list[tuple[object, ...]] = []
+    rows = [
+        ("daily", day, sources.get(series_id), series_id, name, expected, 0)
+        for series_id, day, name, expected in _lost(organization_id, beyond)
+    ]
     for name in wrong:
         own = both[both[name] != both[f"{name}_found"]]
         for series_id, day, expected, held in own[["series_id", "day", name, f"{name}_found"]].to_numpy().tolist():
@@ -103,6 +108,21 @@ def _daily(organization_id: int, view_id: int, days: list[date]) -> list[tuple[o
                 ("daily", dates_of(np.array([day]))[0], sources.get(series_id), series_id, name, expected, held)
             )
     return rows
+
+
+def _lost(organization_id: int, beyond: pd.DataFrame) -> Iterator[tuple[int, date, str, int]]:
+    """Add up what leaves 64 bits and is therefore not in daily rows: series, day, measure and sum."""
+    for series_id, number, lost in beyond[["series_id", "day", "lost"]].itertuples(index=False):
+        (day,) = dates_of(np.array([number]))
+        for position, name in enumerate(MEASURE_COLUMNS):
+            if lost >> position & 1:
+                with connection.cursor() as cursor:
+                    cursor.execute(
+                        f"select sum({name}) from ledger_cell where organization_id = %s and series_id = %s"
+                        " and (hour at time zone 'UTC')::date = %s and hour >= %s and hour < %s",
+                        [organization_id, int(series_id), day, day - timedelta(days=1), day + timedelta(days=2)],
+                    )
+                    yield int(series_id), day, name, int(cursor.fetchone()[0])
 
 
 def _monthly(organization_id: int, view_id: int, month: date) -> list[tuple[object, ...]]:

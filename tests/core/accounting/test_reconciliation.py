@@ -15,7 +15,7 @@ from core.accounting import services
 from core.accounting.selectors.reconciliation import reconcile_daily
 from core.organizations.tenancy import organization_scope
 
-from .conftest import call, metered
+from .conftest import at, call, metered
 
 YEAR = (date(2026, 1, 1), date(2026, 12, 31))
 DAYS = ("2026-06-30", "2026-07-01", "2026-07-02")
@@ -77,6 +77,18 @@ def test_a_lost_daily_row_is_found_by_days_and_months(committed_db, organization
 
     assert set(differences["level"]) == {"daily", "monthly"}
     assert {"records", "energy_pkwh"} <= set(differences["measure"])
+
+
+def test_a_day_too_large_for_its_row_is_a_difference(committed_db, organization, factor_set, write):
+    write(
+        metered(1, 6e6, energy_boundary="facility"),
+        metered(2, 6e6, energy_boundary="facility", started_at=at("2026-07-01T09:00:00")),
+    )
+    services.derive_dirty_days(organization.id)
+
+    (found,) = reconcile_daily(organization.id, *YEAR).differences.to_dict("records")
+
+    assert (found["measure"], found["expected"], found["found"]) == ("energy_pkwh", 12 * 10**18, 0)
 
 
 def test_the_command_says_equal_or_ends_with_1(committed_db, organization, factor_set, write):
