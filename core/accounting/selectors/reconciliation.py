@@ -97,7 +97,7 @@ def _daily(organization_id: int, view_id: int, days: list[date]) -> list[tuple[o
     if not wrong and beyond.empty:
         return []
     sources = _sources(organization_id, both["series_id"].unique().tolist())
-    rows = [
+    rows: list[tuple[object, ...]] = [
         ("daily", day, sources.get(series_id), series_id, name, expected, 0)
         for series_id, day, name, expected in _lost(organization_id, beyond)
     ]
