@@ -1,4 +1,4 @@
-"""Worked figures that the methodology prints (its appendix B): the same numbers to the last printed digit."""
+"""Worked figures that the methodology prints, on its pages too: the same numbers to the last printed digit."""
 
 from __future__ import annotations
 
@@ -37,6 +37,12 @@ def test_anchor_2_device_hours(one):
     assert result["location_kg_co2e"] == pytest.approx(301.85568)
 
 
+def test_anchor_3_a_lower_pue_saves_its_share_of_facility_energy(one):
+    before, after = (one(energy_kwh=10, energy_boundary="it", factors={"pue": pue}) for pue in (1.3, 1.2))
+
+    assert 1 - after["energy_facility_kwh"] / before["energy_facility_kwh"] == pytest.approx(0.0769, abs=5e-5)
+
+
 def test_anchor_4_an_intensity_is_a_ratio_of_sums():
     assert ratio_of_sums([(100, 1000), (10, 10)]) == pytest.approx(0.1089, abs=5e-5)
 
@@ -67,3 +73,31 @@ def test_anchor_6_spreads_combine_as_root_of_squares(one):
     )
     value, low, high = result.bounds("location_kg_co2e")
     assert (low / value, high / value) == pytest.approx((0.574, 1.743), abs=5e-4)
+
+
+def test_upstream_is_fuel_and_what_the_grid_loses(one):
+    """Germany 2023, losses of 5 %: 34.6 and 19.14 g for each kWh at the meter."""
+    record = {"energy_kwh": 800, "energy_boundary": "it", "zone": "DE"}
+
+    result = one(**record, factors={"pue": 1.25, "grid_loss_fraction": 0.05})
+
+    assert result["upstream_kg_co2e"] == pytest.approx(34.6 + 19.14, abs=5e-3)
+
+
+def test_hardware_is_the_accelerator_with_its_part_of_the_server(one):
+    """An H100 held for 100 hours: 164 kg and an eighth of 2,500 kg over 35,040 hours."""
+    assert one(hardware="NVIDIA H100 80GB HBM3", device_hours=100)["embodied_kg_co2e"] == pytest.approx(1.36, abs=5e-4)
+
+
+def test_operations_take_a_third_of_the_peak_rate(one):
+    """8 B parameters, 15 T tokens: 7.2e23 operations at 989.4e12 x 0.33 a second, 607.6 W at 85 % load."""
+    result = one(hardware="NVIDIA H100 80GB HBM3", flops=7.2e23)
+
+    assert result["energy_it_kwh"] == pytest.approx(612_553.7 * 0.6076 * 1.35, rel=1e-6)
+
+
+@pytest.mark.parametrize(("load", "share"), [(0.0, 0.12), (0.1, 0.32), (0.5, 0.75), (1.0, 1.02)])
+def test_cpu_draws_its_share_of_tdp_at_each_knot(one, load, share):
+    result = one(hardware="Intel Xeon Platinum 8175M", device_hours=1000, device_utilization=load)
+
+    assert result["energy_it_kwh"] == pytest.approx(240 * share * 1.35)
