@@ -135,12 +135,19 @@ def finish(organization_id: int, batch_id: UUID, report: Callable[[UUID, int], N
 
 
 def derive_all(organization_id: int) -> None:
-    """Derive until no day is left that was changed before now; other processes may help."""
+    """
+    Derive until no day is left that was changed before now; other processes may help.
+
+    Raises CommandError when a day cannot be derived: waiting for it would never end.
+    """
     with organization_scope(organization_id), connection.cursor() as cursor:
         cursor.execute("select max(id) from ledger_dirty_day where organization_id = %s", [organization_id])
         (latest,) = cursor.fetchone()
     while latest is not None:
-        derive_dirty_days(organization_id)
+        failed = derive_dirty_days(organization_id).failed
+        if failed:
+            days = ", ".join(day.isoformat() for day in failed)
+            raise CommandError(f"All is written, but there are no figures of {days}: the log says why.")
         with organization_scope(organization_id), connection.cursor() as cursor:
             cursor.execute(
                 "select exists (select from ledger_dirty_day where organization_id = %s and id <= %s)",

@@ -6,6 +6,7 @@ from datetime import date
 
 import pandas as pd
 import pytest
+from django.core.management import CommandError
 from django.db import connection
 
 from core.accounting import rows, selectors, services
@@ -17,6 +18,7 @@ from core.factors.selectors import pack_of
 from core.ledger.selectors import series_by_id
 from core.organizations.tenancy import organization_scope
 from core.quantification.quantify import quantify
+from ingestion.management.commands.import_usage import derive_all
 
 from .conftest import at, call, metered
 
@@ -226,6 +228,8 @@ def test_a_day_that_cannot_be_derived_holds_up_no_other(committed_db, organizati
     monkeypatch.setattr(derive, "_figures", figures_but_of_one_day)
 
     result = services.derive_dirty_days(organization.id)
+    with pytest.raises(CommandError, match="no figures of 2026-07-03"):
+        derive_all(organization.id)
 
     assert (result.days, result.left, result.failed) == (4, False, (date(2026, 7, 3),))
     assert [day.day for day in daily(organization)["day"]] == [1, 2, 4, 5]
