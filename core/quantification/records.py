@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.quantification import activity
-from core.quantification.record_checks import ID_LENGTH, as_records, check_activity
+from core.quantification.record_checks import ENUMS, ID_LENGTH, as_records, check_activity
 from core.quantification.rejections import REASONS, Cover, Reason, Rejection
 
 __all__ = [
@@ -344,11 +344,14 @@ def read_record(row: int, value: object) -> Record | Rejection:
         return Rejection(row, _id_of(value), field, "bad_field", detail, value)
 
 
+_NOT_FINITE: Final = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+
+
 def _plain(name: str, value: object) -> object:
     """Take whole numbers with a decimal point (pandas writes counts so) as integers; refuse what is not a number."""
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise ValueError(f"{value} is not a number - at `$.{name}`")
+            raise ValueError(f"{_NOT_FINITE[str(value)]} is no number that JSON has - at `$.{name}`")
         if name in activity.COUNTS and value.is_integer():
             return int(value)
     return value
@@ -359,14 +362,46 @@ _NAMED: Final = re.compile(r"(?:unknown|missing required) field `(?P<field>[^`]*
 
 
 def explain(message: str) -> tuple[str | None, str]:
-    """Take the field out of a decoder's message ("Expected `int`, got `str` - at `$.requests`")."""
+    """
+    Take the field out of a decoder's message, and say the rest in words.
+
+    >>> explain("Expected `int | null`, got `str` - at `$.requests`")
+    ('requests', 'it must be a whole number or null, not text')
+    """
     match = _AT.match(message)
     what, field = (match["what"], match["field"]) if match else (message, None)
     named = _NAMED.search(what)
     if named:
         field = named["field"]
         what = "there is no such field" if "unknown" in what else "it is missing"
+    elif wanted := _EXPECTED.fullmatch(what):
+        kinds = list(dict.fromkeys(_KINDS.get(kind, kind) for kind in wanted["wanted"].split(" | ")))
+        if "a number" in kinds and "a whole number" in kinds:
+            kinds.remove("a whole number")
+        got = "a fraction" if wanted["got"] == "float" and "a whole number" in kinds else wanted["got"]
+        what = f"it must be {_either(kinds)}, not {_KINDS.get(got, got)}"
+    elif bound := _BOUND.fullmatch(what):
+        what = f"it must be {'at most' if bound['sign'] == '<=' else 'at least'} {bound['value']}"
+    elif field is not None and field in ENUMS and (odd := _ODD_ENUM.fullmatch(what)):
+        what = f"{odd['value']} is none of {', '.join(ENUMS[field])}"
     return field, what.replace("`", "").replace("Object", "The record")[:200]
+
+
+_EXPECTED: Final = re.compile(r"Expected `(?P<wanted>[a-z |]+)`, got `(?P<got>[a-z]+)`")
+_BOUND: Final = re.compile(r"Expected `[a-z]+` (?P<sign>[<>]=) (?P<value>\S+)")
+_ODD_ENUM: Final = re.compile(r"Invalid enum value (?P<value>.*)", re.DOTALL)
+_KINDS: Final = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "bool": "true or false",
+    "object": "an object",
+    "array": "a list",
+}
+
+
+def _either(kinds: Sequence[str]) -> str:
+    return kinds[0] if len(kinds) == 1 else f"{', '.join(kinds[:-1])} or {kinds[-1]}"
 
 
 def _rejected(record: Record, row: int, field: str, detail: str) -> Rejection:

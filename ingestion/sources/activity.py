@@ -8,10 +8,11 @@ A JSON array parses whole or not at all. Elsewhere a bad line or row is quaranti
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final, cast
 
 import msgspec
 import pandas as pd
@@ -106,13 +107,16 @@ def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
     """
     Drop labels that name a person and the values of fields that could hold content; hold a JSON array to its form.
 
-    Raises UnreadablePayload for a JSON array that does not parse whole: the door answers 400 and stores nothing.
+    Raises UnreadablePayload for a JSON array that does not parse whole, and for `application/json` that begins with no
+    object: the door answers 400 and stores nothing.
     """
     form = form_of(body[:64], filename or "", content_type)
     if form == ARRAY:
         _split_array(body.removeprefix(BOM))
     elif form != LINES:
         return body
+    elif re.match(r"application/json\b", content_type):
+        _hold_to_json(body.removeprefix(BOM))
     if not _may_hold_private_keys(body):
         return body
     if form == ARRAY:
@@ -220,11 +224,31 @@ def _split_array(body: bytes) -> Sequence[bytes | memoryview]:
     except UnicodeDecodeError as error:
         raise UnreadablePayload(f"The JSON array is not UTF-8 (byte {error.start}). Send it in UTF-8.") from error
     except msgspec.DecodeError as error:
+        for row, item in enumerate(_as_list(_lenient(body)), 1):
+            outcome = records.read_record(row, item)
+            if isinstance(outcome, Rejection) and "JSON has" in outcome.detail:
+                name = f"{row} ({outcome.record_id!r})" if outcome.record_id else str(row)
+                raise UnreadablePayload(
+                    f"Record {name}, field {outcome.field}: {outcome.detail}. Send null where a value is not known."
+                    " Nothing was stored; send the array again."
+                ) from error
         raise UnreadablePayload(
             f"The JSON array cannot be read: {_with_position(str(error), body)}. Nothing was stored; send it again whole."
         ) from error
     except RecursionError as error:
         raise UnreadablePayload("The JSON array is nested too deeply; records are flat objects.") from error
+
+
+def _lenient(body: bytes) -> object:
+    """Read what some libraries take for JSON, NaN and Infinity included, to find where they stand; None if it is not that."""
+    try:
+        return cast("object", json.loads(body))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _as_list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _with_position(message: str, body: bytes) -> str:
@@ -251,6 +275,17 @@ def _blocks(stream: BinaryIO) -> Iterator[tuple[list[int], list[bytes]]]:
         rest = rest[end:] + more
         if numbered:
             yield [row for row, _ in numbered], [line for _, line in numbered]
+
+
+def _hold_to_json(body: bytes) -> None:
+    """Refuse what calls itself JSON and is neither one object nor JSON lines, judged by the first line."""
+    first = body.strip().split(b"\n", 1)[0]
+    if _single_object(body) is None and not isinstance(_lenient(first), dict):
+        shown = first[:60].decode(errors="replace")
+        raise UnreadablePayload(
+            f"The body is no JSON: it begins with {shown!r}. Send a JSON array of records, one record, or JSON lines"
+            " (application/x-ndjson). Nothing was stored."
+        )
 
 
 def _single_object(body: bytes) -> bytes | None:
@@ -299,6 +334,9 @@ def _read_piece(row: int, piece: bytes | memoryview) -> records.Record | Rejecti
     try:
         value = _any.decode(piece)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        lenient = _lenient(bytes(piece))
+        if isinstance(lenient, dict):
+            return records.read_record(row, lenient)
         shown = bytes(piece)[:200].decode(errors="replace")
         return Rejection(row, None, None, "bad_field", f"it is not JSON: {error}"[:200], shown)
     return records.read_record(row, value)

@@ -46,11 +46,24 @@ def problem_of(answer: Any) -> tuple[int, str]:
         (b"[{]", "application/json", 400, "unreadable-payload"),
         (b"[1, 2", "application/json", 400, "unreadable-payload"),
         (b'["\xff\xfe"]', "application/json", 400, "unreadable-payload"),
+        (b"not json", "application/json", 400, "unreadable-payload"),
+        (b'"text"', "application/json; charset=utf-8", 400, "unreadable-payload"),
+        (b'{"record_id": ', "application/json", 400, "unreadable-payload"),
         (b"  ", "application/json", 400, "empty-body"),
         (b"[]", "text/html", 415, "unknown-media-type"),
         (b"\xff\xff\xff\xff\x10\x00\x00\x00", "application/vnd.apache.arrow.stream", 400, "unreadable-payload"),
     ],
-    ids=["malformed", "truncated", "not UTF-8", "empty", "media type", "truncated Arrow"],
+    ids=[
+        "malformed",
+        "truncated",
+        "not UTF-8",
+        "no JSON",
+        "a text",
+        "half an object",
+        "empty",
+        "media type",
+        "truncated Arrow",
+    ],
 )
 def test_an_unreadable_body_is_refused_whole(post: Any, body: bytes, content_type: str, status: int, kind: str) -> None:
     answer = post("/api/v1/activity", body, content_type)

@@ -188,6 +188,27 @@ def test_energy_above_a_hosts_power_is_implausible_only_where_a_limit_is_given()
     assert [(found.field, found.reason) for found in rejected] == [("energy_kwh", "implausible_energy")]
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"stage": "infer"}, "'infer' is none of data_preparation, experimentation, training, fine_tuning, evaluation"),
+        ({"requests": "1"}, "it must be a whole number or null, not text"),
+        ({"requests": 1.5}, "it must be a whole number or null, not a fraction"),
+        ({"energy_kwh": "x"}, "it must be a number or null, not text"),
+        ({"labels": {"a": [1]}}, "it must be true or false, a number or text, not a list"),
+        ({"requests": 2**70}, "it must be at most 9223372036854775807"),
+        ({"energy_kwh": float("inf")}, "Infinity is no number that JSON has"),
+        ({"emissions": 1}, "there is no such field"),
+    ],
+)
+def test_a_fault_is_said_in_words(changes: dict[str, Any], said: str) -> None:
+    found = records.check_record({**GOOD, **changes})
+
+    assert found is not None
+    assert found.detail.startswith(said)
+    assert "Expected" not in found.detail
+
+
 def test_one_bad_row_leaves_the_others_and_keeps_their_numbers() -> None:
     wire = [(3, GOOD), (4, {**GOOD, "record_id": "r2", "input_tokens": -1}), (7, {**GOOD, "record_id": "r3"})]
     frame, _ = records.from_wire(wire)

@@ -87,8 +87,8 @@ def test_invalid_samples_go_one_by_one_and_the_valid_stay() -> None:
     [
         (b'[{"a": 1}', r"truncated at byte 9, line 1"),
         (b'[{"a": 1},\n{"a": nul}]', r"at byte 18, line 2"),
-        (b'[{"energy_kwh": NaN}]', r"invalid character at byte 16"),
-        (b'[{"energy_kwh": Infinity}]', r"invalid character at byte 16"),
+        (b'[{"record_id": "a"}, {"record_id": "b", "energy_kwh": NaN}]', r"Record 2 \('b'\), field energy_kwh: NaN is"),
+        (b'[{"energy_kwh": -Infinity}]', r"Record 1, field energy_kwh: -Infinity is"),
         (b'[{"a": 1},]', r"trailing comma"),
         (b'[{"a": 1}] and more', r"trailing characters"),
         (b'["\xff"]', r"not UTF-8 \(byte 2\)"),
@@ -155,6 +155,15 @@ def test_broken_line_goes_alone_and_line_numbers_are_the_files() -> None:
     assert parsed.activity["row"].tolist() == [1, 4]
     assert [(found.row, found.reason) for found in parsed.rejected] == [(3, "bad_field"), (5, "bad_field")]
     assert parsed.received == 4
+
+
+def test_a_line_with_nan_names_record_and_field() -> None:
+    body = array(good("a")).strip()[1:-1] + b"\n" + array(good("b", water_l=float("nan"))).strip()[1:-1]
+
+    [found] = one(body).rejected
+
+    assert (found.row, found.record_id, found.field, found.reason) == (2, "b", "water_l", "bad_field")
+    assert found.detail == "NaN is no number that JSON has"
 
 
 def test_lines_are_read_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
