@@ -48,6 +48,20 @@ def test_a_token_is_the_last_line_and_works(capsys, organization, time_machine):
         assert ApiToken.objects.get().expires_at == datetime(2027, 1, 31, 23, 59, 59, 999999, tzinfo=UTC)
 
 
+def test_a_token_for_a_team_that_does_not_exist_is_issued_with_a_warning(capsys, organization):
+    services.create_team(organization_id=organization.id, name="search")
+    words = ["create_token", "--organization", "northwind", "--name", "x", "--scope", "ingest", "--team"]
+
+    call_command(*words, "search")
+    known = capsys.readouterr()
+    call_command(*words, "serach")
+    unknown = capsys.readouterr()
+
+    assert known.err == ""
+    assert "has no team 'serach'" in unknown.err
+    assert services.authenticate_token(unknown.out.splitlines()[-1])
+
+
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [

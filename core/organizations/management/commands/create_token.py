@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.dateparse import parse_date, parse_datetime
 
 from core.organizations import selectors, services
+from core.organizations.tenancy import organization_scope
 from core.quantification.activity import STAGES
 
 
@@ -43,6 +44,13 @@ class Command(BaseCommand):
             )
         except services.OrganizationError as error:
             raise CommandError(str(error)) from error
+        with organization_scope(organization.id):
+            known = selectors.teams(organization.id).filter(name=options["team"]).exists()
+        if options["team"] and not known:
+            self.stderr.write(
+                f"Warning: {organization.name} has no team {options['team']!r}; records sent with this token will name it"
+                " all the same."
+            )
         self.stdout.write(f"Token {options['name']!r} for {organization.name}; it will not be shown again:")
         self.stdout.write(secret)
 
