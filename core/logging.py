@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import logging.config
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -45,3 +47,21 @@ def configure(options: dict[str, Any]) -> None:
             "loggers": {"django.request": {"level": "ERROR"}, "django.server": {"level": "WARNING"}},
         }
     )
+
+
+@contextmanager
+def quietly(verbosity: int) -> Iterator[None]:
+    """
+    Keep what goes as expected out of a command's output, since its answer is for people; warnings stay.
+
+    Args:
+        verbosity: of the command; from 2 on everything is shown.
+    """
+    root = logging.getLogger()
+    level = root.level
+    if verbosity < 2:
+        root.setLevel(max(level, logging.WARNING))
+    try:
+        yield
+    finally:
+        root.setLevel(level)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -54,6 +57,30 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     real = run("import_usage", "activity", path, "--organization", "northwind")
 
     assert counts_in(dry)["written"] == counts_in(real)["written"] == 1
+
+
+def test_log_lines_are_shown_only_when_asked_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = jsonl(tmp_path / "a.jsonl", make_record("a"))
+    words = ("import_usage", "activity", path, "--organization", "northwind")
+
+    with logging_as_in_production():
+        run(*words)
+        assert caplog.records == []
+
+        run(*words, verbosity=2)
+        assert [record.levelname for record in caplog.records] == ["INFO"]
+
+
+@contextmanager
+def logging_as_in_production() -> Iterator[None]:
+    """Log at the level of production."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
 
 
 def test_json_gives_the_batch_object(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from core.logging import quietly
 from core.organizations.services import OrganizationError
 from ingestion.demo import organization as demo
 
@@ -22,7 +23,8 @@ class Command(BaseCommand):
         started = time.monotonic()
         if not demo.is_complete():
             try:
-                made = demo.create_demo(datetime.now(UTC))
+                with quietly(options["verbosity"]):
+                    made = demo.create_demo(datetime.now(UTC))
             except OrganizationError as error:
                 raise CommandError(str(error)) from error
             counts = ", ".join(f"{name} {count}" for name, count in made.counts.items())

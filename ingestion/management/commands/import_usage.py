@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
 from core.accounting.services import derive_dirty_days
+from core.logging import quietly
 from core.organizations.identity import Actor, Identity
 from core.organizations.models import Organization
 from core.organizations.selectors import organization_by_slug
@@ -43,6 +44,11 @@ class Command(BaseCommand):
         parser.add_argument("--format", default="text", choices=("text", "json"))
 
     def handle(self, *args: Any, **options: Any) -> None:
+        with quietly(options["verbosity"]):
+            self.bring_in(options)
+
+    def bring_in(self, options: dict[str, Any]) -> None:
+        """Take the files in, read them here, and say what became of them."""
         organization = organization_or_fail(options["organization"])
         given = [upload for path in options["paths"] for upload in expand(path)]
         batch_id = self.accept(organization, given, options)

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 
+from core.logging import quietly
 from core.organizations.tenancy import organization_scope
 from core.quantification.rejections import REASONS
 from ingestion import selectors, services, wake
@@ -45,7 +46,8 @@ class Command(BaseCommand):
                 rows = selectors.quarantine(organization.id, **filters).select_related("source")
                 self.show(rows.iterator(2000), options["format"])
         else:
-            self.replay(organization.id, filters, dry_run=options["dry_run"])
+            with quietly(options["verbosity"]):
+                self.replay(organization.id, filters, dry_run=options["dry_run"])
 
     def show(self, rows: Iterable[QuarantinedRow], form: str) -> None:
         """Print rows as a table, CSV or JSON."""
