@@ -101,3 +101,26 @@ def test_cpu_draws_its_share_of_tdp_at_each_knot(one, load, share):
     result = one(hardware="Intel Xeon Platinum 8175M", device_hours=1000, device_utilization=load)
 
     assert result["energy_it_kwh"] == pytest.approx(240 * share * 1.35)
+
+
+def test_training_without_an_observed_load_draws_as_at_85_percent(one):
+    """84 W idle, 700 W at most: 607.6 W."""
+    result = one(stage="training", hardware="NVIDIA H100 80GB HBM3", device_hours=1000)
+
+    assert result["energy_it_kwh"] == pytest.approx(607.6 * 1.35)
+
+
+def test_instance_without_published_watts_is_its_accelerators_with_their_host(one):
+    """Eight H100 at half load, 392 W each."""
+    result = one(hosting="cloud", provider="aws", instance_type="p5.48xlarge", instance_hours=1000)
+
+    assert result["energy_it_kwh"] == pytest.approx(8 * 392 * 1.35)
+
+
+def test_prompt_takes_two_operations_a_parameter_and_cached_ones_a_tenth(one):
+    """8.03 B parameters at 989e12 x 0.4 operations a second and 745 W: 8.4013e-9 kWh a token."""
+    model = "meta-llama/Meta-Llama-3.1-8B-Instruct"
+
+    result = one(hosting="api", model=model, output_tokens=0, input_tokens=1_000_000, cached_input_tokens=400_000)
+
+    assert result["energy_it_kwh"] == pytest.approx(8.4013e-9 * (600_000 + 40_000), rel=CLOSE)
