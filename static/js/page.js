@@ -162,12 +162,13 @@ const KEYS = {
   },
   e: () => {
     const figure = document.activeElement.closest("a.figure") ?? document.querySelector(".kpi a.figure");
+    figure?.focus(); // where the drawer gives the focus back
     figure?.click();
   },
 };
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || off?.checked) return;
-  if (event.target.closest("input, select, textarea, [contenteditable], [role=listbox], dialog")) return;
+  if (event.target.closest("input, select, textarea, [contenteditable], [role=listbox], dialog[open]")) return;
   if (Date.now() - waiting < 1500 && GO[event.key]) {
     waiting = 0;
     document.querySelector(`#nav a[href="${GO[event.key]}"]`)?.click();

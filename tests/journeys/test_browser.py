@@ -223,6 +223,19 @@ def test_everything_can_be_done_with_the_keyboard(browser, site):
     assert tab.complaints == []
 
 
+def test_a_key_in_the_frame_that_closes_the_drawer_counts(signed_in):
+    page = signed_in().open("/")
+    page.keyboard.press("e")
+    expect(page.get_by_role("dialog", name="Why this number")).to_be_visible()
+
+    page.evaluate("""() => {
+        document.getElementById("drawer").close();
+        document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key: "f", bubbles: true}));
+    }""")
+
+    expect(page.locator(".filter[open]")).to_have_count(1)
+
+
 def test_figures_can_be_read_without_scripts(signed_in):
     page = signed_in(java_script_enabled=False).page
 
