@@ -18,6 +18,7 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from core.factors import own
 from core.factors.pack import load_pack
 from core.factors.services import load_factor_set
 from core.ledger.services import ensure_source
@@ -121,6 +122,13 @@ def token_of(asker: Asker) -> int:
     return token.id
 
 
+def own_factor(asker: Asker) -> int:
+    factor = own.add_own_factor(
+        organization_id=asker.organization.id, name="pue", value=1.2, source="Meters", where={"site": uuid4().hex}
+    )
+    return factor.id
+
+
 def factor_file(_: Asker) -> str:
     pack = load_pack()
     load_factor_set(pack)
@@ -170,6 +178,8 @@ WHO: dict[str, Address] = {
     "disclosures": Address((see(A.SEE_PERIODS),)),
     "disclosure_draft": Address((see(A.SEE_PERIODS, 409),), {"period": lambda _: "2026-Q3"}),
     "factors": Address((see(A.SEE_OWN_TEAM),)),
+    "own_factors": Address((see(A.SEE_OWN_TEAM), do(A.MANAGE_FACTORS, 400))),
+    "end_own_factor": Address((do(A.MANAGE_FACTORS, 302),), {"factor_id": own_factor}),
     "factor_table": Address((see(A.SEE_OWN_TEAM),), {"name": factor_file}),
     "audit": Address((see(A.SEE_AUDIT_LOG),)),
     # settings

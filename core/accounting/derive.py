@@ -23,9 +23,11 @@ from core.quantification.activity import MASK_BITS, MEASURES
 from core.quantification.attribute import attribute, resolve_names
 from core.quantification.coverage import roles_of
 from core.quantification.factor import Factor
+from core.quantification.own_factors import given_of
 from core.quantification.pack import FactorPack
 from core.quantification.plan import Plan
 from core.quantification.quantify import Quantified, out_of_range, quantify, to_integers
+from core.quantification.resolve import Catalog, catalog_of
 from core.quantification.use import USE_TEXT
 
 Integers = npt.NDArray[np.int64]
@@ -81,7 +83,7 @@ class Subjects:
     Series as derive understands them, one entry for each time that the rules are the same.
 
     Args:
-        frame: series_id, source_id, ``DIMENSIONS``, energy_boundary, reported_basis, techniques, mask, role, use_id.
+        frame: series_id, source_id, ``DIMENSIONS``, energy_boundary, reported_basis, techniques, mask, role, given, use_id.
         position: of each row's subject in the frame. [rows]
     """
 
@@ -89,9 +91,9 @@ class Subjects:
     position: Integers
 
 
-def understand(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules) -> Subjects:
+def understand(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules, catalog: Catalog) -> Subjects:
     """
-    Resolve names, attribute, and decide what counts.
+    Resolve names, attribute, decide what counts, and choose the organization's own factors.
 
     Args:
         rows: series_id and day (days since 1970), n rows.
@@ -108,7 +110,8 @@ def understand(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules) -> Subjec
     frame["day"] = rows["day"].to_numpy()[first]
     frame = attribute(resolve_names(frame, rules.aliases), rules.source_settings)
     frame["role"] = roles_of(frame, rules.links, rules.counting)
-    frame["use_id"] = _distinct(frame, (*USE_TEXT, "techniques", "mask"))
+    frame["given"] = given_of(frame, rules.own_factors, catalog)
+    frame["use_id"] = _distinct(frame, (*USE_TEXT, "techniques", "mask", "given"))
     return Subjects(frame, position.reshape(-1).astype(np.int64))
 
 
@@ -137,7 +140,7 @@ def figures(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules, pack: Factor
     Rows with a lost measure, or an impact that does not fit the stored integers, have no impacts and a note instead.
     """
     lost = rows["lost"].to_numpy(dtype=np.int64) if "lost" in rows else np.zeros(len(rows), dtype=np.int64)
-    subjects = understand(rows, series, rules)
+    subjects = understand(rows, series, rules, catalog_of(pack))
     of_row = subjects.frame.iloc[subjects.position]
     year = (np.datetime64("1970-01-01", "D") + rows["day"].to_numpy()).astype("datetime64[Y]").astype(np.int64) + 1970
     activity = rows[[measure.column for measure in MEASURES]].assign(
@@ -145,6 +148,7 @@ def figures(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules, pack: Factor
         year=year,
         mask=of_row["mask"].to_numpy(),
         techniques=of_row["techniques"].to_numpy(),
+        given=of_row["given"].to_numpy(),
         **{name: of_row[name].to_numpy() for name in USE_TEXT},
     )
     quantified = _within_range(quantify(activity, pack, methodology, key=["use_id"]), lost != 0)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from core.quantification.attribute import OwnAlias, day_number
 from core.quantification.coverage import Link
+from core.quantification.own_factors import OwnFactor
 
 
 @dataclass(frozen=True)
@@ -23,14 +24,17 @@ class Rules:
         links: of sources to coverage units.
         counting: coverage unit to the source that counts in it.
         aliases: own names, dated.
+        own_factors: that go before those of the factor set, dated.
     """
 
     source_settings: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     links: tuple[Link, ...] = ()
     counting: Mapping[int, int] = field(default_factory=dict)
     aliases: tuple[OwnAlias, ...] = ()
+    own_factors: tuple[OwnFactor, ...] = ()
 
     def boundaries(self) -> npt.NDArray[np.int64]:
         """Return the days (since 1970) on which some rule begins or ends: between two of them nothing changes."""
-        days = {day for alias in self.aliases for day in (alias.valid_from, alias.valid_to) if day is not None}
+        dated: tuple[OwnAlias | OwnFactor, ...] = (*self.aliases, *self.own_factors)
+        days = {day for each in dated for day in (each.valid_from, each.valid_to) if day is not None}
         return np.array(sorted(day_number(day) for day in days), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Reads of factor sets: packs as they were loaded, bit for bit, and what differs between two."""
+"""Reads of factor sets (packs as they were loaded, bit for bit, and what differs between two) and of own factors."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, F, QuerySet, Sum
 
+from core.factors import models
 from core.factors.models import FactorSet, FactorSetTable
 from core.factors.pack import NAME
+from core.quantification.own_factors import OwnFactor
 from core.quantification.pack import FactorPack, content_hash
 
 
@@ -102,3 +104,22 @@ def difference_of(first: FactorPack, second: FactorPack) -> list[TableDifference
 
 def _rows(content: bytes) -> list[tuple[str, ...]]:
     return [tuple(row) for row in csv.reader(io.StringIO(content.decode(), newline=""))]
+
+
+def own_factors(organization_id: int) -> list[OwnFactor]:
+    """List an organization's own factors, by name and first day, inside its scope."""
+    rows = models.OwnFactor.objects.filter(organization_id=organization_id)
+    return [
+        OwnFactor(
+            id=f"own:{row.id}",
+            name=row.name,
+            value=row.value,
+            low=row.low,
+            high=row.high,
+            source=row.source,
+            valid_from=row.valid_from,
+            valid_to=row.valid_to,
+            where=row.where,
+        )
+        for row in rows.order_by("name", F("valid_from").asc(nulls_first=True), "id")
+    ]

@@ -76,7 +76,7 @@ def embodied(use: Use, context: Context, energy_method: str | None) -> Embodied:
     Device hours of known hardware, instance hours of a known instance, the serving time of tokens, or the device
     hours behind operations; an override is the whole of it. Energy alone has no hardware: null with a note.
     """
-    given = _override(use)
+    given = _override(use, context)
     if given is not None:
         return given
     unused = ("embodied_override_unused",) if "embodied_kg_co2e" in use.overrides else ()
@@ -94,9 +94,9 @@ def embodied(use: Use, context: Context, energy_method: str | None) -> Embodied:
     return Embodied(None, notes=(*(reasons[:1] or ("no_hardware",)), *unused))
 
 
-def _override(use: Use) -> Embodied | None:
+def _override(use: Use, context: Context) -> Embodied | None:
     total = override_factor("embodied_kg_co2e", use.overrides)
-    lifetime = override_factor("lifetime_h", use.overrides)
+    lifetime = _lifetime(use, context)
     if total is None or lifetime is None:
         return None
     for column, measure in (("device_hours", "device_nh"), ("instance_hours", "instance_nh")):
@@ -106,7 +106,11 @@ def _override(use: Use) -> Embodied | None:
     return None
 
 
-def _lifetime(context: Context) -> Factor | None:
+def _lifetime(use: Use, context: Context) -> Factor | None:
+    """Return the hours that hardware is used for: the organization's own, else the pack's default."""
+    own = override_factor("lifetime_h", use.overrides)
+    if own is not None:
+        return own
     row = defaults_of(context.pack).get("server.lifespan")
     if row is None:
         return None
@@ -122,7 +126,7 @@ def _device(use: Use, context: Context) -> Embodied | None:
     hardware = device_hardware(use, context)
     if hardware is None:
         return None
-    return _device_shares(hardware, context, "device_nh", UNIT)
+    return _device_shares(use, hardware, context, "device_nh", UNIT)
 
 
 def _flops(use: Use, context: Context) -> Embodied | None:
@@ -130,12 +134,12 @@ def _flops(use: Use, context: Context) -> Embodied | None:
     peak = peak_rate(hardware) if hardware is not None else None
     if hardware is None or peak is None:
         return None
-    return _device_shares(hardware, context, "gflop", hours_per_gflop(peak, reached_share(context.method)))
+    return _device_shares(use, hardware, context, "gflop", hours_per_gflop(peak, reached_share(context.method)))
 
 
-def _device_shares(hardware: Hardware, context: Context, measure: str, hours: Product) -> Embodied:
+def _device_shares(use: Use, hardware: Hardware, context: Context, measure: str, hours: Product) -> Embodied:
     """Return the accelerator's own share and that of the server it sits in; ``hours`` are those of one of the measure."""
-    lifetime = _lifetime(context)
+    lifetime = _lifetime(use, context)
     total, notes = device_total(hardware, context)
     if total is None or lifetime is None:
         return Embodied(None, notes=("no_embodied_factor",))
@@ -243,7 +247,7 @@ def _instance(use: Use, context: Context) -> Embodied | None:
     if "instance_hours" not in use.present:
         return None
     found = context.catalog.instance(use.instance_type, use.provider)
-    lifetime = _lifetime(context)
+    lifetime = _lifetime(use, context)
     if found is None or lifetime is None:
         return None
     known = [(row, kg) for row in found.rows if (kg := number(row["embodied_kgco2e"])) is not None]

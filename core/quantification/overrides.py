@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from core.quantification.factor import Factor
 
@@ -21,11 +21,37 @@ UNITS: Final = {
     "lifetime_h": ("lifetime", "h"),
     "model_active_params_b": ("token_energy", "10^9 parameters"),
     "model_total_params_b": ("token_energy", "10^9 parameters"),
+    "seat_kg_co2e": ("seat", "kg CO2e/seat-month"),
+    "seat_it_kwh": ("seat", "kWh/seat-month"),
+    "spend_kg_co2e": ("spend", "kg CO2e/unit of currency"),
 }
 """Override to the name of its factor and its unit."""
 
 Overrides = Mapping[str, tuple[float, float, float]]
 """Override to (value, low, high)."""
+
+
+class Override(NamedTuple):
+    """
+    A number that goes before the pack's, and who says so.
+
+    Attributes:
+        id: of the organization's own factor; empty: given with the record.
+        valid_from: ISO 8601; None: no date of its own.
+        match: one of ``factor.MATCHES``.
+    """
+
+    value: float
+    low: float
+    high: float
+    id: str = ""
+    source: str = "given with the record"
+    valid_from: str | None = None
+    match: str = "override"
+
+
+Given = tuple[tuple[str, Override], ...]
+"""Overrides of one use, sorted by name."""
 
 _MINIMUM: Final = {"pue": 1.0}
 _POSITIVE: Final = frozenset({"device_tdp_w", "lifetime_h", "model_active_params_b", "model_total_params_b"})
@@ -52,11 +78,9 @@ def parse_overrides(given: Mapping[str, object]) -> dict[str, tuple[float, float
     """
     parsed = {}
     for name, raw in given.items():
-        if name not in UNITS:
-            raise ImpossibleFactor(name, "unknown_factor", f"no such factor; known: {', '.join(UNITS)}")
-        if raw is None:
+        if raw is None and name in UNITS:
             continue
-        parsed[name] = _interval(name, raw)
+        parsed[name] = parse_override(name, raw)
     if ("embodied_kg_co2e" in parsed) != ("lifetime_h" in parsed):
         missing = "lifetime_h" if "embodied_kg_co2e" in parsed else "embodied_kg_co2e"
         raise ImpossibleFactor(missing, "missing", "embodied_kg_co2e and lifetime_h go together")
@@ -66,7 +90,10 @@ def parse_overrides(given: Mapping[str, object]) -> dict[str, tuple[float, float
     return parsed
 
 
-def _interval(name: str, raw: object) -> tuple[float, float, float]:
+def parse_override(name: str, raw: object) -> tuple[float, float, float]:
+    """Read one override as (value, low, high). Raises `ImpossibleFactor` where it cannot be."""
+    if name not in UNITS:
+        raise ImpossibleFactor(name, "unknown_factor", f"no such factor; known: {', '.join(UNITS)}")
     parts = raw if isinstance(raw, Mapping) else {"value": raw, "low": raw, "high": raw}
     if set(parts) != {"value", "low", "high"}:
         raise ImpossibleFactor(name, "bad_interval", "an interval has value, low and high")
@@ -93,12 +120,20 @@ def check_range(name: str, low: float) -> None:
         raise ImpossibleFactor(name, "out_of_range", f"{low:g} is not {least}")
 
 
-def override_factor(name: str, overrides: Overrides, *, as_name: str | None = None) -> Factor | None:
+def override_factor(name: str, overrides: Mapping[str, Override], *, as_name: str | None = None) -> Factor | None:
     """Return an override as a factor, None where it is not given; no width unless given as an interval."""
-    if name not in overrides:
+    given = overrides.get(name)
+    if given is None:
         return None
-    value, low, high = overrides[name]
     factor_name, unit = UNITS[name]
     return Factor(
-        f"override:{name}", as_name or factor_name, value, low, high, unit, "given with the record", None, "override"
+        id=given.id or f"override:{name}",
+        name=as_name or factor_name,
+        value=given.value,
+        low=given.low,
+        high=given.high,
+        unit=unit,
+        source=given.source,
+        valid_from=given.valid_from,
+        match=given.match,
     )

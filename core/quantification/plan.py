@@ -16,6 +16,7 @@ from core.quantification.energy.device import device
 from core.quantification.energy.flops import flops
 from core.quantification.energy.instance import instance
 from core.quantification.energy.measured import measured
+from core.quantification.energy.seats import seats, seats_kg_co2e, spend_kg_co2e, wide
 from core.quantification.energy.tokens import tokens
 from core.quantification.factor import Factor, spread
 from core.quantification.market import Market, choose_market, market_based_kg_co2e
@@ -37,9 +38,6 @@ from core.quantification.terms import IMPACTS, UNIT, Product, Term, make_term
 from core.quantification.use import PER_UNIT, Context, Energy, EnergyTerm, Refusal, Use
 from core.quantification.water import choose_resources, choose_wue, grid_resources, grid_water_l, site_water_l
 
-_UNFACTORED: Final = (("seat_months", "seats"), ("cost", "spend"))
-"""Measures whose methods need a factor that the pack does not hold, best first."""
-
 Shared = dict[str, tuple[float, float, float, float]]
 
 _METHODS: Final[dict[str, tuple[tuple[str, ...], Callable[[Use, Context], Energy | Refusal]]]] = {
@@ -50,6 +48,14 @@ _METHODS: Final[dict[str, tuple[tuple[str, ...], Callable[[Use, Context], Energy
     "flops": (("flops",), flops),
 }
 """Physical methods, best first: the measures of which one must be there, and the rule."""
+
+_PHYSICAL: Final = frozenset(measure for measures, _ in _METHODS.values() for measure in measures)
+
+_FLAT: Final = (
+    ("seat_months", "seats", "nano_seat_months", "seat_kg_co2e", "no_seat_factor", seats_kg_co2e),
+    ("cost", "spend", "nano_cost", "spend_kg_co2e", "no_spend_factor", spend_kg_co2e),
+)
+"""Methods that go straight to kg, best first: measure, method, integers, the factor they need, its absence, formula."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,6 +191,9 @@ def choose_energy(use: Use, context: Context, draft: _Draft) -> Energy | None:
             draft.note(*answer.notes)
             return answer
         draft.note(answer.note)
+    if "seat_months" in use.present and use.present.isdisjoint(_PHYSICAL):
+        answer = seats(use, context)
+        return answer if isinstance(answer, Energy) else None
     return None
 
 
@@ -196,7 +205,7 @@ def _grid(use: Use, context: Context) -> Grid:
         return chosen
     fuel = replace(own, name="grid_upstream", value=0.0, low=0.0, high=0.0)
     zone = context.place.zones[0][0] if context.place.zones else None
-    key = zone or f"override:{own.value!r}"
+    key = zone or f"{own.id}:{own.value!r}"
     return Grid(own, fuel, (own,), losses_inside=False, match="override", zone=key, notes=("upstream_in_location",))
 
 
@@ -295,12 +304,12 @@ def _losses(use: Use, grid: Grid, draft: _Draft) -> tuple[tuple[Factor, Factor],
 def _market(use: Use, context: Context, grid: Grid) -> Market:
     own = override_factor("market_g_co2e_per_kwh", use.overrides)
     if own is not None:
-        return Market(f"override:{own.value!r}:{own.low!r}:{own.high!r}", own)
+        return Market(f"{own.id}:{own.value!r}:{own.low!r}:{own.high!r}", own)
     place, year = context.place, use.year
     chosen = choose_market(context.pack, place, use.hosting, use.provider, grid, year, context.method)
     if grid.match == "override" and "no_market_factor" in chosen.notes and chosen.rate is not None:
         rate = chosen.rate
-        return replace(chosen, key=f"override:{rate.value!r}:{rate.low!r}:{rate.high!r}")
+        return replace(chosen, key=f"{rate.id}:{rate.value!r}:{rate.low!r}:{rate.high!r}")
     return chosen
 
 
@@ -364,19 +373,27 @@ def _embody(found: Embodied, draft: _Draft) -> None:
 
 
 def _not_physical(use: Use, context: Context, draft: _Draft) -> tuple[str | None, int | None]:
-    """Answer for records without energy: seats and spend have no factor here; a supplier's figure stands as it is."""
-    physical = {measure for measures, _ in _METHODS.values() for measure in measures}
+    """Answer for records without energy: a factor in kg for seats or spend, else the supplier's figure as it stands."""
     if "water_l" in use.present:
         draft.add("water_l", "water_nl", UNIT)
         draft.note("site_water_reported", "off_site_water_missing")
-    if not use.present.isdisjoint(physical):
+    if not use.present.isdisjoint(_PHYSICAL):
         return None, None
-    unfactored = [(column, name) for column, name in _UNFACTORED if column in use.present]
-    draft.note(*(f"no_{name.removesuffix('s')}_factor" for _, name in unfactored))
+    there = [each for each in _FLAT if each[0] in use.present]
+    for _, method, measure, name, missing, formula in there:
+        factor = override_factor(name, use.overrides)
+        if factor is None:
+            draft.note(missing)
+            continue
+        for impact in ("location_kg_co2e", "market_kg_co2e"):
+            draft.add(impact, measure, formula(UNIT, wide(factor, method, context.method)))
+        draft.show(factor)
+        draft.note("one_figure_for_both_bases")
+        return method, 5
     if "reported_kg_co2e" in use.present:
         return _reported(use, context, draft)
-    if unfactored:
-        return unfactored[0][1], 5
+    if there:
+        return there[0][1], 5
     draft.note("no_method")
     return None, None
 

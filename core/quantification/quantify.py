@@ -18,7 +18,7 @@ from core.quantification import units
 from core.quantification.activity import MASK_BITS, MEASURE_COLUMNS
 from core.quantification.methods import LATEST, Methodology, methodology_of
 from core.quantification.overrides import UNITS as OVERRIDES
-from core.quantification.overrides import parse_overrides
+from core.quantification.overrides import Given, Override, parse_overrides
 from core.quantification.pack import FactorPack
 from core.quantification.plan import Plan, make_plan
 from core.quantification.terms import IMPACTS
@@ -79,6 +79,7 @@ def quantify(
             - ``USE_TEXT`` (stage, hosting, provider, region, zone, model, hardware, instance_type, evidence,
               energy_boundary, reported_basis): text as reported or resolved, null where unknown; a column may be absent;
             - ``techniques``: tuples of text (may be absent);
+            - ``given``: the organization's own factors as `own_factors.given_of` chooses them (may be absent);
             - ``mask``: presence mask of ``activity.MASK_BITS``;
             - ``year`` (int) or ``hour`` or ``started_at`` (UTC times): year of the use;
             - ``MEASURE_COLUMNS``: the summed integers of cells, absent measures 0 (a column may be absent). Floats are
@@ -102,7 +103,9 @@ def quantify(
     frame = activity if "year" in activity.columns else activity.assign(year=_years(activity))
     code, first = distinct_uses(frame, overrides, key)
     given = None if overrides is None else overrides.iloc[first]
-    chosen = frame[[name for name in (*USE_TEXT, "techniques", "mask", "year") if name in frame.columns]].iloc[first]
+    chosen = frame[[name for name in (*USE_TEXT, "techniques", "mask", "year", "given") if name in frame.columns]].iloc[
+        first
+    ]
     plans = tuple(make_plan(pack, method, use) for use in uses_of(chosen, given))
     measures = {name: frame[name].to_numpy() for name in MEASURE_COLUMNS if name in frame.columns}
     values = apply_plans(plans, code, measures, len(frame))
@@ -162,7 +165,9 @@ def distinct_uses(
     Returns:
         ``(code, first)``: one code per row in order of first appearance, and each code's first row.
     """
-    names = list(key) if key is not None else [c for c in (*USE_TEXT, "techniques", "mask") if c in frame.columns]
+    names = (
+        list(key) if key is not None else [c for c in (*USE_TEXT, "techniques", "mask", "given") if c in frame.columns]
+    )
     columns = [frame[name] for name in dict.fromkeys([*names, "year"])]
     if overrides is not None:
         columns += [overrides[name] for name in overrides.columns]
@@ -178,11 +183,14 @@ def distinct_uses(
 
 def uses_of(frame: pd.DataFrame, overrides: pd.DataFrame | None) -> list[Use]:
     """Read each row of distinct combinations as a use."""
-    given = [()] * len(frame) if overrides is None else [_overrides(row) for row in overrides.to_dict("records")]
+    given: list[Given] = (
+        [()] * len(frame) if overrides is None else [_overrides(row) for row in overrides.to_dict("records")]
+    )
     uses = []
     for row, own in zip(frame.to_dict("records"), given, strict=True):
         text = {name: value if isinstance(value := row.get(name), str) and value else None for name in USE_TEXT}
         techniques = row.get("techniques")
+        rules = row.get("given")
         mask = int(row["mask"])
         uses.append(
             Use(
@@ -190,13 +198,13 @@ def uses_of(frame: pd.DataFrame, overrides: pd.DataFrame | None) -> list[Use]:
                 techniques=tuple(sorted(techniques)) if isinstance(techniques, tuple | list | frozenset | set) else (),
                 present=frozenset(name for bit, name in _MASK_NAMES.items() if mask >> bit & 1),
                 year=int(row["year"]),
-                given=own,
+                given=tuple(sorted((dict(rules) | dict(own)).items())) if isinstance(rules, tuple) else own,
             )
         )
     return uses
 
 
-def _overrides(row: Mapping[Hashable, float]) -> tuple[tuple[str, tuple[float, float, float]], ...]:
+def _overrides(row: Mapping[Hashable, float]) -> Given:
     given: dict[str, object] = {}
     for name in OVERRIDES:
         value = row.get(name)
@@ -205,7 +213,7 @@ def _overrides(row: Mapping[Hashable, float]) -> tuple[tuple[str, tuple[float, f
         low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
         interval = low is not None and high is not None and not pd.isna(low) and not pd.isna(high)
         given[name] = {"value": float(value), "low": float(low), "high": float(high)} if interval else float(value)  # type: ignore[arg-type]
-    return tuple(sorted(parse_overrides(given).items()))
+    return tuple(sorted((name, Override(*values)) for name, values in parse_overrides(given).items()))
 
 
 def apply_plans(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,7 +10,7 @@ from core.quantification.activity import MEASURES
 from core.quantification.entries import Place
 from core.quantification.factor import Factor
 from core.quantification.methods import Methodology
-from core.quantification.overrides import Overrides
+from core.quantification.overrides import Given, Override
 from core.quantification.pack import FactorPack
 from core.quantification.resolve import Catalog, catalog_of
 from core.quantification.terms import Product
@@ -42,7 +43,7 @@ class Use:
         present: the activity columns that the presence mask says are there.
         techniques: sorted.
         year: calendar year of the use, UTC.
-        given: overrides as sorted ``(name, (value, low, high))``.
+        given: numbers that go before the pack's, sorted by name.
     """
 
     stage: str | None
@@ -59,10 +60,10 @@ class Use:
     techniques: tuple[str, ...]
     present: frozenset[str]
     year: int
-    given: tuple[tuple[str, tuple[float, float, float]], ...] = ()
+    given: Given = ()
 
     @property
-    def overrides(self) -> Overrides:
+    def overrides(self) -> Mapping[str, Override]:
         """Return the overrides by name."""
         return dict(self.given)
 

@@ -31,6 +31,7 @@ PAGES: Final = {
     "targets": "/targets/",
     "disclosure": "{quarter}",
     "factors": "/factors/",
+    "own-factors": "/factors/own/",
     "audit": "/audit/",
     "sources": "/sources/",
     "import": "/sources/import/",

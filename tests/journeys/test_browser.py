@@ -22,6 +22,7 @@ PAGES = [
     "/targets/",
     "/disclosures/",
     "/factors/",
+    "/factors/own/",
     "/audit/",
     "/sources/",
     "/sources/import/",

@@ -28,6 +28,7 @@ from core.organizations.tenancy import organization_scope
 from core.quantification.activity import MEASURE_COLUMNS
 from core.quantification.cells import to_units
 from core.quantification.methods import methodology_of
+from core.quantification.overrides import Override
 from core.quantification.pack import FactorPack
 from core.quantification.plan import Plan, make_plan
 from core.quantification.records import to_activity
@@ -248,5 +249,5 @@ def use_from(stored: dict[str, Any]) -> Use:
         techniques=tuple(stored["techniques"]),
         present=frozenset(stored["present"]),
         year=stored["year"],
-        given=tuple((name, tuple(values)) for name, values in stored["given"]),
+        given=tuple((name, Override(*values)) for name, values in stored["given"]),
     )

@@ -1,10 +1,11 @@
-"""The rules in force: source settings, coverage units, links and aliases."""
+"""The rules in force: source settings, coverage units, links, aliases and own factors."""
 
 from __future__ import annotations
 
 from core.accounting.models import CoverageUnit, SourceLink
 from core.accounting.rules import Rules
 from core.catalog.selectors import aliases
+from core.factors.selectors import own_factors
 from core.ledger.models import Source
 from core.quantification.coverage import Link
 
@@ -18,4 +19,5 @@ def rules_of(organization_id: int) -> Rules:
         links=tuple(Link(link.source_id, link.account, link.unit_id) for link in links),
         counting=dict(units.values_list("id", "counting_source_id")),
         aliases=tuple(aliases(organization_id)),
+        own_factors=tuple(own_factors(organization_id)),
     )

@@ -11,6 +11,7 @@ from core.accounting.services.coverage import (
 )
 from core.accounting.services.derive import DeriveResult, derive_day, derive_days, derive_dirty_days
 from core.accounting.services.names import remove_alias, set_alias
+from core.accounting.services.own_factors import add_own_factor, end_own_factor, remove_own_factor
 from core.accounting.services.restatement import Restatement, restate
 from core.accounting.services.views import (
     ViewError,
@@ -25,6 +26,7 @@ __all__ = [
     "DeriveResult",
     "Restatement",
     "ViewError",
+    "add_own_factor",
     "begin_view",
     "build_view",
     "declare_independent",
@@ -32,11 +34,13 @@ __all__ = [
     "derive_days",
     "derive_dirty_days",
     "discard_view",
+    "end_own_factor",
     "ensure_current_view",
     "link_source",
     "rederive_source",
     "remove_alias",
     "remove_link",
+    "remove_own_factor",
     "restate",
     "set_alias",
     "set_coverage_unit",

@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
 from core.quantification import units
 from core.quantification.entries import Model
 from core.quantification.factor import Factor, spread
-from core.quantification.methods import Methodology
+from core.quantification.methods import Interval, Methodology
 from core.quantification.operational import defaults_of
+from core.quantification.overrides import Override
 from core.quantification.pack import FILE, FactorPack
 from core.quantification.terms import Product
 from core.quantification.use import Context, Energy, EnergyTerm, Refusal, Use
@@ -193,29 +194,37 @@ def parameters_of(use: Use, model: Model | None) -> Parameters | None:
     """Return a model's size: overrides first, else the catalog's; None where one of the two is not known."""
     active, total = use.overrides.get("model_active_params_b"), use.overrides.get("model_total_params_b")
     if model is None:
-        if active is None or total is None:
-            return None
-        return Parameters(
-            active_b=active,
-            total_b=total,
-            disclosed=True,
-            midpoint=False,
-            source="given with the record",
-            id="override:model",
-            match="override",
-            valid_from=None,
-        )
+        return None if active is None or total is None else _given(active[:3], total[:3], active)
+    given = active or total
+    if given is not None:
+        disclosed = model.disclosed or (active is not None and total is not None)
+        active_b = active[:3] if active else _middle(model.active_b)
+        total_b = total[:3] if total else _middle(model.total_b)
+        return replace(_given(active_b, total_b, given), disclosed=disclosed)
     row = model.row
-    overridden = active is not None or total is not None
     return Parameters(
-        active_b=active or _middle(model.active_b),
-        total_b=total or _middle(model.total_b),
-        disclosed=model.disclosed or (active is not None and total is not None),
-        midpoint=not overridden,
+        active_b=_middle(model.active_b),
+        total_b=_middle(model.total_b),
+        disclosed=model.disclosed,
+        midpoint=True,
         source=row["source"],
-        id="override:model" if overridden else f"{row[FILE]}:{model.name}",
-        match="override" if overridden else "exact",
+        id=f"{row[FILE]}:{model.name}",
+        match="exact",
         valid_from=f"{row['source_year']}-01-01",
+    )
+
+
+def _given(active_b: Interval, total_b: Interval, given: Override) -> Parameters:
+    """Return sizes of which at least one was given."""
+    return Parameters(
+        active_b=active_b,
+        total_b=total_b,
+        disclosed=True,
+        midpoint=False,
+        source=given.source,
+        id=given.id or "override:model",
+        match=given.match,
+        valid_from=given.valid_from,
     )
 
 

@@ -85,6 +85,8 @@ def test_every_override_changes_something(one, name):
         "energy_kwh": {"energy_kwh": 1, "energy_boundary": "it"},
         "device": {"hardware": "NVIDIA H100 80GB HBM3", "device_hours": 1, "device_utilization": 0.5},
         "model": {"model": "gpt-4o-mini", "output_tokens": 100},
+        "seat": {"seat_months": 3},
+        "spend": {"cost": 3, "currency": "EUR"},
     }.get(name.split("_")[0], {"hardware": "NVIDIA H100 80GB HBM3", "device_hours": 1})
     base = {"wue_l_per_kwh": 0.3}
     changed = {**base, name: {"grid_loss_fraction": 0.5, "pue": 3.0, "device_idle_w": 99.0}.get(name, 999.0)}
