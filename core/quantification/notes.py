@@ -5,6 +5,7 @@ from typing import Final
 TEXTS: Final = {
     # the method
     "no_method": "No measure of the record can be turned into an impact.",
+    "method_switched_off": "The organization's methodology does not use a method whose measure is there.",
     "unknown_model": "The model is not in the catalog and no parameters were given.",
     "unknown_hardware": "The hardware is not in the catalog and no power was given.",
     "unknown_instance": "The instance type is not in the catalog.",

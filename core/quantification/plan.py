@@ -177,11 +177,13 @@ def choose_energy(use: Use, context: Context, draft: _Draft) -> Energy | None:
 
     Where device and instance hours describe one cloud machine, the instance table goes first if it covers all of it.
     """
-    order = list(_METHODS)
+    order = [name for name in context.method.methods if name in _METHODS]
     found = context.catalog.instance(use.instance_type, use.provider)
     whole = found is not None and found.covers_whole_machine
     if use.hosting == "cloud" and whole and {"device_hours", "instance_hours"} <= use.present:
-        order = ["measured", "instance", "device", "tokens", "flops"]
+        order = _instance_before_device(order)
+    if any(name not in order and not use.present.isdisjoint(measures) for name, (measures, _) in _METHODS.items()):
+        draft.note("method_switched_off")
     for name in order:
         measures, rule = _METHODS[name]
         if use.present.isdisjoint(measures):
@@ -191,10 +193,18 @@ def choose_energy(use: Use, context: Context, draft: _Draft) -> Energy | None:
             draft.note(*answer.notes)
             return answer
         draft.note(answer.note)
-    if "seat_months" in use.present and use.present.isdisjoint(_PHYSICAL):
+    if "seats" in context.method.methods and "seat_months" in use.present and use.present.isdisjoint(_PHYSICAL):
         answer = seats(use, context)
         return answer if isinstance(answer, Energy) else None
     return None
+
+
+def _instance_before_device(order: list[str]) -> list[str]:
+    if not {"instance", "device"} <= set(order):
+        return order
+    rest = [name for name in order if name != "instance"]
+    rest.insert(rest.index("device"), "instance")
+    return rest
 
 
 def _grid(use: Use, context: Context) -> Grid:
@@ -379,7 +389,10 @@ def _not_physical(use: Use, context: Context, draft: _Draft) -> tuple[str | None
         draft.note("site_water_reported", "off_site_water_missing")
     if not use.present.isdisjoint(_PHYSICAL):
         return None, None
-    there = [each for each in _FLAT if each[0] in use.present]
+    used = context.method.methods
+    there = sorted(
+        (each for each in _FLAT if each[0] in use.present and each[1] in used), key=lambda each: used.index(each[1])
+    )
     for _, method, measure, name, missing, formula in there:
         factor = override_factor(name, use.overrides)
         if factor is None:
@@ -390,7 +403,7 @@ def _not_physical(use: Use, context: Context, draft: _Draft) -> tuple[str | None
         draft.show(factor)
         draft.note("one_figure_for_both_bases")
         return method, 5
-    if "reported_kg_co2e" in use.present:
+    if "reported_kg_co2e" in use.present and "reported" in used:
         return _reported(use, context, draft)
     if there:
         return there[0][1], 5

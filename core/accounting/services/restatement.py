@@ -1,7 +1,8 @@
 """
 Another factor set or methodology for figures that stand: rehearsed, or built beside and switched to.
 
-What changes them is told apart by a bridge, each step derived on the last (methodology 14): first the method, by the old
+What changes them is told apart by a bridge of five steps, each derived on the last (methodology 14). Both sides are derived
+from the same cells by the same rules, so correction, activity and coverage are nothing here; then comes the method, by the old
 factors, then the factors.
 """
 
@@ -33,12 +34,18 @@ from core.quantification.methods import methodology_of
 FIGURES: Final = (*(impact.name for impact in REPORTED), TOTAL)
 """What a bridge is made of, the total last."""
 
+STEPS: Final = ("correction", "activity", "coverage", "method", "factor")
+"""The steps of a bridge between two accounts of one period, in their order."""
+
+PLACES: Final = 9
+"""Decimals of totals and steps, in kWh and kg: that of the stored integers of mass, so steps add up to the last of them."""
+
 Totals = dict[str, float | None]
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a bridge: ``method`` or ``factor``, and the totals by which it changed the figures; None: not known."""
+    """One of ``STEPS``, and the totals by which it changed the figures; None: not known on either side."""
 
     name: str
     change: Totals
@@ -52,7 +59,7 @@ class Restatement:
     Args:
         old, new: totals of ``FIGURES``; None: not known.
         old_view, new_view: what they follow from. The new one is current when it was applied, else gone.
-        steps: from old to new, adding up but for the rounding of floats.
+        steps: all of ``STEPS``, from old to new; they add up to the last of ``PLACES`` decimals.
     """
 
     old: Totals
@@ -75,8 +82,6 @@ def restate(
     """
     Derive a period again by another factor set, another methodology or both, and compare its totals.
 
-    Old and new are derived from the same cells by the same rules, so nothing but method and factors is between them.
-
     Args:
         asked: period, dimensions, basis and parts of the totals.
         factor_set: name or hash; default: the current view's.
@@ -90,12 +95,8 @@ def restate(
     current = ensure_current_view(organization_id)
     chosen = factor_set_of(factor_set) if factor_set else current.factor_set
     version = methodology_of(methodology or current.methodology).version
-    changes = [
-        name
-        for name, changed in (("method", version != current.methodology), ("factor", chosen != current.factor_set))
-        if changed
-    ]
-    if not changes:
+    method_changes, factors_change = version != current.methodology, chosen != current.factor_set
+    if not (method_changes or factors_change):
         raise ViewError(f"The figures follow from {chosen.name} and methodology {version} already.")
     days = [
         day
@@ -103,21 +104,21 @@ def restate(
         for day in month
         if asked.from_day <= day <= asked.to_day
     ]
-    totals = []
     with _beside(organization_id, chosen.content_hash, version, keep=apply) as view:
         if apply:
             build_view(organization_id=organization_id, view_id=view.id)
         derive_days(organization_id, days, views=[current, view])
-        totals.append(_totals(organization_id, asked, current))
-        if len(changes) == 2:
+        old, new = _totals(organization_id, asked, current), _totals(organization_id, asked, view)
+        by_method = new if method_changes else old
+        if method_changes and factors_change:
             with _beside(organization_id, current.factor_set.content_hash, version, keep=False) as between:
                 derive_days(organization_id, days, views=[between])
-                totals.append(_totals(organization_id, asked, between))
-        totals.append(_totals(organization_id, asked, view))
+                by_method = _totals(organization_id, asked, between)
         if apply:
             view = switch_view(organization_id=organization_id, view_id=view.id, reason=reason)
-    steps = [Step(name, _difference(totals[at], totals[at + 1])) for at, name in enumerate(changes)]
-    return Restatement(totals[0], totals[-1], current, view, tuple(steps), applied=apply)
+    stages = (old, old, old, old, by_method, new)
+    steps = tuple(Step(name, _difference(stages[at], stages[at + 1])) for at, name in enumerate(STEPS))
+    return Restatement(old, new, current, view, steps, applied=apply)
 
 
 @contextmanager
@@ -135,12 +136,17 @@ def _beside(organization_id: int, factor_set: str, methodology: str, *, keep: bo
 
 def _totals(organization_id: int, asked: Filter, view: View) -> Totals:
     rows = emissions(organization_id, asked, bounds=False, view=view).rows
-    return {name: float(rows[name].iloc[0]) if len(rows) and pd.notna(rows[name].iloc[0]) else None for name in FIGURES}
+    return {
+        name: round(float(rows[name].iloc[0]), PLACES) if len(rows) and pd.notna(rows[name].iloc[0]) else None
+        for name in FIGURES
+    }
 
 
 def _difference(before: Totals, after: Totals) -> Totals:
     """Subtract; what is known on one side only counts as nothing on the other, so that steps still add up."""
     return {
-        name: None if before[name] is None and after[name] is None else (after[name] or 0.0) - (before[name] or 0.0)
+        name: None
+        if before[name] is None and after[name] is None
+        else round((after[name] or 0.0) - (before[name] or 0.0), PLACES)
         for name in FIGURES
     }

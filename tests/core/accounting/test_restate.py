@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from io import StringIO
 
 import pytest
@@ -44,8 +45,9 @@ def test_a_rehearsal_tells_the_difference_and_leaves_nothing(organization, figur
 
     # the same energy, 400 instead of 329 g/kWh
     assert restated.new["location_kg_co2e"] / restated.old["location_kg_co2e"] == pytest.approx(400 / 329)
-    (step,) = restated.steps
-    assert step.name == "factor"
+    assert [step.name for step in restated.steps] == ["correction", "activity", "coverage", "method", "factor"]
+    *same, step = restated.steps
+    assert all(not any(each.change.values()) for each in same)
     assert restated.old["total_kg_co2e"] + step.change["total_kg_co2e"] == pytest.approx(restated.new["total_kg_co2e"])
     assert step.change["energy_facility_kwh"] == 0
     assert daily(organization)["view_id"].nunique() == 1
@@ -58,7 +60,7 @@ def test_method_and_factors_are_told_apart(organization, figures, warmer_hosts):
     )
 
     # twice the energy, then 400 instead of 329 g/kWh
-    method, factor = restated.steps
+    *_, method, factor = restated.steps
     old = restated.old["location_kg_co2e"]
     assert (method.name, factor.name) == ("method", "factor")
     assert method.change["location_kg_co2e"] == pytest.approx(old)
@@ -96,6 +98,17 @@ def test_a_restatement_that_fails_leaves_the_figures_as_they_were(organization, 
     assert "building" not in set(table(organization, "select state from accounting_view")["state"])
 
 
+def test_own_settings_are_another_methodology(organization, figures):
+    restated = services.restate(
+        organization_id=organization.id, asked=JULY, methodology="2026.1 host_factor=2.7 ", apply=True
+    )
+
+    assert restated.new["energy_it_kwh"] == pytest.approx(10 * 2.7)  # 10 kWh of accelerators in July
+    assert restated.new_view.methodology == "2026.1 host_factor=2.7/2.7/2.7"
+    with pytest.raises(services.ViewError, match="already"):
+        services.restate(organization_id=organization.id, asked=JULY, methodology="2026.1 host_factor=2.70")
+
+
 def test_nothing_to_change_is_refused(organization, figures):
     with pytest.raises(services.ViewError, match="already"):
         services.restate(organization_id=organization.id, asked=JULY, methodology=methods.LATEST)
@@ -111,11 +124,17 @@ def test_the_command_prints_the_bridge_and_switches_only_when_told(organization,
     rehearsed = run("--factor-set", figures.name)
     answer = json.loads(run("--factor-set", figures.name, "--apply", "--format", "json"))
 
-    assert rehearsed.splitlines()[2].split() == ["figure", "old", "factor", "new"]
+    header = ["figure", "old", "correction", "activity", "coverage", "method", "factor", "new"]
+    assert rehearsed.splitlines()[2].split() == header
     assert rehearsed.endswith("A rehearsal: nothing was changed.\n")
     assert answer["applied"]
     assert answer["new"]["factor_set_name"] == figures.name
-    assert [step["name"] for step in answer["steps"]] == ["factor"]
+    assert [step["name"] for step in answer["steps"]] == header[2:-1]
+    for name, old in answer["old"]["totals"].items():
+        if old is None:
+            continue
+        steps = sum(Decimal(str(step["change"][name])) for step in answer["steps"])
+        assert Decimal(str(old)) + steps == Decimal(str(answer["new"]["totals"][name])), name
     assert answer["filter"]["from"] == "2026-07-01"
 
 

@@ -16,7 +16,7 @@ from django.core.management.base import BaseCommand, CommandError
 from core.factors.pack import DIRECTORY, NoFactorTables, load_pack
 from core.quantification import records
 from core.quantification.answer import answers
-from core.quantification.methods import LATEST, METHODOLOGIES
+from core.quantification.methods import LATEST, METHODOLOGIES, UnknownMethodology, methodology_of
 from core.quantification.overrides import ImpossibleFactor, Overrides, parse_overrides
 from core.quantification.pack import FactorPack
 
@@ -55,14 +55,18 @@ class Command(BaseCommand):
             "--factor-set", metavar="NAME", help="name of the shipped set, or a folder of factor tables"
         )
         parser.add_argument(
-            "--methodology", metavar="V", default=LATEST, help=f"version: {', '.join(sorted(METHODOLOGIES))}"
+            "--methodology",
+            metavar="V",
+            default=LATEST,
+            help=f"version: {', '.join(sorted(METHODOLOGIES))}; settings follow it: '{LATEST} prefill=off'",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Read, quantify, print; fail at the end if a line failed."""
-        if options["methodology"] not in METHODOLOGIES:
-            known = ", ".join(sorted(METHODOLOGIES))
-            raise CommandError(f"no methodology {options['methodology']!r}; known: {known}")
+        try:
+            methodology_of(options["methodology"])
+        except UnknownMethodology as error:
+            raise CommandError(str(error)) from error
         pack = _pack(options["factor_set"])
         failed = 0
         with _lines(options["file"]) as stream:

@@ -31,9 +31,9 @@ from core.quantification.methods import UnknownMethodology
 class Command(BaseCommand):
     help = (
         "Rehearse another factor set or methodology: the period's old and new totals, and the bridge between them. Its steps"
-        " are method, then factor, each derived on the last. Corrections, activity and coverage are no steps: both sides are"
-        " derived from the same records and rules. With --apply every day is built and the organization switched to it;"
-        " closed inventories stay as they are."
+        " are correction, activity, coverage, method and factor, each derived on the last; the first three are 0, since both"
+        " sides are derived from the same records and rules. With --apply every day is built and the organization switched to"
+        " it; closed inventories stay as they are."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -41,7 +41,11 @@ class Command(BaseCommand):
         add_period_arguments(parser)
         add_filter_arguments(parser)
         parser.add_argument("--factor-set", metavar="NAME", help="name or hash; see `factors list`")
-        parser.add_argument("--methodology", metavar="V", help="version, such as 2026.1")
+        parser.add_argument(
+            "--methodology",
+            metavar="V",
+            help="version, such as 2026.1, or with settings of your own: '2026.1 prefill=off host_factor=1.3/1.2/1.5'",
+        )
         parser.add_argument(
             "--apply", action="store_true", help="switch to it; without: a rehearsal that leaves nothing"
         )
