@@ -14,6 +14,7 @@ from reporting.pages import (
     own_factors,
     ranking,
     requests,
+    restatements,
     settings,
     targets,
 )
@@ -28,6 +29,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("disclosures/", disclosures.disclosures, name="disclosures"),
     path("disclosures/<str:period>/", disclosures.draft, name="disclosure_draft"),
     path("factors/", factors.factors, name="factors"),
+    path("factors/restatements/", restatements.restatements, name="restatements"),
+    path("factors/restatements/<int:job_id>/", restatements.restatement, name="restatement"),
+    path("factors/restatements/<int:job_id>/decide/", restatements.decide_restatement, name="decide_restatement"),
     path("factors/own/", own_factors.own_factors, name="own_factors"),
     path("factors/own/<int:factor_id>/", own_factors.end_own_factor, name="end_own_factor"),
     path("factors/<str:name>/", factors.factor_table, name="factor_table"),

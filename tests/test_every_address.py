@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,6 +18,7 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from core.accounting.models import JobState, RestatementJob
 from core.factors import own
 from core.factors.pack import load_pack
 from core.factors.services import load_factor_set
@@ -129,6 +130,22 @@ def own_factor(asker: Asker) -> int:
     return factor.id
 
 
+def restatement_job(asker: Asker) -> int:
+    factor_set = load_factor_set(load_pack()).factor_set
+    with organization_scope(asker.organization.id):
+        job = RestatementJob.objects.create(
+            organization=asker.organization,
+            factor_set=factor_set,
+            methodology="2026.1",
+            from_day=date(2026, 7, 1),
+            to_day=date(2026, 9, 30),
+            state=JobState.CANCELLED,
+            asked_by="nobody",
+            ended_at=datetime.now(UTC),
+        )
+    return job.id
+
+
 def factor_file(_: Asker) -> str:
     pack = load_pack()
     load_factor_set(pack)
@@ -178,6 +195,9 @@ WHO: dict[str, Address] = {
     "disclosures": Address((see(A.SEE_PERIODS),)),
     "disclosure_draft": Address((see(A.SEE_PERIODS, 409),), {"period": lambda _: "2026-Q3"}),
     "factors": Address((see(A.SEE_OWN_TEAM),)),
+    "restatements": Address((see(A.SEE_ALL_TEAMS), do(A.MANAGE_FACTORS, 400))),
+    "restatement": Address((see(A.SEE_ALL_TEAMS),), {"job_id": restatement_job}),
+    "decide_restatement": Address((do(A.MANAGE_FACTORS, 302),), {"job_id": restatement_job}),
     "own_factors": Address((see(A.SEE_OWN_TEAM), do(A.MANAGE_FACTORS, 400))),
     "end_own_factor": Address((do(A.MANAGE_FACTORS, 302),), {"factor_id": own_factor}),
     "factor_table": Address((see(A.SEE_OWN_TEAM),), {"name": factor_file}),

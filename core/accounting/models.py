@@ -236,3 +236,50 @@ class MarketRate(models.Model):
 
     def __str__(self) -> str:
         return f"{self.market} {self.period_start}"
+
+
+class JobState(models.TextChoices):
+    """Where a restatement that was asked for is."""
+
+    WAITING = "waiting", "Waiting"
+    RUNNING = "running", "Running"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class RestatementJob(models.Model):
+    """A rehearsal or restatement that somebody asked for, done by a worker; its bridge is kept."""
+
+    organization = models.ForeignKey(Organization, models.PROTECT, db_index=False)
+    factor_set = models.ForeignKey(FactorSet, models.PROTECT)
+    methodology = models.TextField()
+    from_day = models.DateField(help_text="of the period that is compared, UTC")
+    to_day = models.DateField(help_text="its last day")
+    apply = models.BooleanField(default=False, help_text="build every day and switch to it; else a rehearsal")
+    reason = models.TextField(blank=True)
+    state = models.TextField(choices=JobState.choices, default=JobState.WAITING)
+    months_done = models.IntegerField(default=0)
+    months = models.IntegerField(null=True, help_text="that there are to derive; null: not known yet")
+    view_id_building = models.IntegerField(
+        null=True, help_text="left by a worker that was killed, if it is still there"
+    )
+    error = models.TextField(blank=True, help_text="why it failed, for people")
+    result = models.JSONField(null=True, help_text="totals before and after, and the bridge between them")
+    asked_by = models.TextField(help_text="who asked, as the audit log names them")
+    created_at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "id"], name="restatement_job_of_organization"),
+            models.UniqueConstraint(
+                fields=["organization"],
+                condition=models.Q(state__in=(JobState.WAITING, JobState.RUNNING)),
+                name="restatement_job_one_at_a_time",
+            ),
+            models.CheckConstraint(condition=models.Q(state__in=JobState.values), name="restatement_job_state"),
+        ]
+
+    def __str__(self) -> str:
+        return f"restatement {self.pk} ({self.state})"

@@ -9,6 +9,7 @@ from celery import shared_task
 from django.db import connection
 
 from core.accounting.services import derive_dirty_days
+from core.accounting.services.restatement_jobs import restatement_is_due, run_restatement
 from core.organizations.models import Organization
 from core.organizations.tenancy import organization_scope
 
@@ -28,15 +29,25 @@ def derive(*, organization_id: int, **ignored: Any) -> dict[str, int]:
     return {"days": result.days, "rows": result.rows}
 
 
+@shared_task(name="accounting.restate", acks_late=True)
+def restate(*, organization_id: int, **ignored: Any) -> None:
+    """Do the restatement that somebody asked for, if there is one."""
+    with structlog.contextvars.bound_contextvars(organization=organization_id):
+        run_restatement(organization_id)
+
+
 @shared_task(name="accounting.sweep", acks_late=True, time_limit=300)
 def sweep(**ignored: Any) -> dict[str, int]:
-    """Wake derive for every organization with marks, so that nothing waits for a message that was lost."""
+    """Wake derive for every organization with marks, and restatements, so that nothing waits for a message that was lost."""
     woken = 0
     for organization_id in Organization.objects.order_by("id").values_list("id", flat=True):
         with organization_scope(organization_id), connection.cursor() as cursor:
             cursor.execute("select exists(select from ledger_dirty_day where organization_id = %s)", [organization_id])
             (dirty,) = cursor.fetchone()
+            asked = restatement_is_due(organization_id)
         if dirty:
             derive.apply_async(kwargs={"organization_id": organization_id}, expires=SWEEP_EXPIRES_S)
             woken += 1
+        if asked:
+            restate.apply_async(kwargs={"organization_id": organization_id}, expires=SWEEP_EXPIRES_S)
     return {"woken": woken}

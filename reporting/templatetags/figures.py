@@ -65,6 +65,12 @@ def percent(share: float | None) -> str:
 
 
 @register.filter
+def signed_percent(share: float | None) -> str:
+    """Write a relative change (-1 and up) as a percentage with its sign."""
+    return figures.percent(share, locale=locale(), sign=True)
+
+
+@register.filter
 def as_percent(share: float | None) -> str:
     """Write a share as the width of an SVG bar, not for people."""
     return f"{max(0.0, min(1.0, share or 0.0)) * 100:.2f}%"

@@ -32,6 +32,7 @@ PAGES: Final = {
     "disclosure": "{quarter}",
     "factors": "/factors/",
     "own-factors": "/factors/own/",
+    "restatements": "/factors/restatements/",
     "audit": "/audit/",
     "sources": "/sources/",
     "import": "/sources/import/",

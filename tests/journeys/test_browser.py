@@ -23,6 +23,7 @@ PAGES = [
     "/disclosures/",
     "/factors/",
     "/factors/own/",
+    "/factors/restatements/",
     "/audit/",
     "/sources/",
     "/sources/import/",

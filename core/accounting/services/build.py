@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 
 from django.db import connection
@@ -12,9 +13,12 @@ from core.accounting.services.views import building_view
 from core.organizations.tenancy import organization_scope
 
 
-def build_view(*, organization_id: int, view_id: int) -> View:
+def build_view(*, organization_id: int, view_id: int, month_done: Callable[[], None] | None = None) -> View:
     """
     Derive every day into a view that was begun, month by month; goes on where an earlier call was cut off.
+
+    Args:
+        month_done: called after each month; what it raises ends the call.
 
     Days that are written meanwhile are derived into it by their own marks.
     """
@@ -23,6 +27,8 @@ def build_view(*, organization_id: int, view_id: int) -> View:
         derive_days(organization_id, days, views=[view])
         with organization_scope(organization_id):
             View.objects.filter(organization_id=organization_id, id=view_id).update(built_until=_next_month(month))
+        if month_done is not None:
+            month_done()
     with organization_scope(organization_id):
         View.objects.filter(organization_id=organization_id, id=view_id).update(built_at=datetime.now(UTC))
     return building_view(organization_id, view_id)

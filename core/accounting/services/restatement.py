@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from datetime import date
+from typing import Any, Final
 
 import pandas as pd
 
@@ -69,6 +70,40 @@ class Restatement:
     steps: tuple[Step, ...]
     applied: bool
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values that JSON takes: both sides with their totals, and the steps between them."""
+        sides = (("old", self.old_view, self.old), ("new", self.new_view, self.new))
+        return {
+            "applied": self.applied,
+            "view": self.new_view.id if self.applied else self.old_view.id,
+            **{
+                name: {
+                    "factor_set": view.factor_set.content_hash,
+                    "factor_set_name": view.factor_set.name,
+                    "methodology": view.methodology,
+                    "totals": totals,
+                }
+                for name, view, totals in sides
+            },
+            "steps": [{"name": step.name, "change": step.change} for step in self.steps],
+        }
+
+
+class Progress:
+    """Told how far a restatement is; this one keeps it to itself."""
+
+    def expects(self, months: int) -> None:
+        """Hear how many months there are to derive."""
+
+    def begins(self, view: View) -> None:
+        """Hear of the view that is built."""
+
+    def month_done(self) -> None:
+        """Hear that one more month is derived."""
+
+
+SILENT: Final = Progress()
+
 
 def restate(
     *,
@@ -78,6 +113,7 @@ def restate(
     methodology: str | None = None,
     apply: bool = False,
     reason: str = "",
+    progress: Progress = SILENT,
 ) -> Restatement:
     """
     Derive a period again by another factor set, another methodology or both, and compare its totals.
@@ -87,6 +123,7 @@ def restate(
         factor_set: name or hash; default: the current view's.
         methodology: version; default: the current view's.
         apply: build every day and make the new view current; else it is discarded, and only the period was derived.
+        progress: told of every month; what it raises ends the restatement and leaves nothing.
 
     Raises:
         NoFactorSet, UnknownMethodology: there is none of that name.
@@ -98,27 +135,41 @@ def restate(
     method_changes, factors_change = version != current.methodology, chosen != current.factor_set
     if not (method_changes or factors_change):
         raise ViewError(f"The figures follow from {chosen.name} and methodology {version} already.")
-    days = [
-        day
-        for month in months_with_cells(organization_id, asked.from_day.replace(day=1)).values()
-        for day in month
-        if asked.from_day <= day <= asked.to_day
-    ]
+    months = _months_of(organization_id, asked)
+    between_too = method_changes and factors_change
     with _beside(organization_id, chosen.content_hash, version, keep=apply) as view:
+        progress.begins(view)
+        every = list(months_with_cells(organization_id).values()) if apply else months
+        progress.expects(len(every) + len(months) * between_too)
         if apply:
-            build_view(organization_id=organization_id, view_id=view.id)
-        derive_days(organization_id, days, views=[current, view])
+            build_view(organization_id=organization_id, view_id=view.id, month_done=progress.month_done)
+            _derive(organization_id, months, [current], SILENT)
+        else:
+            _derive(organization_id, months, [current, view], progress)
         old, new = _totals(organization_id, asked, current), _totals(organization_id, asked, view)
         by_method = new if method_changes else old
-        if method_changes and factors_change:
+        if between_too:
             with _beside(organization_id, current.factor_set.content_hash, version, keep=False) as between:
-                derive_days(organization_id, days, views=[between])
+                _derive(organization_id, months, [between], progress)
                 by_method = _totals(organization_id, asked, between)
         if apply:
             view = switch_view(organization_id=organization_id, view_id=view.id, reason=reason)
     stages = (old, old, old, old, by_method, new)
     steps = tuple(Step(name, _difference(stages[at], stages[at + 1])) for at, name in enumerate(STEPS))
     return Restatement(old, new, current, view, steps, applied=apply)
+
+
+def _months_of(organization_id: int, asked: Filter) -> list[list[date]]:
+    """List the period's days that have cells, by month."""
+    months = months_with_cells(organization_id, asked.from_day.replace(day=1)).values()
+    within = ([day for day in month if asked.from_day <= day <= asked.to_day] for month in months)
+    return [month for month in within if month]
+
+
+def _derive(organization_id: int, months: list[list[date]], views: list[View], progress: Progress) -> None:
+    for month in months:
+        derive_days(organization_id, month, views=views)
+        progress.month_done()
 
 
 @contextmanager

@@ -76,7 +76,7 @@ class Command(BaseCommand):
         except (NoFactorSet, UnknownMethodology, ViewError) as error:
             raise CommandError(str(error)) from error
         if options["format"] == "json":
-            answer = {"filter": asked.as_dict(), **_described(restated)}
+            answer = {"filter": asked.as_dict(), **restated.as_dict()}
             self.stdout.write(json.dumps(answer, indent=2, allow_nan=False))
         else:
             self._table(restated)
@@ -118,22 +118,3 @@ class Command(BaseCommand):
 
 def _origin(view: View) -> str:
     return f"{view.factor_set.name}, methodology {view.methodology}"
-
-
-def _described(restated: Restatement) -> dict[str, Any]:
-    """Write a restatement in plain values."""
-    sides = (("old", restated.old_view, restated.old), ("new", restated.new_view, restated.new))
-    return {
-        "applied": restated.applied,
-        "view": restated.new_view.id if restated.applied else restated.old_view.id,
-        **{
-            name: {
-                "factor_set": view.factor_set.content_hash,
-                "factor_set_name": view.factor_set.name,
-                "methodology": view.methodology,
-                "totals": totals,
-            }
-            for name, view, totals in sides
-        },
-        "steps": [{"name": step.name, "change": step.change} for step in restated.steps],
-    }

@@ -1,0 +1,184 @@
+"""Restatements asked for on a page: one at a time, done by a worker, cancelled or taken up again without a trace."""
+
+from __future__ import annotations
+
+import threading
+from datetime import date
+
+import pytest
+from django.db import connection
+
+from core.accounting import services
+from core.accounting.models import JobState, RestatementJob, View, ViewState
+from core.accounting.selectors import current_view
+from core.accounting.services import restatement_jobs as jobs
+from core.accounting.tasks import sweep
+from core.organizations.tenancy import organization_scope
+
+from .conftest import metered
+from .test_derive import daily
+from .test_views import current_kg, dirtier_germany
+
+__all__ = ["dirtier_germany"]
+
+PERIOD = {"from_day": date(2026, 7, 1), "to_day": date(2026, 9, 30)}
+
+
+@pytest.fixture
+def figures(committed_db, organization, dirtier_germany, write):
+    write(*(metered(month, 10.0, day=f"2026-{month:02}-05") for month in (7, 8, 9, 10)))
+    services.derive_dirty_days(organization.id)
+    return dirtier_germany
+
+
+def ask(organization, edition, **fields):
+    given = {"factor_set": edition.name, "methodology": "2026.1", **PERIOD, **fields}
+    return jobs.ask_restatement(organization_id=organization.id, **given)
+
+
+def building(organization):
+    with organization_scope(organization.id):
+        return View.objects.filter(organization_id=organization.id, state=ViewState.BUILDING).count()
+
+
+def test_a_rehearsal_is_done_by_a_worker_and_leaves_its_bridge(organization, figures):
+    before = current_kg(organization)
+    ask(organization, figures)
+
+    job = jobs.run_restatement(organization.id)
+
+    assert (job.state, job.months_done, job.months) == (JobState.DONE, 3, 3)
+    old, new = (job.result[side]["totals"]["location_kg_co2e"] for side in ("old", "new"))
+    assert new / old == pytest.approx(400 / 329)
+    assert [step["name"] for step in job.result["steps"]] == ["correction", "activity", "coverage", "method", "factor"]
+    assert current_kg(organization) == before
+    assert building(organization) == 0
+    assert jobs.run_restatement(organization.id) is None
+
+
+def test_a_switch_holds_every_day(organization, figures):
+    before = current_kg(organization)
+    ask(organization, figures, apply=True, reason="edition 2")
+
+    job = jobs.run_restatement(organization.id)
+
+    assert (job.state, job.months_done, job.months) == (JobState.DONE, 4, 4)
+    assert job.result["applied"]
+    assert current_kg(organization) == pytest.approx(before * 400 / 329)
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "says"),
+    [
+        ({"factor_set": "nobody-made-this"}, "factor_set", "no factor set"),
+        ({"methodology": "2026.1 kindness=3"}, "methodology", "no setting"),
+        ({"to_day": date(2026, 6, 1)}, "to_day", "ends before"),
+        ({"apply": True}, "reason", "why"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_with_its_field(organization, figures, fields, field, says):
+    with pytest.raises(jobs.RestatementJobError, match=says) as refused:
+        ask(organization, figures, **fields)
+
+    assert refused.value.field == field
+
+
+def test_nothing_to_change_and_two_at_once_are_refused(organization, figures):
+    with organization_scope(organization.id):
+        current = current_view(organization.id)
+    with pytest.raises(jobs.RestatementJobError, match="already"):
+        ask(organization, current.factor_set)
+    ask(organization, figures)
+
+    with pytest.raises(jobs.RestatementJobError, match="under way"):
+        ask(organization, figures)
+
+
+def test_a_cancelled_job_stops_after_its_month_and_leaves_nothing(organization, figures, monkeypatch):
+    job = ask(organization, figures)
+    told = jobs._Told.month_done
+
+    def cancel_then_tell(self):
+        jobs.cancel_restatement(organization_id=organization.id, job_id=job.id)
+        told(self)
+
+    monkeypatch.setattr(jobs._Told, "month_done", cancel_then_tell)
+
+    ended = jobs.run_restatement(organization.id)
+
+    assert (ended.state, ended.result) == (JobState.CANCELLED, None)
+    assert building(organization) == 0
+    assert daily(organization)["view_id"].nunique() == 1
+
+
+def test_a_job_of_a_killed_worker_is_done_by_the_next(organization, figures):
+    job = ask(organization, figures)
+    left = services.begin_view(organization_id=organization.id, factor_set=figures.name)
+    with organization_scope(organization.id):
+        RestatementJob.objects.filter(id=job.id).update(state=JobState.RUNNING, months_done=2, view_id_building=left.id)
+
+    done = jobs.run_restatement(organization.id)
+
+    assert (done.state, done.months_done) == (JobState.DONE, 3)
+    assert building(organization) == 0
+
+
+def test_a_switch_that_was_done_before_the_worker_died_is_done(organization, figures):
+    job = ask(organization, figures, apply=True, reason="edition 2")
+    view = services.begin_view(organization_id=organization.id, factor_set=figures.name)
+    services.build_view(organization_id=organization.id, view_id=view.id)
+    services.switch_view(organization_id=organization.id, view_id=view.id)
+
+    done = jobs.run_restatement(organization.id)
+
+    assert (done.id, done.state, done.result) == (job.id, JobState.DONE, None)
+    assert building(organization) == 0
+
+
+def test_a_job_that_runs_elsewhere_is_left_alone(organization, figures):
+    ask(organization, figures)
+    answers = []
+
+    def elsewhere():
+        try:
+            answers.append(jobs.run_restatement(organization.id))
+        finally:
+            connection.close()
+
+    with jobs._job_locked(organization.id):
+        thread = threading.Thread(target=elsewhere)
+        thread.start()
+        thread.join()
+
+    assert answers == [None]
+
+
+def test_a_failure_is_told_and_leaves_nothing(organization, figures, monkeypatch):
+    from core.accounting.services import restatement
+
+    ask(organization, figures)
+
+    def broken(*arguments, **options):
+        raise OverflowError
+
+    monkeypatch.setattr(restatement, "derive_days", broken)
+    with pytest.raises(OverflowError):
+        jobs.run_restatement(organization.id)
+
+    with organization_scope(organization.id):
+        job = RestatementJob.objects.get(organization_id=organization.id)
+    assert (job.state, building(organization)) == (JobState.FAILED, 0)
+    assert "worker's log" in job.error
+
+
+def test_the_sweep_wakes_a_worker_for_it(organization, figures, monkeypatch):
+    from core.accounting import tasks
+
+    woken = []
+    monkeypatch.setattr(tasks.restate, "apply_async", lambda **message: woken.append(message["kwargs"]))
+    sweep()
+    ask(organization, figures)
+
+    sweep()
+
+    assert woken == [{"organization_id": organization.id}]
