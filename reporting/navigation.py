@@ -11,6 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from core.organizations.policy import Action, may
+from reporting.handbook.terms import HELP
 
 # group, label, name of the address, the right that the page asks for
 ENTRIES: Final[tuple[tuple[str | Promise, str | Promise, str, Action], ...]] = (
@@ -21,11 +22,15 @@ ENTRIES: Final[tuple[tuple[str | Promise, str | Promise, str, Action], ...]] = (
     (_("Decide"), _("Targets"), "targets", Action.SEE_OWN_TEAM),
     (_("Report"), _("Disclosures"), "disclosures", Action.SEE_PERIODS),
     (_("Report"), _("Factors"), "factors", Action.SEE_OWN_TEAM),
+    (_("Report"), _("Methodology"), "methodology", Action.SEE_OWN_TEAM),
     (_("Report"), _("Audit log"), "audit", Action.SEE_AUDIT_LOG),
     (_("Data"), _("Sources and imports"), "sources", Action.SEE_SOURCES),
     (_("Data"), _("Data quality"), "quality", Action.SEE_SOURCES),
     (_("Data"), _("Settings"), "settings", Action.SEE_OWN_TEAM),
 )
+
+SENDING: Final = frozenset({"sources", "import", "batch_page", "experiments"})
+"""Pages about sending data, whose help is the reference of the API."""
 
 
 @dataclass(frozen=True)
@@ -63,4 +68,14 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "memberships": getattr(request, "memberships", []),
         "identity": identity,
         "nav": list(groups.values()),
+        "help_address": help_address(request) if identity else "",
     }
+
+
+def help_address(request: HttpRequest) -> str:
+    """Give the page of the handbook that belongs to this page; its contents where none does, the API's for its senders."""
+    shown = request.resolver_match.url_name if request.resolver_match else None
+    if shown in SENDING:
+        return reverse("docs")
+    page = HELP.get(shown or "")
+    return reverse("methodology_page", args=[page]) if page else reverse("methodology")

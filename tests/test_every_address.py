@@ -201,6 +201,8 @@ WHO: dict[str, Address] = {
     "own_factors": Address((see(A.SEE_OWN_TEAM), do(A.MANAGE_FACTORS, 400))),
     "end_own_factor": Address((do(A.MANAGE_FACTORS, 302),), {"factor_id": own_factor}),
     "factor_table": Address((see(A.SEE_OWN_TEAM),), {"name": factor_file}),
+    "methodology": Address((see(A.SEE_OWN_TEAM),)),
+    "methodology_page": Address((see(A.SEE_OWN_TEAM),), {"name": lambda _: "tokens"}),
     "audit": Address((see(A.SEE_AUDIT_LOG),)),
     # settings
     "settings": Address((see(A.SEE_OWN_TEAM),)),

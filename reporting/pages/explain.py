@@ -15,6 +15,7 @@ from core.accounting.selectors.explain import NothingToExplain, explain
 from core.organizations.access import requires
 from core.organizations.policy import Action
 from reporting import figures
+from reporting.handbook.terms import METHODS, page_of_factor, page_of_impact
 from reporting.pages.asked import asked, period_name, stage_name
 from reporting.query import Query
 from reporting.visibility import may_see_record
@@ -56,7 +57,7 @@ def explain_page(request: HttpRequest) -> HttpResponse:
             "title": _("Why this number"),
             "query": query,
             "query_errors": query.errors,
-            "tree": tree | {"factors": [factor | {"row": factor_row(str(factor["id"]))} for factor in tree["factors"]]},
+            "tree": tree | {"factors": [factor_node(factor) for factor in tree["factors"]]},
             "amount": shown(tree["value"], scale),
             "unit": scale.unit,
             "co2e": tree["unit"] == "kg CO2e",
@@ -101,17 +102,18 @@ def method_node(node: dict[str, Any], scale: figures.Scale, total: float | None,
     """Show a method with its largest plans."""
     return {
         "method": node["method"],
+        "page": METHODS.get(node["method"], ""),
         "value": shown(node["value"], scale),
         "share": figures.percent(node["value"] / total) if total else "",
         "records": node["records"],
-        "plans": [plan_node(plan, scale) for plan in node["children"][:MOST_PLANS]],
+        "plans": [plan_node(plan, scale, node["method"]) for plan in node["children"][:MOST_PLANS]],
         "more": len(node["children"]) - MOST_PLANS + node["more"]
         if len(node["children"]) > MOST_PLANS
         else node["more"],
     }
 
 
-def plan_node(plan: dict[str, Any], scale: figures.Scale) -> dict[str, Any]:
+def plan_node(plan: dict[str, Any], scale: figures.Scale, method: str) -> dict[str, Any]:
     """Show a plan: what it is about, and its formulas line by line."""
     subjects = plan["subjects"]
     about = [
@@ -128,13 +130,13 @@ def plan_node(plan: dict[str, Any], scale: figures.Scale) -> dict[str, Any]:
         "scope": plan["scope"],
         "records": plan["records"],
         "sources": ", ".join(plan["sources"]),
-        "lines": [line(term, scale) for term in plan["terms"]],
+        "lines": [line(term, scale, method) for term in plan["terms"]],
         "notes": plan["notes"],
     }
 
 
-def line(term: dict[str, Any], scale: figures.Scale) -> dict[str, Any]:
-    """Write a formula with its numbers: 21,639 kWh x PUE 1.58 x grid factor 329 g CO2e/kWh."""
+def line(term: dict[str, Any], scale: figures.Scale, method: str) -> dict[str, Any]:
+    """Write a formula with its numbers: 21,639 kWh x PUE 1.58 x grid factor 329 g CO2e/kWh; each name with its page."""
     steps = [
         {
             "sign": "×" if entry["power"] == 1 else "÷",
@@ -142,12 +144,14 @@ def line(term: dict[str, Any], scale: figures.Scale) -> dict[str, Any]:
             "value": entry["value"],
             "unit": "" if entry["unit"] in {"1", "ratio"} else entry["unit"],
             "id": entry["id"],
+            "page": page_of_factor(entry["name"]),
         }
         for entry in term["inputs"]
         if not (entry["value"] == 1.0 and entry["unit"] in {"1", "ratio"})
     ]
     return {
         "impact": term["impact"].removesuffix("_kg_co2e").replace("_", " "),
+        "page": page_of_impact(term["impact"], method),
         "amount": term["amount"],
         "amount_unit": "" if term["amount_unit"] == "1" else term["amount_unit"],
         "measure": measure_name(term["measure"]),
@@ -181,6 +185,11 @@ def measure_name(column: str) -> str:
         "water_nl": _("water"),
     }
     return names[column]
+
+
+def factor_node(factor: dict[str, Any]) -> dict[str, Any]:
+    """Show a factor with the address of its row and the page of its formula."""
+    return factor | {"row": factor_row(str(factor["id"])), "page": page_of_factor(factor["name"])}
 
 
 def factor_row(factor_id: str) -> str:

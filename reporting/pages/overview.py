@@ -146,6 +146,7 @@ def kpis(shown: Overview, query: Query) -> list[dict[str, Any]]:
         {
             "lead": True,
             "label": _("AI emissions, {basis}-based").format(basis=query.filter.basis),
+            "page": query.filter.basis,
             "value": figures.quantity(shown.total.value, "mass", digits=4 if (shown.total.value or 0) >= 1e5 else 3),
             "unit": "CO2e" if shown.total.value is not None else "",
             "address": explain_link(query),
@@ -157,6 +158,7 @@ def kpis(shown: Overview, query: Query) -> list[dict[str, Any]]:
     found.append(
         {
             "label": _("Per 1,000 requests"),
+            "page": "intensity",
             "value": figures.quantity(shown.kg_per_1000_requests, "mass"),
             "details": [
                 *(

@@ -34,6 +34,8 @@ PAGES: Final = {
     "own-factors": "/factors/own/",
     "restatements": "/factors/restatements/",
     "audit": "/audit/",
+    "methodology": "/methodology/",
+    "methodology-page": "/methodology/device/",
     "sources": "/sources/",
     "import": "/sources/import/",
     "quality": "/quality/",

@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from tests.golden.listing import PAGE, START, listing, within
+from tests.golden.listing import read_cases as shipped_cases
+
 HERE = Path(__file__).parent
 CASES_FILE = Path(os.environ.get("PUBLISHED_CASES") or HERE / "published_cases.csv")
 
@@ -47,6 +50,14 @@ def test_published_case_is_reproduced(case):
     assert_matches(got, expected, tolerance, case["case_id"])
 
 
+@pytest.mark.slow  # every case once more
+def test_page_shows_each_case_with_its_tolerance_and_result():
+    said, _, table = PAGE.read_text(encoding="utf-8").partition(START)
+
+    assert START + table == listing(shipped_cases()), "renew it with tests.golden.listing"
+    assert "|" not in said  # the one table is the one that is compared
+
+
 def test_unknown_method_fails_with_its_name():
     with pytest.raises(published.UnknownMethod, match="perpetual_motion"):
         published.evaluate("perpetual_motion", {})
@@ -78,5 +89,4 @@ def assert_matches(got: Any, expected: Any, tolerance: float, where: str) -> Non
     else:
         assert isinstance(got, int | float), f"{where}: {got!r} is not a number"
         assert not isinstance(got, bool), f"{where}: {got!r} is not a number"
-        allowed = 1e-6 if expected == 0 else tolerance * abs(expected) + 1e-11
-        assert abs(got - expected) <= allowed, f"{where}: got {got}, published {expected}"
+        assert within(expected, got, tolerance), f"{where}: got {got}, published {expected}"
