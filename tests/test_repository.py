@@ -121,6 +121,26 @@ def test_every_environment_variable_is_documented():
     assert sorted(name for name in read if f"`{name}`" not in documented) == []
 
 
+def test_the_pages_that_the_product_shows_are_in_its_image():
+    patterns = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
+    pages = tracked("docs/methodology/*.md")
+
+    def fits(path, pattern):
+        anywhere = pattern.startswith("**/")
+        return path.match(pattern) and (anywhere or len(path.parts) == len(Path(pattern).parts))
+
+    def left_out(path):
+        """The last pattern that fits the file or a folder above it decides, as in a container build."""
+        here = [path, *path.parents[:-1]]
+        fitting = [each for each in patterns if any(fits(one, each.removeprefix("!")) for one in here)]
+        return bool(fitting) and not fitting[-1].startswith("!")
+
+    assert len(pages) > 25
+    assert [str(path) for path in pages if left_out(path)] == []
+    assert left_out(Path("docs/adr/0001-derive-emissions-from-activity.md"))
+    assert left_out(Path("tests/test_repository.py"))
+
+
 def test_the_version_is_said_once_more_only_in_settings():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 

@@ -47,6 +47,18 @@ def parse_contents(text: str) -> tuple[Group, ...]:
     return tuple(Group(title, tuple(entries)) for title, entries in found if entries)
 
 
+def around_groups(text: str) -> tuple[str, str]:
+    """
+    Return what a table of contents says before its groups, and after them.
+
+    >>> around_groups("# All\\n\\nWhy.\\n\\n## Energy\\n\\n- [Tokens](tokens.md): Answers.\\n\\n## Rules\\n\\nNone.\\n")
+    ('# All\\n\\nWhy.\\n', '## Rules\\n\\nNone.\\n')
+    """
+    before, *sections = text.split("\n## ")
+    after = [f"## {section}" for section in sections if not parse_contents(f"## {section}")]
+    return before, "\n".join(after)
+
+
 @lru_cache(maxsize=1)
 def contents() -> tuple[Group, ...]:
     """Return the groups of the handbook."""

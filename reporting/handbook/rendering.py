@@ -17,6 +17,9 @@ from markdown_it.token import Token
 from reporting.handbook.contents import text_of
 from reporting.handbook.examples import KIND, Example, parse_example
 
+FORMULA: Final = "formula"
+_UNIT: Final = re.compile(r"(?P<text>.*\S)\s{4,}(?P<unit>[^=]+)")
+
 Address = Callable[[str], str]
 """Page name ("README" for the contents) to its address."""
 
@@ -116,11 +119,29 @@ class Renderer(RendererHTML):
         return _chemistry(tokens[idx].content)
 
     def fence(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
-        """Show an example as steps, anything else, such as a formula, as it stands."""
+        """Show an example as steps, a formula line by line, anything else as it stands."""
         token = tokens[idx]
         if token.info.strip() == KIND:
             return example_html(parse_example(token.content))
-        return f'<pre class="formula" tabindex="0"><code>{escape(token.content)}</code></pre>\n'
+        if token.info.strip() == FORMULA:
+            return formula_html(token.content)
+        return f'<pre tabindex="0"><code>{escape(token.content)}</code></pre>\n'
+
+
+def formula_html(block: str) -> str:
+    """
+    Show a formula: each line by itself, with its unit, which four spaces or more set apart, at the end.
+
+    >>> formula_html("E_facility = E_it x PUE    kWh")
+    '<div class="formula"><code><span>E_facility = E_it × PUE</span><span class="unit">kWh</span></code></div>\\n'
+    """
+    lines = []
+    for line in block.splitlines():
+        apart = _UNIT.fullmatch(line)
+        text, unit = (apart["text"], apart["unit"]) if apart else (line, "")
+        shown = f'<span class="unit">{_chemistry(unit)}</span>' if unit else ""
+        lines.append(f"<code><span>{_chemistry(text).replace(' x ', ' × ')}</span>{shown}</code>")
+    return f'<div class="formula">{"".join(lines)}</div>\n'
 
 
 def example_html(example: Example) -> str:

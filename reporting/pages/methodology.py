@@ -11,7 +11,8 @@ from django.views.decorators.http import require_safe
 
 from core.organizations.access import requires
 from core.organizations.policy import Action
-from reporting.handbook.contents import README, Entry, contents, entries
+from reporting.handbook.contents import README, Entry, around_groups, contents, entries, text_of
+from reporting.handbook.rendering import render as render_text
 from reporting.handbook.rendering import rendered
 from reporting.handbook.terms import IN_YOUR_FIGURES
 
@@ -20,11 +21,16 @@ from reporting.handbook.terms import IN_YOUR_FIGURES
 @requires(Action.SEE_OWN_TEAM)
 def methodology(request: HttpRequest) -> HttpResponse:
     """List the pages, with what holds for all of them."""
-    page = rendered(README, address_of)
+    before, after = (render_text(part, address_of) for part in around_groups(text_of(README)))
     return render(
         request,
         "reporting/methodology.html",
-        {"title": page.title, "groups": contents(), "article": mark_safe(page.html)},  # noqa: S308  # rendered escaped
+        {
+            "title": before.title,
+            "before": mark_safe(before.html),  # noqa: S308  # rendered escaped
+            "groups": contents(),
+            "after": mark_safe(after.html),  # noqa: S308  # rendered escaped
+        },
     )
 
 

@@ -37,7 +37,7 @@ def test_every_page_answers_and_every_link_of_its_text_leads_to_one(page):
     known = {f"/methodology/{name}/" if name else "/methodology/" for name in shown}
 
     assert {answer.status_code for answer in shown.values()} == {200}
-    assert links(article(shown[""])) == known - {"/methodology/"}
+    assert known <= links(shown[""].content.decode())
     assert {
         name: links(article(answer)) - known for name, answer in shown.items() if links(article(answer)) - known
     } == {}
