@@ -65,7 +65,7 @@ def _joined(block: str) -> list[str]:
     lines: list[str] = []
     for line in block.strip("\n").splitlines():
         if line.startswith(" ") and lines:
-            lines[-1] += f" {line.strip()}"
+            lines[-1] += ("" if lines[-1].endswith(("(", "[")) else " ") + line.strip()
         else:
             lines.append(line.strip())
     return lines
