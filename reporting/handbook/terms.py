@@ -59,6 +59,7 @@ SPREAD: Final = "_spread"
 
 NOTES: Final = {
     "no_method": "methods",
+    "method_switched_off": "methods",
     "unknown_model": "missing",
     "unknown_hardware": "missing",
     "unknown_instance": "missing",
@@ -77,6 +78,7 @@ NOTES: Final = {
     "undisclosed_parameters": "tokens",
     "no_seat_factor": "seats",
     "no_spend_factor": "spend",
+    "one_figure_for_both_bases": "seats",
     "reported_by_supplier": "reported",
     "other_basis_not_reported": "reported",
     "impact_out_of_range": "missing",

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from core.quantification import notes
-from core.quantification.methods import LATEST
+from core.quantification.methods import LATEST, methodology_of
 from reporting.handbook import contents, examples, rendering, terms
 from tests.reporting.handbook import worked
 
@@ -98,6 +98,15 @@ def test_contents_list_every_page_by_its_title():
     assert sorted(listed) == [name for name in FILES if name != contents.README]
     assert {name: entry.title for name, entry in listed.items()} == {name: page(name).title for name in listed}
     assert [entry.line for entry in listed.values() if not entry.line.endswith(".")] == []
+
+
+def test_spreads_are_those_of_the_version_in_use():
+    printed = {}
+    for row in re.findall(r"^\| (`.+`) \|.*\| ([\d., ]+) \|$", contents.text_of("uncertainty"), re.MULTILINE):
+        names, values = re.findall(r"`(\w+)`", row[0]), [float(value) for value in row[1].split(", ")]
+        printed |= dict(zip(names, values * len(names) if len(values) == 1 else values, strict=False))
+
+    assert printed == dict(methodology_of(LATEST).gsd)
 
 
 def test_contents_name_the_version_in_use():
