@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 
 import pytest
@@ -76,6 +77,11 @@ def test_another_value_is_seen(got, printed):
 )
 def test_the_same_value_agrees(got, printed):
     assert worked.agrees(got, printed)
+
+
+@pytest.mark.parametrize("module", [contents, examples, rendering, terms], ids=lambda module: module.__name__)
+def test_examples_in_docstrings_are_true(module):
+    assert doctest.testmod(module).failed == 0
 
 
 @pytest.mark.parametrize("block", ["", "1 + 1 -> 2", "half = 1 / 2\nfrom: hand calculation"])
