@@ -120,6 +120,9 @@ HELP: Final = {
     "explain": "methods",
     "factors": "location",
     "factor_table": "location",
+    "own_factors": "uncertainty",
+    "restatements": "restatement",
+    "restatement": "restatement",
 }
 """Name of a product page's address to the page that its help opens."""
 
