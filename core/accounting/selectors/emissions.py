@@ -31,7 +31,7 @@ from core.accounting.columns import EMBODIED, SUFFIXES, Impact
 from core.accounting.figures import Filter, FilterError
 from core.accounting.models import MarketRate, SharedError, View
 from core.accounting.selectors.conditions import columns_of, conditions, folded_teams_of, source_names, unfolded
-from core.accounting.selectors.on_read import MEASURED, OWN_HARDWARE, asks_for_runs, sums_on_read
+from core.accounting.selectors.on_read import MEASURED, OWN_HARDWARE, asks_for_runs, known_column, sums_on_read
 from core.accounting.selectors.views import current_view, watermark
 from core.accounting.small_groups import SMALL_GROUPS
 from core.organizations.tenancy import organization_scope
@@ -83,6 +83,7 @@ def emissions(
     measures: Sequence[str] = (),
     resources: bool = False,
     bounds: bool = True,
+    known: Sequence[str] = (),
     view: View | None = None,
 ) -> EmissionsResult:
     """
@@ -93,6 +94,7 @@ def emissions(
         measures: further measures to add up, by their name in the activity table: ``output_tokens``, ``device_hours``, ...
         resources: answer ``primary_energy_mj`` and ``adpe_kg_sbeq`` too, after the water.
         bounds: False leaves the intervals out, which cost more than the sums; for charts and shares that show none.
+        known: count only what knows all of these measures (as above) and figures: an intensity divides by them.
         view: another view than the current one, such as a rehearsal.
 
     Returns:
@@ -113,10 +115,10 @@ def emissions(
         widened = unfolded(asked, folded)
         rates = _rates(organization_id, view, widened)
         if asked.grain == "hour" or asks_for_runs(asked):
-            read = sums_on_read(organization_id, view, widened, measures, impacts, folded)
+            read = sums_on_read(organization_id, view, widened, measures, impacts, folded, known)
             sums, errors, rates = read.sums, read.errors, {**read.rates, **rates}
         else:
-            sums = _sums(organization_id, view, widened, measures, impacts, folded)
+            sums = _sums(organization_id, view, widened, measures, impacts, folded, known)
             errors = _errors(organization_id, sums["shared_error_id"].unique().tolist())
         sources = source_names(organization_id)
     rows = _reported(sums, asked, folded, errors, rates, sources, measures, impacts, bounds=bounds)
@@ -184,6 +186,7 @@ def _sums(
     measures: Sequence[str],
     impacts: Sequence[Impact],
     folded: frozenset[str],
+    known: Sequence[str],
 ) -> pd.DataFrame:
     """Add integers up by slot, dimensions, shared error and year of the market rate; convert to kWh, kg and L."""
     table, day = _table(asked)
@@ -205,6 +208,7 @@ def _sums(
             column += f" filter (where r.scope_embodied is distinct from '{OWN_HARDWARE}')"
         sums[impact.name + suffix] = f"{column}::float8 / {impact.per_unit}"
     where, values = conditions(organization_id, asked)
+    where += "".join(f" and d.{known_column(name)} is not null" for name in known)
     with connection.cursor() as cursor:
         cursor.execute(
             f"select {', '.join(groups.values())}, {', '.join(sums.values())} from {table} d"

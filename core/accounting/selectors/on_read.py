@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from core.accounting.aggregate import Rate, SharedErrors
-from core.accounting.columns import EMBODIED, SUFFIXES, Impact
+from core.accounting.columns import EMBODIED, IMPACTS, SUFFIXES, Impact
 from core.accounting.derive import Derived, facts_of, figures, market_rates
 from core.accounting.figures import Filter
 from core.accounting.models import View
@@ -49,17 +49,29 @@ def sums_on_read(
     measures: Sequence[str],
     impacts: Sequence[Impact],
     folded: frozenset[str],
+    known: Sequence[str] = (),
 ) -> OnRead:
     """Quantify the cells of hours, or the records of runs, and filter and shape them like sums of daily rows."""
     rows = run_sums(organization_id, asked) if asks_for_runs(asked) else _hours(organization_id, asked)
     derived = derived_on_read(organization_id, view, rows)
     frame, errors = _as_sums(derived, view, asked, measures, impacts)
-    frame = frame[matches(frame, asked, source_names(organization_id), folded)]
+    kept = matches(frame, asked, source_names(organization_id), folded)
+    for name in known:
+        kept &= derived.rows[known_column(name)].notna().to_numpy()
+    frame = frame[kept]
     rates = {
         (each.market, "", each.year): (each.rate.value, each.rate.low, each.rate.high)
         for each in market_rates(derived.plans)
     }
     return OnRead(frame.reset_index(drop=True), errors, rates)
+
+
+def known_column(name: str) -> str:
+    """Name the column of a measure, or of a figure, whose null says that it is not known. Raises KeyError."""
+    return MEASURED[name].column if name in MEASURED else _FIGURES[name]
+
+
+_FIGURES: Final = {impact.name: impact.column for impact in IMPACTS}
 
 
 def asks_for_runs(asked: Filter) -> bool:
