@@ -49,11 +49,12 @@ class Scale:
 MASS: Final = (("mg", 1e6), ("g", 1e3), ("kg", 1.0), ("t", 1e-3))
 ENERGY: Final = (("Wh", 1e3), ("kWh", 1.0), ("MWh", 1e-3), ("GWh", 1e-6))
 WATER: Final = (("mL", 1e3), ("L", 1.0), ("m\u00b3", 1e-3))
-STEPS: Final = {"mass": MASS, "energy": ENERGY, "water": WATER}
-RESOLUTION: Final = {"mass": 5e-7, "energy": 0.0, "water": 0.0}
+INTENSITY: Final = (("µg", 1e9), *MASS)
+STEPS: Final = {"mass": MASS, "energy": ENERGY, "water": WATER, "intensity": INTENSITY}
+RESOLUTION: Final = {"mass": 5e-7, "energy": 0.0, "water": 0.0, "intensity": 0.0}
 """Mass below 0.5 mg (5e-7 kg) is shown as "< 0.5 mg"; the other kinds go down to their digits."""
 
-Kind = Literal["mass", "energy", "water"]
+Kind = Literal["mass", "energy", "water", "intensity"]
 
 
 def is_unknown(value: Number | None) -> bool:
@@ -79,7 +80,7 @@ def scale_for(kind: Kind, values: Iterable[Number | None], *, digits: int = 3, u
     Choose the unit of a column or chart from its largest value, and the decimals that give it ``digits`` digits.
 
     Args:
-        kind: "mass" [kg], "energy" [kWh] or "water" [L].
+        kind: "mass" [kg], "energy" [kWh], "water" [L], or "intensity": mass per something [kg].
         values: all values that will be shown with this scale; unknown ones are left out.
         unit: a unit that the reader has fixed, for example "t".
 

@@ -23,11 +23,11 @@ from core.accounting.figures import (
 from core.organizations.identity import Identity
 from core.organizations.policy import narrowing
 
-OPTIONS: Final = ("period", "from", "to", "cmp", "by", "grain", "basis", "include", "role", "booking")
+OPTIONS: Final = ("period", "from", "to", "cmp", "by", "grain", "basis", "include", "role", "booking", "unit")
 PAGE_KEYS: Final = ("metric", "tz", "q", "sort", "after", "org", "format", "impact", "record", "page", "tab")
 EARLIEST_YEAR: Final = 1990
 LATEST_YEAR: Final = 2200
-SINGLE: Final = ("period", "from", "to", "cmp", "grain", "basis", "booking")
+SINGLE: Final = ("period", "from", "to", "cmp", "grain", "basis", "booking", "unit")
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,17 @@
 from django.conf import settings as configuration
 from django.urls import URLPattern, URLResolver, path
 
+from reporting.api.denominators import DenominatorsView
 from reporting.api.figures import EmissionsView, ExplainView
+from reporting.api.sci import SciView
 from reporting.pages import (
     audit,
+    denominators,
     disclosures,
     explain,
     factors,
     gallery,
+    intensity,
     methodology,
     overview,
     own_factors,
@@ -25,6 +29,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("teams/", ranking.teams, name="teams"),
     path("models/", ranking.models, name="models"),
     path("requests/", requests.requests, name="requests"),
+    path("intensity/", intensity.intensity, name="intensity"),
+    path("intensity/denominators/", denominators.denominators, name="denominators"),
+    path("intensity/denominators/import/", denominators.import_sheet, name="import_denominators"),
+    path("intensity/denominators/template.csv", denominators.template_file, name="denominator_template"),
     path("explain/", explain.explain_page, name="explain"),
     path("targets/", targets.targets, name="targets"),
     path("disclosures/", disclosures.disclosures, name="disclosures"),
@@ -47,6 +55,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/teams/", settings.add_team, name="add_team"),
     path("api/v1/emissions", EmissionsView.as_view(), name="api_emissions"),
     path("api/v1/explain", ExplainView.as_view(), name="api_explain"),
+    path("api/v1/sci", SciView.as_view(), name="api_sci"),
+    path("api/v1/denominators", DenominatorsView.as_view(), name="api_denominators"),
 ]
 if configuration.DEBUG:
     urlpatterns.append(path("system/gallery/", gallery.gallery, name="gallery"))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 from django.core.management import call_command
@@ -18,7 +20,7 @@ from core.organizations.identity import Actor, Identity
 from core.organizations.models import Organization, Person, Role, Scope, Team
 from core.organizations.services import add_member, create_organization, create_project, create_team, issue_token
 from core.organizations.tenancy import organization_scope
-from ingestion.demo import bills, bought, cluster
+from ingestion.demo import bills, bought, business, cluster
 from ingestion.payloads import from_body, new_name
 from ingestion.services.accept import accept_payload
 from ingestion.services.drain import drain_inbox
@@ -84,9 +86,18 @@ def create_demo(now: datetime) -> Made:
         starts_on=date(today.year - 1, 1, 1),
         stdout=Silent(),
     )
+    enter_business_figures(today)
     organization.settings[COMPLETE] = now.astimezone(UTC).isoformat()
     organization.save(update_fields=["settings"])
     return Made(organization, counts)
+
+
+def enter_business_figures(today: date) -> None:
+    """Enter what emissions are divided by, from a sheet as finance would send it."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "denominators.csv"
+        file.write_text(business.sheet(today))
+        call_command("import_denominators", str(file), organization=SLUG, stdout=Silent())
 
 
 def is_complete() -> bool:

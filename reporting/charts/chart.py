@@ -18,6 +18,7 @@ NOUNS_UNITS: Final = {
     "mass": ("Emissions", "kg CO2e"),
     "energy": ("Energy use", "kWh"),
     "water": ("Water use", "L"),
+    "intensity": ("Intensity", "kg CO2e"),
 }
 """What a kind of figure is called in a title, and the unit that its tables hold."""
 

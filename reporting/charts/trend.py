@@ -63,6 +63,8 @@ def trend(
     provisional_from: datetime | None = None,
     gaps: Sequence[Gap] = (),
     previous: float | None = None,
+    title: str = "",
+    per: str = "",
     detail: str = "",
     links: Mapping[datetime, str] | None = None,
     locale: str = "en",
@@ -79,13 +81,16 @@ def trend(
         target: limit per slot in the unit of ``value`` (one number, or a Series by slot).
         provisional_from: slots that begin then or later are hatched: their period is open.
         previous: total of the comparison period, for the title, same unit.
+        title: what it says, where the caller knows better than the rules for sums.
+        per: what each value is divided by ("per request"), for an intensity.
         detail: what else the subtitle says ("location-based, by stage").
         links: slot -> address that narrows the page to it.
     """
     _ = translate
     stack = arrange(frame, slots, labels, target, _)
     scale = figures.scale_for(kind, [*stack.totals, *(stack.target if stack.target is not None else ())])
-    unit = f"{scale.unit} CO2e" if kind == "mass" else scale.unit
+    unit = f"{scale.unit} CO2e" if kind in ("mass", "intensity") else scale.unit
+    unit = f"{unit} {per}" if per else unit
     title_labels = [slot_label(slot, grain, locale, _) for slot in slots]
     ticks = [slot_label(slot, grain, locale, _, short=True) for slot in slots]
     step = -(-len(slots) // MOST_TICKS) or 1
@@ -96,7 +101,7 @@ def trend(
         Legend(key, series_label(key, labels, stack, _), colour_of(key, colours).token, pattern=PATTERNS.get(key, ""))
         for key in stack.values.columns
     )
-    title = finding(
+    title = title or finding(
         stack,
         ticks,
         complete=[not (gap or open_) for gap, open_ in zip(is_gap, provisional, strict=True)],
@@ -112,7 +117,7 @@ def trend(
         last = float(stack.target.iloc[labelled(stack.target)])
         label_height = scale.shown(last)
         target_label = _("target {amount}").format(amount=figures.quantity(last, kind, scale=scale, locale=locale))
-    per = {
+    slots_said = {
         "hour": _("per hour"),
         "day": _("per day"),
         "week": _("per week"),
@@ -120,7 +125,7 @@ def trend(
         "quarter": _("per quarter"),
         "year": _("per year"),
     }[grain]
-    subtitle = f"{unit} {per}" + (f", {detail}" if detail else "")
+    subtitle = (unit if per else f"{unit} {slots_said}") + (f", {detail}" if detail else "")
     if target_label:
         subtitle += "; " + _("line: target")
     headers, rows = shown_table(stack, title_labels, legend, scale, unit, locale, _)
@@ -158,7 +163,7 @@ def trend(
                 "annotations": end_label(stack, scale, target_label),
             },
         },
-        table=full_table(stack, slots, legend, NOUNS_UNITS[kind][1]),
+        table=full_table(stack, slots, legend, f"{NOUNS_UNITS[kind][1]} {per}".strip()),
         headers=headers,
         rows=rows,
         legend=(*legend, *extra_legend(provisional, is_gap, target_label, _)),

@@ -7,7 +7,7 @@ from typing import Final
 
 from django.utils.translation import gettext as _
 
-from core.accounting.figures import Period
+from core.accounting.figures import UNATTRIBUTED, Period
 from reporting.intensities.denominators import Sum, period_text
 from reporting.intensities.units import CONSUMER, FunctionalUnit
 
@@ -17,10 +17,9 @@ MOST_NAMED: Final = 6
 def holds(score: str) -> str:
     """Say which stages a score holds."""
     if score == CONSUMER:
-        return _("Consumer score: operation, that is inference with its gateways, guards and retrieval.")
+        return _("Operation: inference, with its gateways, guards and retrieval.")
     return _(
-        "Provider score: making the model, that is data preparation, experiments, training with every attempt, fine-tuning "
-        "and evaluation."
+        "Making the model: data preparation, experiments, training with every attempt, fine-tuning and evaluation."
     )
 
 
@@ -36,7 +35,7 @@ def boundary(unit: FunctionalUnit) -> dict[str, list[str]]:
     outside = [
         _("Upstream emissions of fuels and grid losses, where they are told apart"),
         _("Devices and networks of users; end of life of hardware"),
-        _("Records without energy (quantified from spend, or stated by their provider): O = E x I needs it"),
+        _("Records without energy (quantified from spend, or stated by their provider): O = E × I needs it"),
         _("What no source reports"),
     ]
     return {"inside": inside, "outside": outside}
@@ -53,7 +52,7 @@ def nothing_delivered(unit: FunctionalUnit) -> str:
 
 
 def no_energy() -> str:
-    return _("The energy of these records, or the intensity of their grid, is not known: there is no E x I.")
+    return _("The energy of these records, or the intensity of their grid, is not known: there is no E × I.")
 
 
 def no_records() -> str:
@@ -84,6 +83,10 @@ def not_told_apart(unit: FunctionalUnit, dims: Sequence[str]) -> str:
 
 
 def none_for(unit: FunctionalUnit, level: str, name: str) -> str:
+    if name == UNATTRIBUTED:
+        return _("These records have no {level}, so no {counted} are entered for them.").format(
+            counted=unit.counted, level=level
+        )
     return _("No {counted} are entered for {level} {name}.").format(counted=unit.counted, level=level, name=name)
 
 

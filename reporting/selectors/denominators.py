@@ -30,7 +30,7 @@ def figures(
     if allowed:
         own = Q(pk__in=())
         for name, values in allowed.items():
-            own |= Q(**{f"{name}__in": values})
+            own |= Q(**{f"{name}__in": [value for value in values if value]})
         rows = rows.filter(own)
     return rows.order_by("-from_day", "series", "currency", "team", "project", "application", "-id")
 

@@ -231,9 +231,11 @@ class Reader:
 
     def of_parts(self, within: Filter, level: str, figures: Mapping[str, Sequence[Figure]]) -> Read:
         """Divide by figures of teams, projects or applications: each with its own records."""
-        by_part = replace(within, by=(level,))
-        present = self.grouped(self.read(by_part, known=FOR_OPERATION), (level,))
-        parts = {group: self.part(level, str(group[1]), figures, *self.days_of(group)) for group in present}
+        rows = self.read(replace(within, by=(level,)), known=() if self.asked.by else FOR_OPERATION)
+        parts = {
+            group: self.part(level, str(group[1]), figures, *self.days_of(group))
+            for group in self.grouped(rows, (level,))
+        }
         if not self.asked.by:
             return self.of_parts_together(within, level, parts)
         counted, embodied = self.sums(within)

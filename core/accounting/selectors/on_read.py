@@ -20,7 +20,7 @@ from core.accounting.rows import SUMMED, hour_cells, numbers_of
 from core.accounting.selectors.conditions import matches, source_names
 from core.accounting.selectors.rules import rules_of
 from core.factors.selectors import pack_of
-from core.ledger.selectors import records_of_run, runs, series_by_id
+from core.ledger.selectors import records_of_runs, runs, series_by_id
 from core.quantification.activity import MEASURES
 
 RUNS_AT_MOST: Final = 1_000
@@ -102,19 +102,8 @@ def run_sums(organization_id: int, asked: Filter) -> pd.DataFrame:
         names = list(asked.dims["run"])
     else:
         names = runs(organization_id, asked.starts_at, asked.ends_at, RUNS_AT_MOST)["run"].tolist()
-    parts = [_run(organization_id, name, asked) for name in names]
-    parts = [part for part in parts if len(part)]
-    if parts:
-        return pd.concat(parts, ignore_index=True)
-    empty = pd.DataFrame({name: pd.Series(dtype="int64") for name in ("run", "start", "day", "series_id", *SUMMED)})
-    return empty.assign(start=pd.to_datetime(empty["start"], utc=True))
-
-
-def _run(organization_id: int, name: str, asked: Filter) -> pd.DataFrame:
-    records = records_of_run(organization_id, name)
-    records = records[(records["started_at"] >= asked.starts_at) & (records["started_at"] < asked.ends_at)]
+    records = records_of_runs(organization_id, names, asked.starts_at, asked.ends_at)
     frame = records.assign(
-        run=name,
         start=_slot(records["started_at"].dt.floor("h" if asked.grain == "hour" else "D"), asked.grain),
         day=numbers_of(records["started_at"].dt.date.tolist()),
         records=records["counted"].astype("int64"),

@@ -123,7 +123,7 @@ def test_spend_has_no_energy_and_is_left_out(organization):
     row = only(scores(organization, BUILT_IN["request"]))
 
     assert row.kg_per_unit is None
-    assert "there is no E x I" in row.reason
+    assert "there is no E × I" in row.reason
     assert row.left_out_records == 1
 
 
