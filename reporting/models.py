@@ -55,7 +55,9 @@ class DenominatorFigure(models.Model):
     application = models.TextField(blank=True)
     from_day = models.DateField(help_text="first day, UTC")
     to_day = models.DateField(help_text="last day, inclusive, UTC")
-    value = models.DecimalField(max_digits=30, decimal_places=9, null=True, help_text="null: withdrawn")
+    value_in_units = models.DecimalField(
+        max_digits=30, decimal_places=9, null=True, help_text="in what unit_text says; null: withdrawn"
+    )
     source = models.TextField(blank=True, help_text="where the figure comes from")
     replaces = models.ForeignKey(
         "self", models.PROTECT, null=True, blank=True, db_constraint=False, db_index=False, related_name="replaced_by"
@@ -83,7 +85,8 @@ class DenominatorFigure(models.Model):
                 name="denominator_first_once",
             ),
             models.CheckConstraint(
-                condition=models.Q(value__isnull=True) | models.Q(value__gte=0), name="denominator_not_negative"
+                condition=models.Q(value_in_units__isnull=True) | models.Q(value_in_units__gte=0),
+                name="denominator_not_negative",
             ),
             models.CheckConstraint(condition=models.Q(to_day__gte=models.F("from_day")), name="denominator_period"),
             models.CheckConstraint(

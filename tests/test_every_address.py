@@ -187,6 +187,12 @@ WHO: dict[str, Address] = {
     "teams": Address((see(A.SEE_OWN_TEAM),)),
     "models": Address((see(A.SEE_OWN_TEAM),)),
     "requests": Address((see(A.SEE_REQUESTS),)),
+    "intensity": Address((see(A.SEE_OWN_TEAM),)),
+    "denominators": Address((see(A.SEE_OWN_TEAM), do(A.EDIT_DENOMINATORS, 400))),
+    "import_denominators": Address((do(A.EDIT_DENOMINATORS, 400),)),
+    "denominator_template": Address((see(A.SEE_OWN_TEAM),)),
+    "api_sci": Address((see(A.SEE_OWN_TEAM),)),
+    "api_denominators": Address((see(A.SEE_OWN_TEAM), do(A.EDIT_DENOMINATORS, 400))),
     "explain": Address((see(A.SEE_OWN_TEAM, 404),)),  # no figure yet, so nothing to explain
     "api_emissions": Address((see(A.SEE_OWN_TEAM),)),
     "api_explain": Address((see(A.SEE_OWN_TEAM, 404),)),

@@ -133,9 +133,10 @@ class DenominatorsView(APIView):
 
 def shown(row: DenominatorFigure) -> dict[str, Any]:
     """Write a figure: the number as a number, null where it is withdrawn."""
-    value = None if row.value is None else float(row.value)
-    number = int(row.value) if row.value is not None and row.value == int(row.value) else value
-    return described(row) | {"value": number}
+    value = row.value_in_units
+    if value is None:
+        return described(row)
+    return described(row) | {"value": int(value) if value == int(value) else float(value)}
 
 
 def day_of(request: Request, name: str) -> date:

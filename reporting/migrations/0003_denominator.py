@@ -29,7 +29,12 @@ class Migration(migrations.Migration):
                 ("application", models.TextField(blank=True)),
                 ("from_day", models.DateField(help_text="first day, UTC")),
                 ("to_day", models.DateField(help_text="last day, inclusive, UTC")),
-                ("value", models.DecimalField(decimal_places=9, help_text="null: withdrawn", max_digits=30, null=True)),
+                (
+                    "value_in_units",
+                    models.DecimalField(
+                        decimal_places=9, help_text="in what unit_text says; null: withdrawn", max_digits=30, null=True
+                    ),
+                ),
                 ("source", models.TextField(blank=True, help_text="where the figure comes from")),
                 ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ("recorded_by", models.TextField(blank=True, help_text="name of the person or token")),
@@ -72,7 +77,9 @@ class Migration(migrations.Migration):
                         name="denominator_first_once",
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(("value__isnull", True), ("value__gte", 0), _connector="OR"),
+                        condition=models.Q(
+                            ("value_in_units__isnull", True), ("value_in_units__gte", 0), _connector="OR"
+                        ),
                         name="denominator_not_negative",
                     ),
                     models.CheckConstraint(

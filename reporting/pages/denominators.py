@@ -235,16 +235,16 @@ def show(
 
 def described(row: DenominatorFigure) -> dict[str, Any]:
     """Write a figure for the table."""
-    value = figures.UNKNOWN if row.value is None else figures.count(row.value, compact=False)
-    if row.value is not None and row.value != int(row.value):
-        value = f"{row.value.normalize():,f}"
+    value = figures.UNKNOWN if row.value_in_units is None else figures.count(row.value_in_units, compact=False)
+    if row.value_in_units is not None and row.value_in_units != int(row.value_in_units):
+        value = f"{row.value_in_units.normalize():,f}"
     narrowed = next(((name, getattr(row, name)) for name in NARROWED_BY if getattr(row, name)), None)
     return {
         "period": period_text(row.from_day, row.to_day),
         "series": row.series,
         "unit": row.unit_text if not row.currency else row.currency,
         "value": value,
-        "withdrawn": row.value is None,
+        "withdrawn": row.value_in_units is None,
         "narrowed": narrowed,
         "source": row.source,
         "recorded_at": row.recorded_at,

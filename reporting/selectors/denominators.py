@@ -26,7 +26,7 @@ def figures(
     rows = DenominatorFigure.objects.filter(organization_id=organization_id)
     if not replaced:
         later = DenominatorFigure.objects.filter(organization_id=organization_id, replaces=OuterRef("pk"))
-        rows = rows.filter(~Exists(later), value__isnull=False)
+        rows = rows.filter(~Exists(later), value_in_units__isnull=False)
     if allowed:
         own = Q(pk__in=())
         for name, values in allowed.items():
@@ -49,8 +49,8 @@ def series_figures(organization_id: int, unit: FunctionalUnit, first: date, last
     )
     found: dict[Key, list[Figure]] = defaultdict(list)
     for row in rows:
-        if row.value is not None:
-            found[key_of(row)].append(Figure(row.from_day, row.to_day, row.value))
+        if row.value_in_units is not None:
+            found[key_of(row)].append(Figure(row.from_day, row.to_day, row.value_in_units))
     return dict(found)
 
 

@@ -116,14 +116,14 @@ def withdrawn_nothing(entries: Sequence[Entry], before: Standing) -> list[Fault]
 
 def standing_value(before: Standing, entry: Entry) -> object:
     row = before.get((entry.key, entry.period.from_day, entry.period.to_day))
-    return None if row is None else row.value
+    return None if row is None else row.value_in_units
 
 
 def overlapping(entries: Sequence[Entry], before: Standing) -> list[Fault]:
     """Refuse figures that share days with another length of the same series, as both would be counted."""
     after: dict[Key, dict[Period, object]] = {}
     for (key, first, last), row in before.items():
-        after.setdefault(key, {})[Period(first, last)] = row.value
+        after.setdefault(key, {})[Period(first, last)] = row.value_in_units
     for entry in entries:
         after.setdefault(entry.key, {})[entry.period] = entry.value
     partners = {
@@ -160,7 +160,7 @@ def written(organization_id: int, entries: Sequence[Entry], before: Standing) ->
     new: list[DenominatorFigure] = []
     for entry in entries:
         old = before.get((entry.key, entry.period.from_day, entry.period.to_day))
-        if old is not None and (old.value, old.source) == (entry.value, entry.source):
+        if old is not None and (old.value_in_units, old.source) == (entry.value, entry.source):
             results.append(old)
             continue
         row = DenominatorFigure(
@@ -173,7 +173,7 @@ def written(organization_id: int, entries: Sequence[Entry], before: Standing) ->
             application=entry.key.application,
             from_day=entry.period.from_day,
             to_day=entry.period.to_day,
-            value=entry.value,
+            value_in_units=entry.value,
             source=entry.source,
             replaces=old,
             recorded_by=actor.name,
@@ -203,7 +203,7 @@ def described(row: DenominatorFigure) -> dict[str, Any]:
         "series": row.series,
         "unit": row.unit_text,
         "period": period_text(row.from_day, row.to_day),
-        "value": None if row.value is None else f"{row.value.normalize():f}",
+        "value": None if row.value_in_units is None else f"{row.value_in_units.normalize():f}",
         **{name: text for name, text in texts.items() if text},
         **({"replaces": row.replaces_id} if row.replaces_id else {}),
     }

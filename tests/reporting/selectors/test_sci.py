@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import date
 
 import pytest
@@ -297,3 +298,41 @@ def test_another_organization_s_figures_do_not_count(organization, other_organiz
     enter(other_organization, ("accepted_tasks", "2026-07", "200"))
 
     assert scores(organization, TASKS)[0].reason == "No accepted tasks are entered for this period."
+
+
+@pytest.mark.parametrize("unit", ["request", "1000_output_tokens"])
+@pytest.mark.parametrize("by", [("team",), ("model",), ("team", "model"), ("application", "provider")])
+def test_the_whole_is_the_ratio_of_the_sums_of_any_partition(organization, unit, by):
+    deliver(organization, list(many_records()))
+
+    whole = only(scores(organization, BUILT_IN[unit], QUARTER))
+    parts = [row for row in scores(organization, BUILT_IN[unit], QUARTER, by=by) if row.sums]
+    months = [row for row in scores(organization, BUILT_IN[unit], QUARTER, grain="month") if row.sums]
+
+    for some in (parts, months):
+        kg = sum(row.sums.carbon_kg.value for row in some)
+        units = sum(row.sums.functional_units for row in some)
+        assert len(some) > 1
+        assert units == pytest.approx(whole.sums.functional_units)
+        assert whole.kg_per_unit.value == pytest.approx(kg / units, rel=1e-9)
+
+
+def many_records():
+    """A hundred records of three months, drawn with a fixed seed: some without requests, some without tokens."""
+    draw = random.Random(31)
+    for number in range(100):
+        month, day = draw.choice((7, 8, 9)), draw.randint(1, 28)
+        measures = {"requests": draw.randint(0, 500), "output_tokens": draw.randint(0, 90_000)}
+        kept = {name: value for name, value in measures.items() if draw.random() < 0.8}
+        yield metered(
+            f"r{number}",
+            draw.uniform(0.001, 50.0),
+            started_at=f"2026-{month:02}-{day:02}T10:00:00Z",
+            ended_at=f"2026-{month:02}-{day:02}T11:00:00Z",
+            team=draw.choice(("search", "vision", "legal")),
+            model=draw.choice(("atlas", "embed")),
+            application=draw.choice(("assistant", "help")),
+            provider=draw.choice(("own", "rented")),
+            zone=draw.choice(("DE", "FR")),
+            **kept,
+        )
