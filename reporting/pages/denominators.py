@@ -35,15 +35,6 @@ class FigureForm(forms.Form):
     """One figure: how many of something in a period."""
 
     series = forms.ChoiceField(label=_("What"))
-    own_series = forms.CharField(
-        label=_("Name of your own unit"),
-        required=False,
-        max_length=64,
-        help_text=_("Only for another unit: small letters, digits and _, for example claims."),
-    )
-    unit = forms.CharField(
-        label=_("What one of it is"), required=False, max_length=200, help_text=_("For example “claim handled”.")
-    )
     period = forms.CharField(
         label=_("Period"),
         max_length=10,
@@ -74,6 +65,18 @@ class FigureForm(forms.Form):
     narrowed_to = forms.CharField(label=_("Its name"), required=False, max_length=200)
     source = forms.CharField(
         label=_("Where the figure comes from"), required=False, max_length=200, help_text=_("For who checks it later.")
+    )
+    own_series = forms.CharField(
+        label=_("Name of your own unit"),
+        required=False,
+        max_length=64,
+        help_text=_("Only for another unit: small letters, digits and _, for example claims."),
+    )
+    unit = forms.CharField(
+        label=_("What one of it is"),
+        required=False,
+        max_length=200,
+        help_text=_("Only for another unit: for example “claim handled”."),
     )
 
     def __init__(self, *args: Any, own: Sequence[tuple[str, str]] = (), **kwargs: Any) -> None:
@@ -228,6 +231,7 @@ def show(
             "form": (form or FigureForm(own=own)) if editable else None,
             "sheet": sheet or SheetForm(auto_id="sheet_%s"),
             "faults": faults[:MOST_FAULTS],
+            "refused": status != 200,
         },
         status=status,
     )

@@ -176,6 +176,7 @@ def kpis(shown: Overview, query: Query) -> list[dict[str, Any]]:
                     else []
                 ),
                 {"text": _("{count} requests").format(count=figures.count(shown.requests))},
+                {"text": _("per other units"), "address": "/intensity/" + query.link(basis=None, include=None)},
             ],
         }
     )
