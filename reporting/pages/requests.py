@@ -29,6 +29,8 @@ MEASURES: Final = (
     ("output_tokens", "tokens out"),
 )
 
+BY_KG: Final = "-kg"
+MOST_PAGES: Final = selectors.MOST_ORDERED // selectors.PAGE_ROWS
 COUNTED: Final = frozenset({"requests", "tokens in", "tokens out"})
 
 
@@ -39,15 +41,10 @@ def requests(request: HttpRequest) -> HttpResponse:
     query = narrowed(asked(request), request.identity)  # type: ignore[attr-defined]
     organization_id = request.identity.organization_id  # type: ignore[attr-defined]
     errors = list(query.errors)
-    cursor = request.GET.get("after") or None
-    try:
-        page = selectors.records(organization_id, query.filter, cursor=cursor)
-    except FilterError as error:
-        errors.append(str(error))
-        page = selectors.Records([], None, 0)
-    except ValueError:
-        errors.append(_("The list cannot go on from there; it begins anew."))
-        page = selectors.records(organization_id, query.filter)
+    ordered = request.GET.get("sort") == BY_KG
+    page, place = listed(request, query, errors, ordered=ordered)
+    figures_of = page.figures.to_dict("records")
+    scale = figures.scale_for("intensity", [row["total_kg_co2e"] for row in figures_of])
     rows = [
         {
             "started_at": row["started_at"],
@@ -59,8 +56,11 @@ def requests(request: HttpRequest) -> HttpResponse:
             "evidence": row["evidence"],
             "source": row["source"],
             "amounts": [amount(row[name], unit) for name, unit in MEASURES if row.get(name) is not None],
+            "kg": figures.number(own["total_kg_co2e"], scale),
+            "range": figures.interval(own["total_kg_co2e_low"], own["total_kg_co2e_high"], scale),
+            "method": own["method"],
         }
-        for row in page.rows
+        for row, own in zip(page.rows, figures_of, strict=True)
     ]
     crumbs = [(_("Total"), f"/{query.link(team=None, model=None)}")]
     crumbs += [(said("team", team), f"/models/{query.link(model=None)}") for team in query.params.get("team", ())]
@@ -77,10 +77,45 @@ def requests(request: HttpRequest) -> HttpResponse:
             "crumbs": crumbs if len(crumbs) > 1 else [],
             "rows": rows,
             "total": page.total,
-            "older": query.link(after=page.next_cursor) if page.next_cursor else "",
-            "newest": query.link() if cursor else "",
+            "unit": scale.unit,
+            "ordered": ordered,
+            "order": query.link() if ordered else query.link(sort=BY_KG),
+            **place,
         },
     )
+
+
+def listed(
+    request: HttpRequest, query: Query, errors: list[str], *, ordered: bool
+) -> tuple[selectors.Records, dict[str, str]]:
+    """Read the records of the page, and where the pages before and after are; what cannot be read is said."""
+    organization_id = request.identity.organization_id  # type: ignore[attr-defined]
+    cursor = request.GET.get("after") or None
+    try:
+        if ordered:
+            text = request.GET.get("page", "1")
+            number = int(text) if text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= MOST_PAGES else 1
+            offset = (number - 1) * selectors.PAGE_ROWS
+            page = selectors.heaviest(organization_id, query.filter, offset=offset)
+            more = offset + len(page.rows) < (page.total or 0)
+            return page, {
+                "older": query.link(sort=BY_KG, page=str(number + 1)) if more else "",
+                "newest": query.link(sort=BY_KG) if number > 1 else "",
+            }
+        page = selectors.records(organization_id, query.filter, cursor=cursor)
+    except FilterError as error:
+        errors.append(str(error))
+        return selectors.Records.none(), {}
+    except selectors.TooManyToOrder as error:
+        errors.append(_("{fault} Choose a shorter period or a filter; shown are the newest.").format(fault=error))
+        page, cursor = selectors.records(organization_id, query.filter), None
+    except ValueError:
+        errors.append(_("The list cannot go on from there; it begins anew."))
+        page = selectors.records(organization_id, query.filter)
+    return page, {
+        "older": query.link(after=page.next_cursor) if page.next_cursor else "",
+        "newest": query.link() if cursor else "",
+    }
 
 
 def amount(value: float, unit: str) -> str:

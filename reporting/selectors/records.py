@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
 from django.db import connection
 
 from core.accounting.figures import Filter, FilterError
+from core.accounting.models import View
 from core.accounting.selectors import current_view
 from core.accounting.selectors.conditions import conditions
-from core.ledger.selectors import records_page, sources
+from core.accounting.selectors.records import record_figures
+from core.ledger.selectors import Page, records_page, sources
 
 PAGE_ROWS = 50
+MOST_ORDERED = 5_000
+"""Records that are quantified to be put in order by their footprint; of more, the reader is asked to choose."""
 
 
 @dataclass(frozen=True)
@@ -22,24 +27,76 @@ class Records:
     rows: list[dict[str, Any]]
     next_cursor: str | None
     total: int | None  # records of the whole filter and period, from the daily rows; None for a run
+    figures: pd.DataFrame  # of each row, see `record_figures`
+
+    @classmethod
+    def none(cls) -> Records:
+        """Return that there is none."""
+        return cls([], None, 0, pd.DataFrame())
+
+
+class TooManyToOrder(ValueError):
+    """More records than are quantified to be put in order; ``total`` says how many."""
+
+    def __init__(self, total: int) -> None:
+        super().__init__(f"{total:,} records: up to {MOST_ORDERED:,} are put in order by their footprint.")
 
 
 def records(organization_id: int, filtered: Filter, *, cursor: str | None = None, limit: int = PAGE_ROWS) -> Records:
     """
-    Read records whose resolved series match a filter; a run is matched by its records themselves.
+    Read records whose resolved series match a filter, newest first; a run is matched by its records themselves.
 
     Raises:
         ValueError: the cursor was not made here.
         FilterError: a record books in several scopes, so records are not told apart by them; or several runs.
     """
+    view = current_view(organization_id)
+    run = run_of(filtered)
+    if view is None:
+        return Records.none()
+    series = matching_series(organization_id, view, filtered)
+    page = read_page(organization_id, filtered, series, run, cursor=cursor, limit=limit)
+    total = None if run else sum(series.values())
+    return Records(
+        named(organization_id, page.rows), page.next_cursor, total, record_figures(organization_id, view, page.rows)
+    )
+
+
+def heaviest(organization_id: int, filtered: Filter, *, offset: int = 0, limit: int = PAGE_ROWS) -> Records:
+    """
+    Read the records of a filter with the largest footprint first; those whose footprint is not known come last.
+
+    Raises:
+        FilterError: as `records`.
+        TooManyToOrder: more than ``MOST_ORDERED``.
+    """
+    view = current_view(organization_id)
+    run = run_of(filtered)
+    if view is None:
+        return Records.none()
+    series = matching_series(organization_id, view, filtered)
+    page = read_page(organization_id, filtered, series, run, cursor=None, limit=MOST_ORDERED)
+    if page.next_cursor is not None:
+        raise TooManyToOrder(max(sum(series.values()), MOST_ORDERED + 1))
+    figures = record_figures(organization_id, view, page.rows)
+    figures = figures.sort_values("total_kg_co2e", ascending=False, kind="stable", na_position="last")
+    chosen = figures.iloc[offset : offset + limit]
+    rows = named(organization_id, [page.rows[int(position)] for position in chosen.index])
+    return Records(rows, None, len(page.rows), chosen.reset_index(drop=True))
+
+
+def run_of(filtered: Filter) -> str | None:
+    """Name the one run that a filter is about. Raises FilterError for what records are not told apart by."""
     if "scope" in filtered.dims:
         raise FilterError("scope", "A record books in several scopes: take the scope filter away to see records.")
     runs = filtered.dims.get("run", ())
     if len(runs) > 1:
         raise FilterError("run", "Records are listed for one run at a time.")
-    view = current_view(organization_id)
-    if view is None:
-        return Records([], None, 0)
+    return runs[0] if runs else None
+
+
+def matching_series(organization_id: int, view: View, filtered: Filter) -> dict[int, int]:
+    """Find the series whose resolved names match, with how many records they have in the period."""
     where, values = conditions(organization_id, filtered)
     with connection.cursor() as database:
         database.execute(
@@ -49,17 +106,25 @@ def records(organization_id: int, filtered: Filter, *, cursor: str | None = None
             f" where d.organization_id = %s and d.view_id = %s and d.day between %s and %s and {where} group by r.series_id",
             [organization_id, view.id, filtered.from_day, filtered.to_day, *values],
         )
-        series = database.fetchall()
-    page = records_page(
+        return {series_id: int(count) for series_id, count in database.fetchall()}
+
+
+def read_page(
+    organization_id: int, filtered: Filter, series: dict[int, int], run: str | None, *, cursor: str | None, limit: int
+) -> Page:
+    """Read records of some series."""
+    return records_page(
         organization_id,
         from_time=filtered.starts_at,
         to_time=filtered.ends_at,
-        series_ids=[series_id for series_id, _ in series],
-        run=runs[0] if runs else None,
+        series_ids=list(series),
+        run=run,
         cursor=cursor,
         limit=limit,
     )
+
+
+def named(organization_id: int, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Name the source of each record."""
     names = {source.id: source.name for source in sources(organization_id)}
-    rows = [row | {"source": names.get(row["source_id"], "")} for row in page.rows]
-    total = None if runs else sum(int(count) for _, count in series)
-    return Records(rows, page.next_cursor, total)
+    return [row | {"source": names.get(row["source_id"], "")} for row in rows]

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from core.accounting.figures import Filter
+from core.accounting.selectors.explain import explain
 from core.organizations import services
 from core.organizations.models import Person, Role
+from core.organizations.tenancy import organization_scope
+from reporting.selectors import records as selectors
+from reporting.selectors.records import records as listed
 from tests.deliver import deliver, metered
 
 pytestmark = pytest.mark.usefixtures("committed_db")
@@ -66,3 +74,77 @@ def test_records_of_one_run_are_listed_and_scopes_are_refused(client, organizati
     assert "1.00\u202fkWh" not in of_run
     assert "kWh" not in of_none
     assert "take the scope filter away" in of_scope
+
+
+RECENT = datetime.now(UTC).date() - timedelta(days=2)  # the ids of records expire
+LATELY = {"from": f"{RECENT}", "to": f"{RECENT}"}
+DE_KG_PER_KWH = 0.329 + 0.0346  # Germany: EEA 2023, and upstream by Ember 2026
+
+
+def lately(name, kwh, **fields):
+    return metered(name, kwh, started_at=f"{RECENT}T10:00:00Z", ended_at=f"{RECENT}T11:00:00Z", **fields)
+
+
+def rows_of(response):
+    body = response.content.decode().partition("<tbody>")[2].partition("</tbody>")[0]
+    rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.S) for row in body.split("<tr>")[1:]]
+    return [[re.sub(r"<[^>]+>", "", cell).strip() for cell in row] for row in rows]
+
+
+@pytest.mark.slow
+def test_each_record_has_its_own_footprint_and_they_can_be_put_in_order(client, organization):
+    kwh = {"small": 0.5, "large": 20.0, "middle": 4.0}
+    deliver(organization, [lately(name, amount) for name, amount in kwh.items()])
+    page = signed_in(client, organization, Role.OWNER)
+
+    newest = rows_of(page.get("/requests/", LATELY))
+    heaviest = rows_of(page.get("/requests/", LATELY | {"sort": "-kg"}))
+
+    shown = {row[1]: float(row[7]) for row in newest}
+    assert shown == {name: pytest.approx(amount * DE_KG_PER_KWH, rel=5e-2) for name, amount in kwh.items()}
+    assert [row[1] for row in heaviest] == ["large", "middle", "small"]
+    for name, amount in kwh.items():
+        tree = page.get("/api/v1/explain", {"record": name}).json()
+        assert tree["value"] == pytest.approx(amount * DE_KG_PER_KWH)
+
+
+@pytest.mark.slow
+def test_the_listed_footprints_are_those_that_explain_gives(organization):
+    spent = {"evidence": "modelled", "hosting": "api", "provider": "openai", "model": "gpt-4o"}
+    records = [
+        lately("metered", 3.0),
+        {name: value for name, value in lately("called", 0.0, **spent, output_tokens=5000, input_tokens=900).items()
+         if not name.startswith("energy")},
+    ]  # fmt: skip
+    deliver(organization, records)
+    day = Filter(RECENT, RECENT)
+
+    with organization_scope(organization.id):
+        page = listed(organization.id, day)
+        trees = [explain(organization.id, day, record_id=row["record_id"]) for row in page.rows]
+
+    for side, name in (("value", ""), ("low", "_low"), ("high", "_high")):
+        assert page.figures[f"total_kg_co2e{name}"].tolist() == pytest.approx([tree[side] for tree in trees], rel=1e-6)
+
+
+def test_more_records_than_are_ordered_are_shown_by_time_and_it_is_said(client, organization, records, monkeypatch):
+    monkeypatch.setattr(selectors, "MOST_ORDERED", 1)
+    page = signed_in(client, organization, Role.OWNER)
+
+    response = page.get("/requests/", JULY | {"sort": "-kg"})
+
+    assert "2 records: up to 1 are put in order by their footprint." in response.content.decode()
+    assert len(rows_of(response)) == 2
+
+
+def test_pages_of_the_heaviest_follow_each_other(client, organization, monkeypatch):
+    monkeypatch.setattr(selectors, "PAGE_ROWS", 2)
+    monkeypatch.setattr(selectors.heaviest, "__kwdefaults__", {"offset": 0, "limit": 2})
+    deliver(organization, [lately(f"r{number}", number) for number in range(1, 6)])
+    page = signed_in(client, organization, Role.OWNER)
+
+    pages = [
+        rows_of(page.get("/requests/", LATELY | {"sort": "-kg", "page": number})) for number in ("1", "2", "3", "x")
+    ]
+
+    assert [[row[1] for row in rows] for rows in pages] == [["r5", "r4"], ["r3", "r2"], ["r1"], ["r5", "r4"]]
