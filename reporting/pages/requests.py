@@ -101,6 +101,8 @@ def listed(
             return page, {
                 "older": query.link(sort=BY_KG, page=str(number + 1)) if more else "",
                 "newest": query.link(sort=BY_KG) if number > 1 else "",
+                "newer_text": _("Heaviest"),
+                "older_text": _("Lighter"),
             }
         page = selectors.records(organization_id, query.filter, cursor=cursor)
     except FilterError as error:

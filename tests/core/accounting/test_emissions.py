@@ -50,6 +50,26 @@ def test_total_is_energy_times_grid_factor(organization, three_meters):
     assert row.location_kg_co2e_low < row.location_kg_co2e < row.location_kg_co2e_high
 
 
+@pytest.mark.parametrize("grain", ["total", "hour"])  # of daily rows, and of cells on read
+def test_only_what_knows_the_measures_is_counted(committed_db, organization, factor_set, write, grain):
+    write(
+        facility(1, 10.0, requests=4),
+        facility(2, 20.0),
+        facility(3, 5.0, requests=0, hardware="NVIDIA H100 80GB HBM3", device_hours=1.0),
+        call(4, model="a-model-nobody-knows"),
+    )
+    services.derive_dirty_days(organization.id)
+    asked = Filter(date(2026, 7, 1), date(2026, 7, 31), grain=grain)
+
+    def kwh(*known):
+        found = emissions(organization.id, asked, known=known).rows
+        return found["energy_facility_kwh"].sum(), found["records"].sum()
+
+    assert kwh("requests", "energy_facility_kwh") == (15.0, 2)
+    assert kwh("energy_facility_kwh") == (35.0, 3)
+    assert kwh("requests", "embodied_kg_co2e") == (5.0, 1)
+
+
 def test_teams_add_up_and_nobody_is_named_so(organization, three_meters):
     found = rows(organization, by=("team",)).set_index("team")["energy_facility_kwh"]
 

@@ -96,6 +96,22 @@ def test_records_of_a_run_are_ready_to_be_quantified(organization, write):
     ]
 
 
+def test_records_of_several_runs_are_read_at_once_within_their_time(organization, write):
+    write(
+        {"run": "run-1", "requests": 3, "started_at": at(9), "ended_at": at(11)},
+        {"record_id": "r2", "run": "run-2", "requests": 5, "started_at": at(10)},
+        {"record_id": "r3", "run": "run-2", "requests": 7, "started_at": at(9, day=4)},
+        {"record_id": "r4", "run": "run-3", "requests": 9},
+    )
+
+    frame = selectors.records_of_runs(organization.id, ["run-2", "run-1", "nothing"], at(0), at(0, day=4))
+    none = selectors.records_of_runs(organization.id, [], at(0), at(0, day=4))
+
+    assert frame[["run", "requests"]].to_numpy().tolist() == [["run-1", 3], ["run-2", 5]]
+    assert list(none.columns) == list(frame.columns)
+    assert none.empty
+
+
 def test_cells_of_a_day_begin_and_end_at_midnight(organization, write):
     write(
         {"started_at": at(23, day=2)},
