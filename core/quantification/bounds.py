@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 import numpy as np
@@ -39,6 +40,7 @@ def gsd_interval(value: float, gsd: float) -> tuple[float, float]:
     return value / width, value * width
 
 
+@lru_cache(maxsize=65_536)
 def half_widths(value: float, low: float, high: float) -> HalfWidths:
     """
     Return ``(ln(value/low), ln(high/value))``; a low of 0 is an infinite width below.
