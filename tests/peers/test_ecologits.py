@@ -102,7 +102,9 @@ def test_each_model_agrees_within_one_percent(requests, pack):
                 got = found[end][impact].iloc[at]
                 compared += 1
                 if not abs(got - theirs) <= TOLERANCE * theirs:
-                    apart.append(f"{request.provider} {request.model} {impact} {end}: {got:.6g}, EcoLogits {theirs:.6g}")
+                    apart.append(
+                        f"{request.provider} {request.model} {impact} {end}: {got:.6g}, EcoLogits {theirs:.6g}"
+                    )
 
     assert compared == len(requests) * 6 * 2
     assert not apart, "\n".join(apart)
