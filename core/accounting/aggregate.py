@@ -26,7 +26,7 @@ from core.accounting.columns import (
     Impact,
 )
 from core.accounting.figures import ATTRIBUTION, UNATTRIBUTED
-from core.accounting.intervals import reported_intervals
+from core.quantification.intervals import reported_intervals
 from core.quantification.market import join_market
 
 Floats = npt.NDArray[np.float64]
@@ -200,7 +200,7 @@ def _interval(
     zones, _ = pd.factorize(np.array([errors.zone_group[error] for error in error_ids], dtype=object))
     groups, _ = pd.factorize(np.array([errors.group[error] for error in error_ids], dtype=object))
     widths = np.array([errors.widths[error].get(impact.name, (0.0,) * 4) for error in error_ids], dtype=float)
-    return reported_intervals(
+    made = reported_intervals(
         codes,
         zones[error_codes].astype(np.int64),
         groups[error_codes].astype(np.int64),
@@ -210,6 +210,7 @@ def _interval(
         widths.reshape(-1, 4)[error_codes],
         figures=size,
     )
+    return made.value, made.low, made.high
 
 
 def _plain_sum(values: Floats, codes: npt.NDArray[np.int64], size: int) -> Floats:

@@ -185,7 +185,7 @@ def _within_range(quantified: Quantified, lost: npt.NDArray[np.bool_]) -> Quanti
 def without_impacts(plan: Plan) -> Plan:
     """Take every impact from a plan, with the note that says why: one row too large must not hold up all others."""
     return replace(
-        plan, notes=(*plan.notes, OUT_OF_RANGE), terms=(), coefficients={}, base=np.full_like(plan.base, np.nan)
+        plan, notes=(*plan.notes, OUT_OF_RANGE), formulas=tuple, coefficients={}, base=np.full_like(plan.base, np.nan)
     )
 
 

@@ -94,7 +94,7 @@ class Model:
     output_tps: float | None
     ttft_s: float | None
 
-    @property
+    @cached_property
     def family(self) -> str:
         """Return the words before the first version number: items of one family share their method error."""
         return model_family(self.name)

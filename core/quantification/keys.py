@@ -78,7 +78,7 @@ def distinct_series(
         pd.factorize(mask)[0],
         by_day.astype(np.int64),
     ]
-    codes = _fuse(coded)
+    codes = fuse(coded)
     _, first, position = np.unique(codes, return_index=True, return_inverse=True)
 
     some = frame.iloc[first]
@@ -163,7 +163,7 @@ def _objects(values: list[tuple[str, ...]] | list[bytes]) -> npt.NDArray[np.obje
     return result
 
 
-def _fuse(coded: list[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
+def fuse(coded: list[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
     """Make one integer of several codes a row (absent is -1), packed again whenever it could overflow."""
     fused = np.zeros(len(coded[0]), dtype=np.int64)
     size = 1
@@ -174,5 +174,8 @@ def _fuse(coded: list[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
         if size > units.INT64_MAX // width:
             _, fused = np.unique(fused, return_inverse=True)
             fused, size = fused.reshape(-1), int(fused.max(initial=0)) + 1
-        fused, size = fused * width + codes + 1, size * width
+        fused *= width
+        fused += codes
+        fused += 1
+        size *= width
     return fused

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Final
 
 import numpy as np
@@ -37,6 +37,9 @@ from core.quantification.scope import scopes_of
 from core.quantification.terms import IMPACTS, UNIT, Product, Term, make_term
 from core.quantification.use import PER_UNIT, Context, Energy, EnergyTerm, Refusal, Use
 from core.quantification.water import choose_resources, choose_wue, grid_resources, grid_water_l, site_water_l
+
+_COLUMN_OF: Final = {impact: 3 * position for position, impact in enumerate(IMPACTS)}
+"""First of the three columns of each impact: value, low, high."""
 
 Shared = dict[str, tuple[float, float, float, float]]
 
@@ -79,9 +82,9 @@ class Plan:
         group: method and family: items of one group in one zone share their method error (methodology 9.4).
         zone_group: the zone whose grid error items share; ``world`` for all that matched the world average.
         shared: impact to (grid below, grid above, PUE below, PUE above), the ln half-widths that a zone shares.
-        terms: the formulas; measures times their values add up to the impacts.
         coefficients: measure column to 27 coefficients per stored integer, in the order of ``quantify.COLUMNS``.
         base: 0 for each column that has a value, NaN for nulls.
+        formulas: writes the terms; an organization has thousands of plans, and few are ever explained.
     """
 
     use: Use
@@ -98,9 +101,14 @@ class Plan:
     group: str
     zone_group: str
     shared: Shared
-    terms: tuple[Term, ...]
     coefficients: Mapping[str, npt.NDArray[np.float64]] = field(repr=False)
     base: npt.NDArray[np.float64] = field(repr=False)
+    formulas: Callable[[], tuple[Term, ...]] = field(repr=False)
+
+    @cached_property
+    def terms(self) -> tuple[Term, ...]:
+        """Return the formulas: measures times their values add up to the impacts."""
+        return self.formulas()
 
     @property
     def nulls(self) -> tuple[str, ...]:
@@ -113,7 +121,7 @@ class _Draft:
     """A plan in the making: terms, factors in order, notes, and which impacts have a value."""
 
     terms: list[Term] = field(default_factory=list)
-    factors: dict[str, Factor] = field(default_factory=dict)
+    factors: dict[tuple[str, str, str, float], Factor] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
     known: set[str] = field(default_factory=set)
     shared: Shared = field(default_factory=dict)
@@ -123,16 +131,25 @@ class _Draft:
 
     def show(self, *factors: Factor) -> None:
         for factor in factors:
-            self.factors.setdefault(f"{factor.name} {factor.id} {factor.unit} {factor.value}", factor)
+            self.factors.setdefault((factor.name, factor.id, factor.unit, factor.value), factor)
 
     def add(self, impact: str, measure: str, product: Product, *, sign: int = 1) -> None:
         self.terms.append(make_term(impact, measure, PER_UNIT[measure], product, sign=sign))
         self.known.add(impact)
 
 
-@lru_cache(maxsize=8_192)  # about 20 kB each
+@lru_cache(maxsize=8_192)
 def make_plan(pack: FactorPack, method: Methodology, use: Use) -> Plan:
     """Choose method and factors for one use and multiply its coefficients out. Remembered: a use is planned once."""
+    return _planned(pack, method, use)[0]
+
+
+def _formulas(pack: FactorPack, method: Methodology, use: Use) -> tuple[Term, ...]:
+    return tuple(_planned(pack, method, use)[1])
+
+
+def _planned(pack: FactorPack, method: Methodology, use: Use) -> tuple[Plan, list[Term]]:
+    """Make a plan; the terms that its coefficients were added up from go with it only where they are asked for."""
     context = Context.of(use, pack, method)
     draft = _Draft()
     energy = choose_energy(use, context, draft)
@@ -150,7 +167,7 @@ def make_plan(pack: FactorPack, method: Methodology, use: Use) -> Plan:
         name, quality = _not_physical(use, context, draft)
     scopes = scopes_of(use.hosting)
     coefficients, base = _coefficients(draft)
-    return Plan(
+    plan = Plan(
         use=use,
         method=name,
         data_quality=quality,
@@ -165,10 +182,11 @@ def make_plan(pack: FactorPack, method: Methodology, use: Use) -> Plan:
         group=f"{name}:{family}",
         zone_group="world" if match == "world" else grid.zone or "world",
         shared=draft.shared,
-        terms=tuple(draft.terms),
         coefficients=coefficients,
         base=base,
+        formulas=partial(_formulas, pack, method, use),
     )
+    return plan, draft.terms
 
 
 def choose_energy(use: Use, context: Context, draft: _Draft) -> Energy | None:
@@ -425,20 +443,19 @@ def _reported(use: Use, context: Context, draft: _Draft) -> tuple[str, int]:
 def _coefficients(draft: _Draft) -> tuple[dict[str, npt.NDArray[np.float64]], npt.NDArray[np.float64]]:
     """Add terms up to coefficients per stored integer, and mark impacts that are null."""
     width = 3 * len(IMPACTS)
-    sums: dict[str, npt.NDArray[np.float64]] = {}
-    for term in draft.terms:
-        if term.impact not in draft.known:
-            continue
-        row = sums.setdefault(term.measure, np.zeros(width))
-        at = 3 * IMPACTS.index(term.impact)
-        for offset, value in enumerate((term.value, term.low, term.high)):
-            row[at + offset] += term.sign * value / term.per_unit
-    base = np.zeros(width)
-    for position, impact in enumerate(IMPACTS):
-        if impact not in draft.known:
-            base[3 * position : 3 * position + 3] = np.nan
     draft.terms = [term for term in draft.terms if term.impact in draft.known]
-    return sums, base
+    sums: dict[str, list[float]] = {}
+    for term in draft.terms:
+        row = sums.setdefault(term.measure, [0.0] * width)
+        at = _COLUMN_OF[term.impact]
+        row[at] += term.sign * term.value / term.per_unit
+        row[at + 1] += term.sign * term.low / term.per_unit
+        row[at + 2] += term.sign * term.high / term.per_unit
+    base = np.zeros(width)
+    for impact, at in _COLUMN_OF.items():
+        if impact not in draft.known:
+            base[at : at + 3] = np.nan
+    return {measure: np.array(row) for measure, row in sums.items()}, base
 
 
 def _resolved(use: Use, context: Context, grid: Grid | None) -> dict[str, str | None]:

@@ -16,6 +16,7 @@ import pandas as pd
 
 from core.quantification import units
 from core.quantification.activity import MASK_BITS, MEASURE_COLUMNS
+from core.quantification.keys import fuse
 from core.quantification.methods import LATEST, Methodology, methodology_of
 from core.quantification.overrides import UNITS as OVERRIDES
 from core.quantification.overrides import Given, Override, parse_overrides
@@ -28,7 +29,7 @@ BOUNDS: Final = ("", "_low", "_high")
 COLUMNS: Final = tuple(f"{impact}{bound}" for impact in IMPACTS for bound in BOUNDS)
 """Columns of the impacts: each impact with its low and high."""
 
-_BLOCK_ROWS: Final = 4096  # rows x columns of a block stay in the second-level cache
+_BLOCK_ROWS: Final = 2048  # a block and its products stay in the second-level cache: 0.9 MB
 _MASK_NAMES: Final = {bit: name for name, bit in MASK_BITS.items()}
 
 INTEGERS: Final = {
@@ -171,11 +172,8 @@ def distinct_uses(
     columns = [frame[name] for name in dict.fromkeys([*names, "year"])]
     if overrides is not None:
         columns += [overrides[name] for name in overrides.columns]
-    code = np.zeros(len(frame), dtype=np.int64)
-    for column in columns:
-        values, uniques = pd.factorize(column, use_na_sentinel=True)
-        code, _ = pd.factorize(code * (len(uniques) + 1) + (values + 1))
-    code = np.asarray(code, dtype=np.int64)
+    fused = fuse([np.asarray(pd.factorize(column)[0], dtype=np.int64) for column in columns])
+    code = np.asarray(pd.factorize(fused)[0], dtype=np.int64)
     first = np.empty(int(code.max(initial=-1)) + 1, dtype=np.int64)
     first[code[::-1]] = np.arange(len(code) - 1, -1, -1)  # the last to be written is the first row of its code
     return code, first
@@ -228,23 +226,44 @@ def apply_plans(
     Returns:
         ``rows x len(COLUMNS)``, NaN where the plan has a null.
     """
+    names, count, source, tables = _slots(plans, measures)
+    base = np.array([plan.base for plan in plans])
     out = np.empty((rows, len(COLUMNS)))
-    by_pattern: dict[tuple[str, ...], list[int]] = {}
-    for position, plan in enumerate(plans):
-        used = tuple(name for name in MEASURE_COLUMNS if name in plan.coefficients and name in measures)
-        by_pattern.setdefault(used, []).append(position)
-    for used, positions in by_pattern.items():
-        local = np.full(len(plans), -1, dtype=np.int64)
-        local[positions] = np.arange(len(positions))
-        base = np.array([plans[position].base for position in positions])
-        tables = {name: np.array([plans[position].coefficients[name] for position in positions]) for name in used}
-        belongs = local[code]
-        chosen = np.flatnonzero(belongs >= 0) if len(by_pattern) > 1 else np.arange(rows)
-        for start in range(0, len(chosen), _BLOCK_ROWS):
-            block = chosen[start : start + _BLOCK_ROWS]
-            own = belongs[block]
-            total = base[own]
-            for name in used:
-                total += tables[name][own] * measures[name][block].astype(np.float64)[:, None]
-            out[block] = total
+    values = np.zeros((len(names) + 1, _BLOCK_ROWS))  # the last row stays 0: what an empty slot multiplies
+    products, column = np.empty((_BLOCK_ROWS, len(COLUMNS))), np.arange(_BLOCK_ROWS)
+    for start in range(0, rows, _BLOCK_ROWS):
+        own = code[start : start + _BLOCK_ROWS]
+        size = len(own)
+        for at, name in enumerate(names):
+            values[at, :size] = measures[name][start : start + size]
+        total, product = out[start : start + size], products[:size]
+        np.take(base, own, axis=0, out=total, mode="clip")  # any other mode copies through a buffer of its own
+        for slot in range(count[own].max()):
+            np.take(tables[slot], own, axis=0, out=product, mode="clip")
+            product *= values[source[slot][own], column[:size]][:, None]
+            total += product
     return out
+
+
+def _slots(
+    plans: Sequence[Plan], measures: dict[str, npt.NDArray[np.generic]]
+) -> tuple[list[str], npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+    """
+    Number the measures of each plan: a plan multiplies three or four of the twenty, each in a slot of its own.
+
+    Returns:
+        The measures that any plan uses; how many slots each plan fills [plans]; the position of a slot's measure among
+        the former, one beyond them where the slot is empty [slots, plans]; coefficients, 0 where the slot is empty
+        [slots, plans, len(COLUMNS)].
+    """
+    own = [[name for name in MEASURE_COLUMNS if name in plan.coefficients and name in measures] for plan in plans]
+    names = [name for name in MEASURE_COLUMNS if any(name in each for each in own)]
+    count = np.array([len(each) for each in own], dtype=np.intp)
+    slots = int(count.max(initial=0))
+    source = np.full((slots, len(plans)), len(names), dtype=np.intp)
+    tables = np.zeros((slots, len(plans), len(COLUMNS)))
+    for position, (plan, used) in enumerate(zip(plans, own, strict=True)):
+        for slot, name in enumerate(used):
+            source[slot, position] = names.index(name)
+            tables[slot, position] = plan.coefficients[name]
+    return names, count, source, tables

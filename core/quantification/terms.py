@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from functools import lru_cache
+from typing import Final, NamedTuple, TypeVar
 
 import pandas as pd
 
-from core.quantification.bounds import HalfWidths, combine, half_widths
+from core.quantification.bounds import half_widths
 from core.quantification.factor import Factor
 
 IMPACTS: Final = (
@@ -45,9 +46,10 @@ class Product:
     constant: float = 1.0
 
     @classmethod
+    @lru_cache(maxsize=65_536)  # a place's factors stand in the products of thousands of plans
     def of(cls, *factors: Factor) -> Product:
         """Multiply factors."""
-        return cls(tuple((factor, 1) for factor in factors))
+        return cls(tuple([(factor, 1) for factor in factors]))
 
     def __mul__(self, other: Product | float) -> Product:
         if isinstance(other, Product):
@@ -56,7 +58,7 @@ class Product:
 
     def __truediv__(self, other: Product | float) -> Product:
         if isinstance(other, Product):
-            inverse = tuple((factor, -power) for factor, power in other.inputs)
+            inverse = [(factor, -power) for factor, power in other.inputs]
             return Product((*self.inputs, *inverse), self.constant / other.constant)
         return Product(self.inputs, self.constant / other)
 
@@ -68,10 +70,9 @@ Quantity = TypeVar("Quantity", float, pd.Series, Product)
 """What a formula takes and returns: one value, one row per cell, or the coefficients of a plan."""
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(NamedTuple):
     """
-    Hold one term of an impact.
+    Hold one term of an impact. A tuple, as thirty are made for every plan.
 
     Attributes:
         impact: one of ``IMPACTS``.
@@ -80,7 +81,6 @@ class Term:
         sign: -1 where the term is taken off (cached tokens), else 1.
         inputs: coefficients in the order of the formula; each stands once.
         constant: exact conversion, such as 1/1000 for grams to kilograms.
-        formula: the product in words.
         value, low, high: the impact per unit of the measure.
     """
 
@@ -90,10 +90,17 @@ class Term:
     sign: int
     inputs: tuple[Power, ...]
     constant: float
-    formula: str
     value: float
     low: float
     high: float
+
+    @property
+    def formula(self) -> str:
+        """Return the product in words."""
+        words = [self.measure] + [f"{'x' if power == 1 else '/'} {factor.name}" for factor, power in self.inputs]
+        if self.constant != 1.0:
+            words.append(f"x {self.constant:g}")
+        return ("- " if self.sign < 0 else "") + " ".join(words)
 
     def as_dict(self) -> dict[str, object]:
         """Return the term for explain: ``measure x value`` is the impact, and the inputs multiply out to the value."""
@@ -128,33 +135,28 @@ def multiply(product: Product) -> tuple[float, float, float]:
     Returns:
         value, low, high. A coefficient of 0 makes all three 0 unless its high is above 0.
     """
-    inputs, constant = product.inputs, product.constant
-    value = constant
-    widths: list[HalfWidths] = []
-    zero = False
-    for factor, power in inputs:
+    value = product.constant
+    below, above = [], []
+    for factor, power in product.inputs:
         value = value * factor.value if power == 1 else value / factor.value
         if factor.value == 0.0:
-            zero = True
-            continue
-        below, above = half_widths(factor.value, factor.low, factor.high)
-        widths.append((below, above) if power == 1 else (above, below))
-    if zero:
-        high = constant
-        for factor, power in inputs:
-            high = high * factor.high if power == 1 else high / factor.low
-        return 0.0, 0.0, high
-    below, above = combine(widths)
-    low = 0.0 if math.isinf(below) else value * math.exp(-below) if below else value
-    return value, low, value * math.exp(above) if above else value
+            return 0.0, 0.0, _high(product)
+        widths = half_widths(factor.value, factor.low, factor.high)
+        below.append(widths[power != 1])
+        above.append(widths[power == 1])
+    lower, upper = math.hypot(*below), math.hypot(*above)
+    low = 0.0 if math.isinf(lower) else value * math.exp(-lower) if lower else value
+    return value, low, value * math.exp(upper) if upper else value
+
+
+def _high(product: Product) -> float:
+    """Return the product of the highs: all that is left of the interval of a product that is 0."""
+    high = product.constant
+    for factor, power in product.inputs:
+        high = high * factor.high if power == 1 else high / factor.low
+    return high
 
 
 def make_term(impact: str, measure: str, per_unit: int, product: Product, *, sign: int = 1) -> Term:
-    """Make a term: multiply its coefficients and write its formula."""
-    value, low, high = multiply(product)
-    inputs, constant = product.inputs, product.constant
-    words = [measure] + [f"{'x' if power == 1 else '/'} {factor.name}" for factor, power in inputs]
-    if constant != 1.0:
-        words.append(f"x {constant:g}")
-    formula = ("- " if sign < 0 else "") + " ".join(words)
-    return Term(impact, measure, per_unit, sign, inputs, constant, formula, value, low, high)
+    """Make a term: multiply its coefficients."""
+    return Term(impact, measure, per_unit, sign, product.inputs, product.constant, *multiply(product))

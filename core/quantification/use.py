@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from core.quantification.activity import MEASURES
@@ -62,7 +63,7 @@ class Use:
     year: int
     given: Given = ()
 
-    @property
+    @cached_property
     def overrides(self) -> Mapping[str, Override]:
         """Return the overrides by name."""
         return dict(self.given)

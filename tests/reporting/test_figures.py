@@ -165,3 +165,19 @@ def test_the_shown_number_is_within_half_of_its_last_digit(kg):
     if not shown.startswith("<"):
         back = float(shown.replace(",", "")) / scale.factor
         assert abs(back - kg) <= 0.0051 * kg
+
+
+UNITS_OF = {
+    "mass": {"mg": 1e-6, "g": 1e-3, "kg": 1.0, "t": 1e3},
+    "energy": {"Wh": 1e-3, "kWh": 1.0, "MWh": 1e3, "GWh": 1e6},
+    "water": {"mL": 1e-3, "L": 1.0, "m\u00b3": 1e3},
+}
+"""What one of each unit is in kg, kWh and L."""
+
+
+@given(st.sampled_from(sorted(UNITS_OF)), st.floats(1e-6, 1e12))
+def test_a_shown_quantity_means_its_value_in_the_unit_beside_it(kind, value):
+    """Law 10: whatever unit a page chooses, reading it back gives the value to three digits."""
+    text, unit = figures.quantity(value, kind).split(THIN)
+
+    assert float(text.replace(",", "")) * UNITS_OF[kind][unit] == pytest.approx(value, rel=6e-3)

@@ -16,7 +16,7 @@ from core.quantification.notes import TEXTS
 from core.quantification.quantify import COLUMNS, INTEGER_COLUMNS, quantify, to_integers
 from core.quantification.terms import IMPACTS
 from core.quantification.use import USE_TEXT
-from tests.strategies import cells
+from tests.strategies import cells, mask_of
 
 PACK = load_pack()
 SERIES = [*USE_TEXT, "techniques", "mask", "year"]
@@ -57,6 +57,40 @@ def test_results_do_not_depend_on_order_or_chunking(activity, random):
 
     again = pd.concat(parts).sort_index().to_numpy()
     assert again.tobytes() == whole.tobytes()
+
+
+def test_rows_of_several_blocks_are_the_sums_of_their_own_plans():
+    """Rows are worked off in blocks; whatever stands beside a row, it is its plan's sum, term by term, to the last bit."""
+    rng = np.random.default_rng(11)
+    work = (
+        {
+            "model": "gpt-4o-mini",
+            "hosting": "api",
+            "provider": "openai",
+            "mask": mask_of("input_tokens", "output_tokens"),
+        },
+        {
+            "hardware": "NVIDIA L4",
+            "hosting": "owned",
+            "zone": "DE",
+            "mask": mask_of("device_hours", "device_utilization"),
+        },
+        {"hosting": "owned", "zone": "FR", "energy_boundary": "it", "mask": mask_of("energy_kwh", "water_l")},
+        {"hosting": "owned", "mask": mask_of("seat_months")},
+    )
+    rows = pd.DataFrame(work).iloc[rng.integers(len(work), size=5_001)].reset_index(drop=True)
+    rows = rows.assign(
+        stage="inference", year=2026, **{name: rng.integers(-(10**9), 10**12, 5_001) for name in MEASURE_COLUMNS}
+    )
+
+    result = quantify(rows, PACK)
+
+    for row, code in enumerate(result.code):
+        plan, expected = result.plans[code], result.plans[code].base.copy()
+        for name in MEASURE_COLUMNS:
+            if name in plan.coefficients:
+                expected = expected + plan.coefficients[name] * float(rows.at[row, name])
+        assert result.impacts.iloc[row].to_numpy().tobytes() == expected.tobytes()
 
 
 @pytest.mark.slow
