@@ -78,14 +78,23 @@ def reported_intervals(
     simulated = np.zeros(figures, dtype=bool)
     positive = value > 0.0
     if positive.any():
-        items = Items(*(each[positive] for each in (figure, zone, group, value, low, high, widths)))
+        items = Items(
+            figure=figure[positive],
+            zone=zone[positive],
+            group=group[positive],
+            value=value[positive],
+            low=low[positive],
+            high=high[positive],
+            widths=widths[positive],
+        )
         made_low, made_high, simulated = _combined(items, figures)
         some = (_sum(items.figure, items.value, figures) > 0.0) & (total > 0.0)
         plain_low = np.where(some, np.minimum(made_low, total), plain_low)
         plain_high = np.where(some, np.maximum(made_high, total), plain_high)
         simulated &= some
     none = count == 0
-    return Intervals(*(np.where(none, np.nan, each) for each in (total, plain_low, plain_high)), simulated)
+    value, low, high = (np.where(none, np.nan, each) for each in (total, plain_low, plain_high))
+    return Intervals(value, low, high, simulated)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Measure `quantify` on a million cells of three thousand series, beside the least that numpy could do for them.
 
 The limit is one gather and one multiplication for each measure that is there and each of the 27 output columns, on the
-same rows in the same run. Seconds are those of one core (CPU time). `_first` makes every plan anew. Run: ``python -m tests.benchmarks.quantify_cells``.
+same rows in the same run. Seconds are those of one core (CPU time). `_first` makes every plan anew. Run: ``python -m
+tests.benchmarks quantify_cells``.
 """
 
 from __future__ import annotations
