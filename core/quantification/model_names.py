@@ -52,8 +52,8 @@ class Found:
 HOW: Final = ("name", "alias", "pattern", "fine_tuned", "version", "snapshot", "spelling")
 """
 How a model's name is recognised, the surest first: as it stands; by a listed alias; by the model's published pattern; as
-fine-tuned from the base model in it; as a version as clouds write it, or the only dated one of a name; as a dated snapshot that is not listed of a model
-that is; by the same words and numbers written otherwise.
+fine-tuned from the base model in it; as a version in the way clouds write it, or the only dated one of a name; as a dated
+snapshot that is not listed of a model that is; by the same words and numbers written otherwise.
 """
 
 

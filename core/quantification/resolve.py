@@ -26,6 +26,7 @@ from core.quantification.entries import (
     cloud_of,
     number,
 )
+from core.quantification.grid_rows import yearly_grid_rows
 from core.quantification.model_names import ModelNames
 from core.quantification.pack import FactorPack, Row
 
@@ -205,6 +206,8 @@ class Catalog:
         if code in self.known_zones:
             chain.append((code, "exact"))
         bidding = code if code.startswith("EM:") else f"EM:{code}"
+        if bidding != code and bidding in self.known_zones:
+            chain.append((bidding, "exact"))
         wider = self._em_zones.get(bidding)
         if wider is not None and wider != code:
             chain.append((wider, "region" if len(wider) > 2 else "country"))
@@ -216,12 +219,12 @@ class Catalog:
     @cached_property
     def known_zones(self) -> frozenset[str]:
         """Return every zone that has a yearly grid factor."""
-        return frozenset(row["zone_id"] for row in self.pack.rows("grid_intensity_annual"))
+        return frozenset(row["zone_id"] for row in yearly_grid_rows(self.pack))
 
     @cached_property
     def country_of(self) -> dict[str, str]:
         """Return each zone's country, ISO 3166-1 alpha-2; subregions of eGRID lie in the US."""
-        return {row["zone_id"]: row["country_alpha2"] for row in self.pack.rows("grid_intensity_annual")}
+        return {row["zone_id"]: row["country_alpha2"] for row in yearly_grid_rows(self.pack)}
 
     @cached_property
     def _alpha3(self) -> dict[str, str]:

@@ -1,17 +1,21 @@
-"""manage.py factors list | verify | diff A B | import DIRECTORY --name NAME"""
+"""manage.py factors list | verify | diff A B | import FILE --name NAME [--base NAME [--prefer]]"""
 
 from __future__ import annotations
 
 import json
 from argparse import ArgumentParser
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from core.factors import selectors, services
+from core.factors.importing import NothingToImport, read_tables
 from core.factors.models import FactorSet
-from core.factors.pack import NoFactorTables, load_pack
+from core.quantification.factor_checks import SOURCES
+from core.quantification.factor_differences import RowChange, TableDifference, difference_of
+from core.quantification.pack import FILE, Row
 
 
 class Command(BaseCommand):
@@ -22,24 +26,42 @@ class Command(BaseCommand):
         for name, text in (("list", "the sets, the newest first"), ("verify", "read every set and check its hash")):
             action = actions.add_parser(name, help=text)
             action.add_argument("--format", choices=["table", "json"], default="table")
-        diff = actions.add_parser("diff", help="rows that differ between two sets; exit 1 when there are any")
+        diff = actions.add_parser(
+            "diff", help="what differs between two sets: 0 when they hold the same, 1 when they differ"
+        )
         diff.add_argument("first", help="name or hash")
         diff.add_argument("second", help="name or hash")
         diff.add_argument("--format", choices=["table", "json"], default="table")
-        load = actions.add_parser("import", help="load a folder of tables (<table>--<dataset>.csv) as a new set")
+        diff.add_argument("--summary", action="store_true", help="only how many rows of each table differ")
+        load = actions.add_parser(
+            "import",
+            help="check tables and store them as a new set: a folder, a .zip or .tar.gz of <table>--<dataset>.csv, or one such"
+            " file on top of a set",
+        )
         load.add_argument("file", type=Path)
-        load.add_argument("--name", help="of the set; default: the folder's name")
+        load.add_argument("--name", help="of the new set; default: that of the folder or file")
+        load.add_argument("--base", metavar="NAME", help="the set that the tables are added to, by name or hash")
+        load.add_argument(
+            "--prefer",
+            action="store_true",
+            help="with --base: new rows take the place of preferred ones about the same",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             actions = {"list": self.list, "verify": self.verify, "diff": self.diff, "import": self.load}
             actions[options["action"]](options)
+        except services.ImpossibleFactors as error:
+            for fault in error.faults:
+                self.stderr.write(str(fault))
+            raise CommandError(
+                f"Nothing was imported: {_counted(len(error.faults), 'fault')}, listed above."
+            ) from error
         except (
             selectors.NoFactorSet,
             selectors.DamagedFactorSet,
             services.FactorSetNameTaken,
-            NoFactorTables,
-            ValueError,
+            NothingToImport,
         ) as error:
             raise CommandError(str(error)) from error
 
@@ -74,28 +96,65 @@ class Command(BaseCommand):
 
     def diff(self, options: dict[str, Any]) -> None:
         packs = [selectors.pack_of(selectors.factor_set_of(options[name]).content_hash) for name in ("first", "second")]
-        differences = selectors.difference_of(*packs)
+        differences = difference_of(*packs)
         if options["format"] == "json":
-            lines = [
-                {
-                    "table": each.table,
-                    "removed": [dict(zip(each.columns, row, strict=False)) for row in each.removed],
-                    "added": [dict(zip(each.columns, row, strict=False)) for row in each.added],
-                }
-                for each in differences
-            ]
-            self.stdout.write(json.dumps(lines, indent=2))
+            self.stdout.write(json.dumps([each.as_dict() for each in differences], indent=2))
         else:
             for each in differences:
-                self.stdout.write(f"{each.table}: {len(each.removed)} rows removed, {len(each.added)} added")
-                for sign, rows in (("-", each.removed), ("+", each.added)):
-                    for row in rows:
-                        self.stdout.write(f"  {sign} {','.join(row)}")
+                self._write_difference(each, summary=options["summary"])
         if differences:
             raise SystemExit(1)
 
+    def _write_difference(self, each: TableDifference, *, summary: bool) -> None:
+        counts = [f"{len(each.added)} added", f"{len(each.removed)} removed", f"{len(each.changed)} changed"]
+        counts += [f"{each.only_source} with the same value from another source"] if each.only_source else []
+        counts += [f"{_counted(each.others, 'row')} that no figure uses"] if each.others else []
+        self.stdout.write(f"{each.table}: {', '.join(counts)}")
+        if summary:
+            return
+        for change in each.changed:
+            self.stdout.write(f"  ~ {_said(change)}")
+        for sign, rows in (("-", each.removed), ("+", each.added)):
+            for row in rows:
+                self.stdout.write(f"  {sign} {_row_said(row)}")
+
     def load(self, options: dict[str, Any]) -> None:
-        pack = load_pack(options["file"], name=options["name"] or options["file"].name)
-        loaded = services.load_factor_set(pack)
-        state = f"loaded, {loaded.new_tables} new tables" if loaded.created else "there already"
+        path: Path = options["file"]
+        base = options["base"]
+        if base is None and path.suffix.casefold() == ".csv":
+            raise CommandError("One table is no set: say with --base NAME which set it is a new edition for.")
+        if base is None and options["prefer"]:
+            raise CommandError("--prefer says which rows of --base step back: name the base.", returncode=2)
+        loaded = services.import_factor_set(
+            read_tables(path),
+            name=options["name"]
+            or path.name.removesuffix(".gz").removesuffix(".tar").removesuffix(".zip").removesuffix(".csv"),
+            this_year=datetime.now(UTC).year,
+            base=None if base is None else selectors.pack_of(selectors.factor_set_of(base).content_hash),
+            prefer=options["prefer"],
+        )
+        for warning in loaded.warnings:
+            self.stderr.write(f"warning: {warning}")
+        for licence in selectors.unusual_licences(loaded.factor_set):
+            self.stderr.write(f"licence: {licence}")
+        state = f"loaded, {_counted(loaded.new_tables, 'new table')}" if loaded.created else "there already"
         self.stdout.write(f"Factor set {loaded.factor_set.name}: {state} ({loaded.factor_set.content_hash}).")
+
+
+def _said(change: RowChange) -> str:
+    values = [
+        f"{each.column} {each.old or '(empty)'} -> {each.new or '(empty)'}"
+        + (f" ({each.percent:+.1f} %)" if each.percent is not None else "")
+        for each in change.values
+    ]
+    return f"{' '.join(change.key.values())}: {', '.join(values)}"
+
+
+def _row_said(row: Row) -> str:
+    name = row[FILE]
+    table = name if name == SOURCES else f"{name}:"
+    return f"{table} {','.join(value for column, value in row.items() if column != FILE)}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
