@@ -50,14 +50,14 @@ class Match:
 
 
 def match_name(
-    catalog: Catalog, kind: str, name: str, *, provider: str | None = None, hosting: str | None = None
+    catalog: Catalog, kind: str, name: str | None, *, provider: str | None = None, hosting: str | None = None
 ) -> Match:
     """
     Say what a name is taken for.
 
     Args:
         kind: one of ``KINDS``.
-        name: as reported, or what an own alias makes of it.
+        name: as reported, or what an own alias makes of it; None: a place that is not reported at all.
         provider, hosting: of the series that reports it: names of instances, regions and models differ between them.
     """
     if kind == "model":
@@ -73,22 +73,23 @@ def match_name(
     return _place(catalog, kind, name, provider, hosting)
 
 
-def _place(catalog: Catalog, kind: str, name: str, provider: str | None, hosting: str | None) -> Match:
+def _place(catalog: Catalog, kind: str, name: str | None, provider: str | None, hosting: str | None) -> Match:
     place = catalog.place(
         hosting=hosting,
         provider=provider,
         region=name if kind == "region" else None,
         zone=name if kind == "zone" else None,
     )
+    said = (name or "").strip().casefold()
     if place.region is not None:
-        spelled = place.region.casefold() == name.strip().casefold()
+        spelled = place.region.casefold() == said
         return Match(kind, place.region, "name" if spelled else "code")
     if not place.zones:
         return _unknown(kind)
     zone, match = place.zones[0]
     if match == "provider":
         return Match(kind, zone, "default")
-    return Match(kind, zone, "name" if zone.casefold() == name.strip().casefold() else "wider_zone")
+    return Match(kind, zone, "name" if zone.casefold() == said else "wider_zone")
 
 
 def _unknown(kind: str) -> Match:

@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from core.factors import selectors
 from core.factors.importing import NothingToImport, read_tables
 from core.factors.models import FactorSet
-from tests.core.quantification.test_factor_checks import DEFAULT, GRID, table
+from tests.factor_rows import DEFAULT, GRID, table
 
 EDITION = "grid_intensity_annual--eea.csv"
 EEA = GRID | {"dataset": "eea"}

@@ -2,64 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 import pytest
 
 from core.factors.sources import registered_sources
 from core.quantification.factor_checks import Fault, faults_of
 from core.quantification.factor_tables import TABLES
 from core.quantification.pack import pack_from_tables
-
-GRID = {
-    **{
-        "zone_id": "DE",
-        "zone_type": "country",
-        "country_alpha2": "DE",
-        "country_alpha3": "DEU",
-        "zone_name": "Germany",
-    },
-    **{"year": "2025", "g_per_kwh": "329.0", "unit": "gCO2e/kWh", "gas_basis": "CO2e", "boundary": "direct"},
-    **{"basis": "production", "scope2_method": "location", "dataset": "new", "preferred": "True"},
-    **{"source": "Agency, 2026 edition", "source_year": "2026", "licence": "CC BY 4.0", "verification": "verified"},
-    "note": "",
-}
-METRIC = {
-    **{"provider": "aws", "region_code": "eu-west-1", "year": "2025", "metric": "pue", "value": "1.1", "unit": "ratio"},
-    **{
-        "dataset": "new",
-        "source": "Provider, 2026",
-        "source_year": "2026",
-        "licence": "facts",
-        "verification": "verified",
-    },
-    "note": "",
-}
-REGION = {
-    **{
-        "provider": "aws",
-        "region_code": "eu-west-1",
-        "country_alpha2": "IE",
-        "country_alpha3": "IRL",
-        "latitude": "53",
-    },
-    **{"longitude": "-6", "grid_zone_id": "DE", "dataset": "new", "source": "Provider", "source_year": "2026"},
-    **{"unit": "n/a", "licence": "facts", "verification": "verified", "note": ""},
-}
-DEFAULT = {
-    **{"key": "pue.on_premise", "value": "1.58", "low": "1.2", "high": "2.0", "unit": "ratio", "dataset": "new"},
-    **{"preferred": "True", "source": "Survey", "source_year": "2026", "licence": "facts", "verification": "verified"},
-    "note": "",
-}
-
-
-def table(*rows: dict[str, str]) -> bytes:
-    out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue().encode()
+from tests.factor_rows import DEFAULT, GRID, METRIC, REGION, table
 
 
 def found(**tables: bytes) -> list[Fault]:
@@ -253,16 +202,25 @@ def test_no_figure_uses_a_row_that_nobody_has_verified(one):
 
 def test_the_optional_table_answers_balancing_zones_where_a_set_holds_it(one):
     zone = {
-        **{"zone_id": "EM:US-CAL-CISO", "em_zone": "US-CAL-CISO", "country_alpha2": "US", "country_alpha3": "USA"},
-        **{"zone_name": "CAISO", "country_level": "False", "year": "2025", "g_per_kwh": "200", "unit": "gCO2e/kWh"},
-        **{
-            "renewable_pct": "50",
-            "carbon_free_pct": "60",
-            "boundary": "lifecycle",
-            "basis": "consumption (flow-traced)",
-        },
-        **{"scope2_method": "location", "dataset": "new", "source": "Electricity Maps", "source_year": "2026"},
-        **{"licence": "ODbL 1.0", "verification": "verified"},
+        "zone_id": "EM:US-CAL-CISO",
+        "em_zone": "US-CAL-CISO",
+        "country_alpha2": "US",
+        "country_alpha3": "USA",
+        "zone_name": "CAISO",
+        "country_level": "False",
+        "year": "2025",
+        "g_per_kwh": "200",
+        "unit": "gCO2e/kWh",
+        "renewable_pct": "50",
+        "carbon_free_pct": "60",
+        "boundary": "lifecycle",
+        "basis": "consumption (flow-traced)",
+        "scope2_method": "location",
+        "dataset": "new",
+        "source": "Electricity Maps",
+        "source_year": "2026",
+        "licence": "ODbL 1.0",
+        "verification": "verified",
     }
     tables = {"grid_intensity_annual--new": table(GRID), "grid_intensity_electricitymaps_odbl--new": table(zone)}
     held = pack_from_tables("x", tables)

@@ -1,25 +1,36 @@
-"""manage.py factors list | verify | diff A B | import FILE --name NAME [--base NAME [--prefer]]"""
+"""manage.py factors list | verify | diff A B | import FILE --name NAME [--base NAME [--prefer]] | unmatched"""
 
 from __future__ import annotations
 
 import json
 from argparse import ArgumentParser
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
 
+from core.accounting.asking import add_organization_argument, add_period_arguments, organization_of, period_of
+from core.accounting.figures import Filter, Period
+from core.accounting.output import as_csv, as_table
+from core.accounting.selectors import current_view, name_matches
+from core.accounting.selectors.matches import LOOK_AT
 from core.factors import selectors, services
 from core.factors.importing import NothingToImport, read_tables
 from core.factors.models import FactorSet
+from core.organizations.tenancy import organization_scope
 from core.quantification.factor_checks import SOURCES
 from core.quantification.factor_differences import RowChange, TableDifference, difference_of
 from core.quantification.pack import FILE, Row
 
+COLUMNS: Final = (
+    *("kind", "reported", "provider", "matched_to", "by", "confidence", "records", "without_figure", "energy_kwh"),
+    *("location_kg_co2e", "series"),
+)
+
 
 class Command(BaseCommand):
-    help = "List, check, compare and import factor sets."
+    help = "List, check, compare and import factor sets; list the names that they do not know."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
@@ -46,10 +57,24 @@ class Command(BaseCommand):
             action="store_true",
             help="with --base: new rows take the place of preferred ones about the same",
         )
+        names = actions.add_parser(
+            "unmatched",
+            help="names in records that the catalog does not know, or only by a guess, and what rests on them",
+        )
+        add_organization_argument(names)
+        add_period_arguments(names)
+        names.add_argument("--all", action="store_true", help="also names that are known for sure")
+        names.add_argument("--format", choices=["table", "csv", "json"], default="table")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            actions = {"list": self.list, "verify": self.verify, "diff": self.diff, "import": self.load}
+            actions = {
+                "list": self.list,
+                "verify": self.verify,
+                "diff": self.diff,
+                "import": self.load,
+                "unmatched": self.unmatched,
+            }
             actions[options["action"]](options)
         except services.ImpossibleFactors as error:
             for fault in error.faults:
@@ -139,6 +164,34 @@ class Command(BaseCommand):
             self.stderr.write(f"licence: {licence}")
         state = f"loaded, {_counted(loaded.new_tables, 'new table')}" if loaded.created else "there already"
         self.stdout.write(f"Factor set {loaded.factor_set.name}: {state} ({loaded.factor_set.content_hash}).")
+
+    def unmatched(self, options: dict[str, Any]) -> None:
+        organization = organization_of(options)
+        asked = _whole_time() if not _says_period(options) else period_of(options, organization)
+        with organization_scope(organization.id):
+            view = current_view(organization.id)
+        if view is None:
+            raise CommandError("There are no figures yet: names are matched when days are derived.")
+        pack = selectors.pack_of(view.factor_set.content_hash)
+        found = name_matches(organization.id, view, pack, Filter(asked.from_day, asked.to_day))
+        rows = [each.as_dict() for each in found if options["all"] or each.confidence in LOOK_AT]
+        if options["format"] == "json":
+            self.stdout.write(json.dumps(rows, indent=2))
+        elif options["format"] == "csv":
+            self.stdout.write(as_csv(COLUMNS, rows), ending="")
+        elif rows:
+            self.stdout.write(as_table(COLUMNS, rows))
+            self.stdout.write("Say what a name stands for: manage.py alias set KIND REPORTED NAME --organization SLUG")
+        else:
+            self.stdout.write("Every name in the records is known for sure.")
+
+
+def _says_period(options: dict[str, Any]) -> bool:
+    return any(options[name] for name in ("period", "from_day", "to_day"))
+
+
+def _whole_time() -> Period:
+    return Period(date(1990, 1, 1), date(2199, 12, 31))
 
 
 def _said(change: RowChange) -> str:
