@@ -309,3 +309,19 @@ def row_id(row: Mapping[str, str]) -> str | None:
     if table is None or not table.named:
         return None
     return ":".join((row[FILE], *(row[column] for column in table.named)))
+
+
+def rows_of_factor(factor_id: str, name: str) -> tuple[str, ...]:
+    """
+    Return the rows that a factor was made of, as `row_id` names them.
+
+    >>> rows_of_factor("grid_water_resources--x:DE:water_l_per_kwh", "grid_water")
+    ('grid_water_resources--x:DE',)
+    >>> rows_of_factor("grid_intensity_annual--a:DE:2023 - grid_intensity_annual--b:DE:2023", "grid_upstream")
+    ('grid_intensity_annual--a:DE:2023', 'grid_intensity_annual--b:DE:2023')
+    """
+    if name == "grid_upstream":
+        return tuple(factor_id.split(" - "))
+    if factor_id.startswith("grid_water_resources--"):
+        return (factor_id.rpartition(":")[0],)
+    return (factor_id.removesuffix(":embodied"),)

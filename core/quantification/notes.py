@@ -48,6 +48,7 @@ TEXTS: Final = {
     "no_market_factor": "No market-based factor: market equals location.",
     # the site
     "default_pue": "The site's PUE is not known: the industry's default was used.",
+    "no_pue_factor": "The site's PUE is not known, and the factor set holds no default: no facility energy.",
     "no_wue": "The site's water use per kWh is not known.",
     "no_grid_water_factor": "The grid's water use per kWh is not known.",
     "site_water_reported": "On-site water is the record's own figure.",

@@ -383,6 +383,6 @@ def choose_pue(
         return stated, ()
     row = defaults_of(pack).get("pue.on_premise")
     if row is None:
-        return None, ("default_pue",)
+        return None, ("no_pue_factor",)
     gsd = method.gsd["pue_default"]
     return _stated(row, row["key"], row["value"], row["source_year"], "default", "pue", None, gsd), ("default_pue",)

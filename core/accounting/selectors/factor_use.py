@@ -13,6 +13,7 @@ from core.accounting.figures import Filter
 from core.accounting.models import View
 from core.accounting.selectors.conditions import conditions, folded_teams_of, unfolded
 from core.organizations.tenancy import organization_scope
+from core.quantification.factor_tables import rows_of_factor
 
 _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "grid_location": ("location",),
@@ -55,7 +56,8 @@ def factor_uses(organization_id: int, view: View, asked: Filter) -> dict[str, Fa
         asked: period and dimensions; grouping, basis and booking do not matter here.
 
     Returns:
-        By the factor's id, as `quantify` prints it. A factor made of two rows (lifecycle less direct) is under both.
+        By the row's id, see `core.quantification.factor_tables.row_id`; constants of the methodology by the factor's. A factor
+        made of two rows (lifecycle less direct) is under both.
     """
     with organization_scope(organization_id):
         where, values = conditions(organization_id, unfolded(asked, folded_teams_of(organization_id)))
@@ -82,7 +84,7 @@ def factor_uses(organization_id: int, view: View, asked: Filter) -> dict[str, Fa
     for factor_id, name, records, kwh, location, upstream, embodied, market in rows:
         parts = {"location": location, "upstream": upstream, "embodied": embodied, "market": market}
         used = {part: parts[part] for part in _PARTS.get(name, _ELECTRICITY) if parts[part] is not None}
-        for one in factor_id.split(" - ") if name == "grid_upstream" else [factor_id]:
+        for one in rows_of_factor(factor_id, name):
             found.setdefault(one, []).append(_Use(name, records, kwh, used))
     return {factor_id: _together(uses) for factor_id, uses in found.items()}
 

@@ -66,7 +66,7 @@ class NameMatch:
 
 def name_matches(organization_id: int, view: View, pack: FactorPack, asked: Filter) -> list[NameMatch]:
     """
-    List the names that counted series of a period report, the least sure first, then by the records that rest on them.
+    List the names that counted series of a period report, the least sure first, then by the records that have no figure.
 
     Args:
         pack: of the view's factor set.
@@ -86,7 +86,11 @@ def name_matches(organization_id: int, view: View, pack: FactorPack, asked: Filt
         ]
     catalog = catalog_of(pack)
     found = [_matched(kind, row, catalog, own) for kind, row in rows]
-    return sorted(found, key=lambda each: (_ORDER[each.confidence], -each.records, each.kind, each.reported or ""))
+    return sorted(found, key=_urgency)
+
+
+def _urgency(each: NameMatch) -> tuple[int, int, int, str, str]:
+    return _ORDER[each.confidence], -each.without_figure, -each.records, each.kind, each.reported or ""
 
 
 def _in_force(alias: OwnAlias, asked: Filter) -> bool:
