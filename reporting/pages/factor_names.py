@@ -126,7 +126,7 @@ def _page(request: HttpRequest, query: FactorQuery, form: AliasForm | None) -> H
             "all": len(found),
             "form": form,
         },
-        status=422 if form is not None and form.is_bound else 200,
+        status=400 if form is not None and form.is_bound else 200,
     )
 
 
