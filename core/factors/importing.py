@@ -14,7 +14,7 @@ from typing import Final
 
 from core.quantification.factor_checks import SOURCES
 from core.quantification.factor_tables import TABLES
-from core.quantification.pack import FactorPack, canonical_bytes
+from core.quantification.pack import FactorPack
 
 MOST_BYTES: Final = 200_000_000
 """Of all tables together, unpacked: the shipped set has 3 MB."""
@@ -135,13 +135,20 @@ def on_base(base: FactorPack, tables: Mapping[str, bytes], *, prefer: bool) -> d
 
 def _joined(old: bytes, new: bytes) -> bytes:
     """Join two tables of sources; of a dataset in both the new row counts."""
-    rows: dict[str, dict[str, str]] = {}
-    columns: dict[str, None] = {}
-    for content in (old, new):
-        reader = csv.DictReader(io.StringIO(canonical_bytes(content).decode(), newline=""))
-        columns |= dict.fromkeys(reader.fieldnames or ())
-        rows |= {row.get("dataset", ""): row for row in reader}
-    return _written([list(columns), *([row.get(column, "") for column in columns] for row in rows.values())])
+    added = _readable(new)
+    if not added:
+        return new  # the checks say what is wrong with it
+    rows = {row.get("dataset") or "": row for row in (*_readable(old), *added)}
+    columns = list(dict.fromkeys(column for row in rows.values() for column in row))
+    return _written([columns, *([row.get(column) or "" for column in columns] for row in rows.values())])
+
+
+def _readable(content: bytes) -> list[dict[str, str]]:
+    """Read rows as far as they can be read at all; what cannot is the checks' to say."""
+    try:
+        return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), restkey="", restval=""))
+    except (UnicodeDecodeError, csv.Error):
+        return []
 
 
 def _stepped_back(name: str, content: bytes, tables: Mapping[str, bytes]) -> bytes:
@@ -149,12 +156,14 @@ def _stepped_back(name: str, content: bytes, tables: Mapping[str, bytes]) -> byt
     table = TABLES.get(name.partition("--")[0])
     if table is None or not table.choice:
         return content
-    chosen = set()
+    chosen: set[tuple[str, ...]] = set()
     for other, new in tables.items():
         if other.partition("--")[0] == name.partition("--")[0]:
-            for cells in csv.DictReader(io.StringIO(new.decode("utf-8-sig", errors="replace"), newline="")):
-                if cells.get("preferred") == "True":
-                    chosen.add(tuple(cells.get(column) or "" for column in table.choice))
+            chosen |= {
+                tuple(cells.get(column) or "" for column in table.choice)
+                for cells in _readable(new)
+                if cells.get("preferred") == "True"
+            }
     rows = list(csv.reader(io.StringIO(content.decode(), newline="")))
     at = rows[0].index("preferred")
     places = [rows[0].index(column) for column in table.choice]

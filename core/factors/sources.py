@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 from core.quantification.factor_checks import SOURCES
-from core.quantification.factor_tables import licence_kind
 from core.quantification.pack import FactorPack
 
 REGISTER: Final = Path(__file__).parent / "sources.csv"
@@ -34,11 +33,6 @@ class Source:
     obtained_from: str
     licence: str
     redistribution: str
-
-    @property
-    def licence_kind(self) -> str:
-        """Return ``open``, ``share-alike`` or ``restricted``."""
-        return licence_kind(f"{self.licence} {self.redistribution}")
 
 
 @lru_cache(maxsize=1)

@@ -14,10 +14,12 @@ from django.core.management import CommandError, call_command
 from core.factors import selectors
 from core.factors.importing import NothingToImport, read_tables
 from core.factors.models import FactorSet
+from core.factors.sources import sources_of
 from tests.factor_rows import DEFAULT, GRID, table
 
 EDITION = "grid_intensity_annual--eea.csv"
 EEA = GRID | {"dataset": "eea"}
+SOURCES = table({"dataset": "theirs", "title": "Open mixes", "publisher": "Community", "licence": "CC BY 4.0"})
 
 
 @pytest.fixture(autouse=True)
@@ -145,6 +147,35 @@ def test_another_dataset_about_the_same_must_say_which_counts(db, folder, tmp_pa
     assert {row["dataset"]: row["preferred"] for row in rows} == {"eea": "False", "ember-2026-10": "True"}
     before = selectors.pack_of(FactorSet.objects.get(name="base").content_hash).rows("grid_intensity_annual")
     assert [row["preferred"] for row in before] == ["True"]
+
+
+def test_bytes_that_are_no_text_are_refused_on_top_of_a_base_too(db, folder, tmp_path):
+    (folder / "sources.csv").write_bytes(SOURCES)
+    run("import", folder, "--name", "base")
+    path = tmp_path / "pack"
+    path.mkdir()
+    (path / EDITION).write_bytes(b"\xff\xfe")
+    (path / "sources.csv").write_bytes(b"\xff\xfe")
+
+    said = refused("import", path, "--base", "base", "--name", "next", "--prefer")
+
+    assert "sources: is not UTF-8" in said
+    assert "grid_intensity_annual--eea: is not UTF-8" in said
+
+
+def test_sources_of_the_base_and_of_the_import_are_both_kept(db, folder, tmp_path):
+    (folder / "sources.csv").write_bytes(SOURCES)
+    run("import", folder, "--name", "base")
+    path = tmp_path / "pack"
+    path.mkdir()
+    (path / "calc_defaults--more.csv").write_bytes(table(DEFAULT | {"dataset": "more"}))
+    (path / "sources.csv").write_bytes(SOURCES.replace(b"theirs", b"more").replace(b"CC BY 4.0", b"ODbL 1.0"))
+
+    run("import", path, "--base", "base", "--name", "next")
+
+    pack = selectors.pack_of(FactorSet.objects.get(name="next").content_hash)
+    licences = {name: source.licence for name, source in sources_of(pack).items() if name in {"theirs", "more"}}
+    assert licences == {"theirs": "CC BY 4.0", "more": "ODbL 1.0"}
 
 
 def test_share_alike_tables_are_added_by_hand_and_named(db, folder, tmp_path):
