@@ -4,6 +4,7 @@ from django.conf import settings as configuration
 from django.urls import URLPattern, URLResolver, path
 
 from reporting.api.denominators import DenominatorsView
+from reporting.api.factors import FactorsView
 from reporting.api.figures import EmissionsView, ExplainView
 from reporting.api.sci import SciView
 from reporting.pages import (
@@ -11,6 +12,8 @@ from reporting.pages import (
     denominators,
     disclosures,
     explain,
+    factor_names,
+    factor_sets,
     factors,
     gallery,
     intensity,
@@ -43,6 +46,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("factors/restatements/<int:job_id>/decide/", restatements.decide_restatement, name="decide_restatement"),
     path("factors/own/", own_factors.own_factors, name="own_factors"),
     path("factors/own/<int:factor_id>/", own_factors.end_own_factor, name="end_own_factor"),
+    path("factors/row/", factors.factor_row, name="factor_row"),
+    path("factors/diff/", factor_sets.factor_diff, name="factor_diff"),
+    path("factors/names/", factor_names.factor_names, name="factor_names"),
+    path("factors/names/alias/", factor_names.set_alias, name="set_alias"),
     path("factors/<str:name>/", factors.factor_table, name="factor_table"),
     path("methodology/", methodology.methodology, name="methodology"),
     path("methodology/<slug:name>/", methodology.methodology_page, name="methodology_page"),
@@ -54,6 +61,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/members/", settings.add_member, name="add_member"),
     path("settings/teams/", settings.add_team, name="add_team"),
     path("api/v1/emissions", EmissionsView.as_view(), name="api_emissions"),
+    path("api/v1/factors", FactorsView.as_view(), name="api_factors"),
     path("api/v1/explain", ExplainView.as_view(), name="api_explain"),
     path("api/v1/sci", SciView.as_view(), name="api_sci"),
     path("api/v1/denominators", DenominatorsView.as_view(), name="api_denominators"),

@@ -206,9 +206,14 @@ WHO: dict[str, Address] = {
     "decide_restatement": Address((do(A.MANAGE_FACTORS, 302),), {"job_id": restatement_job}),
     "own_factors": Address((see(A.SEE_OWN_TEAM), do(A.MANAGE_FACTORS, 400))),
     "end_own_factor": Address((do(A.MANAGE_FACTORS, 302),), {"factor_id": own_factor}),
-    "factor_table": Address((see(A.SEE_OWN_TEAM),), {"name": factor_file}),
     "methodology": Address((see(A.SEE_OWN_TEAM),)),
     "methodology_page": Address((see(A.SEE_OWN_TEAM),), {"name": lambda _: "tokens"}),
+    "factor_table": Address((see(A.SEE_OWN_TEAM, 302),), {"name": factor_file}),
+    "factor_row": Address((see(A.SEE_OWN_TEAM, 404),)),  # without an id in the query string
+    "factor_diff": Address((see(A.SEE_OWN_TEAM),)),
+    "factor_names": Address((see(A.SEE_SOURCES),)),
+    "set_alias": Address((do(A.MANAGE_SOURCES, 400),)),
+    "api_factors": Address((see(A.SEE_OWN_TEAM),)),
     "audit": Address((see(A.SEE_AUDIT_LOG),)),
     # settings
     "settings": Address((see(A.SEE_OWN_TEAM),)),

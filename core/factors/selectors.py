@@ -1,12 +1,8 @@
-"""Reads of factor sets (packs as they were loaded, bit for bit, and what differs between two) and of own factors."""
+"""Reads of factor sets (packs as they were loaded, bit for bit) and of own factors."""
 
 from __future__ import annotations
 
-import csv
 import gzip
-import io
-from collections import Counter
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -15,8 +11,10 @@ from django.db.models import Count, F, QuerySet, Sum
 from core.factors import models
 from core.factors.models import FactorSet, FactorSetTable
 from core.factors.pack import NAME
+from core.quantification.factor_checks import SOURCES
+from core.quantification.factor_tables import licence_kind
 from core.quantification.own_factors import OwnFactor
-from core.quantification.pack import FactorPack, content_hash
+from core.quantification.pack import FILE, FactorPack, content_hash
 
 
 class NoFactorSet(LookupError):
@@ -72,38 +70,18 @@ def pack_of(content_hash_of_set: str) -> FactorPack:
     return FactorPack(name=factor_set.name, content_hash=factor_set.content_hash, blobs=blobs)
 
 
-@dataclass(frozen=True)
-class TableDifference:
-    """Rows of one table that only one of two sets has, as CSV fields in the table's own order."""
-
-    table: str
-    columns: tuple[str, ...]
-    removed: tuple[tuple[str, ...], ...]
-    added: tuple[tuple[str, ...], ...]
-
-
-def difference_of(first: FactorPack, second: FactorPack) -> list[TableDifference]:
-    """Compare two packs row by row, table by table; equal tables are left out."""
-    differences = []
-    for name in sorted(first.blobs.keys() | second.blobs.keys()):
-        before, after = first.blobs.get(name, b""), second.blobs.get(name, b"")
-        if before == after:
+def unusual_licences(factor_set: FactorSet) -> list[str]:
+    """Say of each dataset of a set whose licence asks for more than attribution what it asks for; exports carry it too."""
+    pack = pack_of(factor_set.content_hash)
+    found: dict[str, str] = {}
+    for table in pack.tables:
+        if table == SOURCES:
             continue
-        old, new = _rows(before), _rows(after)
-        removed, added = Counter(old[1:]) - Counter(new[1:]), Counter(new[1:]) - Counter(old[1:])
-        differences.append(
-            TableDifference(
-                table=name,
-                columns=(new or old)[0],
-                removed=tuple(removed.elements()),
-                added=tuple(added.elements()),
-            )
-        )
-    return differences
-
-
-def _rows(content: bytes) -> list[tuple[str, ...]]:
-    return [tuple(row) for row in csv.reader(io.StringIO(content.decode(), newline=""))]
+        for row in pack.every_row(table):
+            kind = licence_kind(row["licence"])
+            if kind != "open":
+                found.setdefault(row[FILE], f"{row[FILE]} is {kind}: {row['licence']} ({row['source']})")
+    return list(found.values())
 
 
 def own_factors(organization_id: int) -> list[OwnFactor]:

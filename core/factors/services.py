@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import connection, transaction
 
+from core.factors.importing import on_base
 from core.factors.models import FactorSet, FactorSetTable, FactorTable
-from core.quantification.pack import FactorPack
+from core.factors.sources import registered_sources, sources_of
+from core.quantification.factor_checks import Fault, faults_of
+from core.quantification.pack import FactorPack, pack_from_tables
 
 LOAD_LOCK = 0x57A7F  # advisory lock: two processes that start at once load a set once
 
 
 class FactorSetNameTaken(Exception):
     """Another set has this name already; the message names both hashes."""
+
+
+class ImpossibleFactors(Exception):
+    """Tables that cannot become a set; ``faults`` says everything that is wrong with them."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("\n".join(str(fault) for fault in faults))
+        self.faults = tuple(faults)
 
 
 @dataclass(frozen=True)
@@ -25,6 +37,41 @@ class LoadedSet:
     factor_set: FactorSet
     created: bool
     new_tables: int
+
+
+@dataclass(frozen=True)
+class ImportedSet(LoadedSet):
+    """What importing did, and what is worth a second look."""
+
+    warnings: tuple[Fault, ...]
+
+
+def import_factor_set(
+    tables: Mapping[str, bytes], *, name: str, this_year: int, base: FactorPack | None = None, prefer: bool = False
+) -> ImportedSet:
+    """
+    Check tables and store them as a set, with those of a base set beside them.
+
+    Args:
+        tables: as `core.factors.importing.read_tables` gives them.
+        name: of the new set.
+        this_year: years after it are in the future.
+        base: a table of the same name is replaced in it, all others stay.
+        prefer: the new rows take the place of the base's preferred ones of the same choice.
+
+    Raises:
+        ImpossibleFactors: with every fault; nothing was stored.
+        FactorSetNameTaken: a set of this name holds other tables.
+    """
+    whole = dict(tables) if base is None else on_base(base, tables, prefer=prefer)
+    known = set(registered_sources()) | (set(sources_of(base)) if base is not None else set())
+    found = faults_of(whole, known_datasets=known, this_year=this_year)
+    faults = [fault for fault in found if not fault.warning]
+    if faults:
+        raise ImpossibleFactors(faults)
+    loaded = load_factor_set(pack_from_tables(name, whole))
+    warnings = tuple(fault for fault in found if base is None or fault.table in tables)
+    return ImportedSet(loaded.factor_set, loaded.created, loaded.new_tables, warnings)
 
 
 def load_factor_set(pack: FactorPack) -> LoadedSet:

@@ -190,7 +190,7 @@ def _node_resources(context: Context, kind: str, unit: str) -> tuple[Factor, ...
 def _device_rows(pack: FactorPack) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {}
     for row in pack.rows("hardware_embodied"):
-        if row["verification"] != "unverified" and "instance" not in row["boundary"]:
+        if "instance" not in row["boundary"]:
             found.setdefault(row["hardware_id"], []).append(row)
     return found
 

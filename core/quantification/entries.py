@@ -79,10 +79,17 @@ EUROPEAN_UNION: Final = "EU27"
 NOT_THE_CHIP: Final = frozenset({"amd", "gpu", "instinct", "intel", "nvidia", "tesla"})
 """Words before a chip's own name."""
 
+FORM_OR_MEMORY: Final = re.compile(r"sxm\d?|pcie|nvl|oam|\d+gb|hbm\d?e?")
+"""Words by which variants of one chip differ."""
+
 
 @dataclass(frozen=True)
 class Model:
-    """A language model's size: billions of parameters as (low, high), equal where the vendor discloses them."""
+    """
+    A language model's size: billions of parameters as (low, high), equal where the vendor discloses them.
+
+    ``matched_by``: how its name was recognised, one of `model_names.HOW`.
+    """
 
     name: str
     vendor: str
@@ -193,19 +200,3 @@ def model_family(name: str) -> str:
             break
         leading.append(word)
     return "-".join(leading) or words[0]
-
-
-_NOT_THE_MODEL: Final = frozenset({"anthropic", "apac", "cohere", "eu", "global", "google", "meta", "openai", "us"})
-"""Words of vendors and inference profiles that clouds put before a model's name."""
-
-
-def spelling(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """
-    Return the words of a name, sorted, and its numbers in their order: what stays when separators change.
-
-    >>> spelling("Claude4.6Sonnet") == spelling("claude-sonnet-4-6"), spelling("gpt-4.5") == spelling("gpt-5.4")
-    (True, False)
-    """
-    bare = re.sub(r"-v\d+(:\d+)?$", "", name.casefold())
-    words = sorted(word for word in re.findall(r"[a-z]+", bare) if word not in _NOT_THE_MODEL)
-    return tuple(words), tuple(re.findall(r"\d+", bare))

@@ -7,6 +7,8 @@ TEXTS: Final = {
     "no_method": "No measure of the record can be turned into an impact.",
     "method_switched_off": "The organization's methodology does not use a method whose measure is there.",
     "unknown_model": "The model is not in the catalog and no parameters were given.",
+    "fine_tuned_model": "A fine-tuned model: taken to be as large as the base model that its name states.",
+    "model_snapshot_assumed": "This snapshot of the model is not in the catalog: taken to be as large as the model it is of.",
     "unknown_hardware": "The hardware is not in the catalog and no power was given.",
     "unknown_instance": "The instance type is not in the catalog.",
     "hardware_variant_assumed": "The hardware's name fits several variants: the one with the highest power was taken.",
@@ -46,6 +48,7 @@ TEXTS: Final = {
     "no_market_factor": "No market-based factor: market equals location.",
     # the site
     "default_pue": "The site's PUE is not known: the industry's default was used.",
+    "no_pue_factor": "The site's PUE is not known, and the factor set holds no default: no facility energy.",
     "no_wue": "The site's water use per kWh is not known.",
     "no_grid_water_factor": "The grid's water use per kWh is not known.",
     "site_water_reported": "On-site water is the record's own figure.",

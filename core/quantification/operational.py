@@ -10,6 +10,7 @@ from typing import Final
 from core.quantification import units
 from core.quantification.entries import API_PROVIDERS, Place, number
 from core.quantification.factor import Factor, with_gsd
+from core.quantification.grid_rows import yearly_grid_rows
 from core.quantification.methods import Methodology
 from core.quantification.pack import FILE, FactorPack, Row
 from core.quantification.terms import Quantity
@@ -158,8 +159,8 @@ class Grid:
 def _grid_rows(pack: FactorPack) -> dict[str, dict[str, dict[int, Row]]]:
     """Index the preferred yearly rows: zone, boundary, year."""
     found: dict[str, dict[str, dict[int, Row]]] = {}
-    for row in pack.rows("grid_intensity_annual"):
-        if row["preferred"] == "True" and row["verification"] != "unverified":
+    for row in yearly_grid_rows(pack):
+        if row["preferred"] == "True":
             years = found.setdefault(row["zone_id"], {}).setdefault(row["boundary"], {})
             years.setdefault(int(row["year"]), row)
     return found
@@ -382,6 +383,6 @@ def choose_pue(
         return stated, ()
     row = defaults_of(pack).get("pue.on_premise")
     if row is None:
-        return None, ("default_pue",)
+        return None, ("no_pue_factor",)
     gsd = method.gsd["pue_default"]
     return _stated(row, row["key"], row["value"], row["source_year"], "default", "pue", None, gsd), ("default_pue",)

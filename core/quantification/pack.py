@@ -20,6 +20,8 @@ Row = dict[str, str]
 """One row of a factor table as text, with the name of its file under ``FILE``."""
 
 FILE: Final = "_file"
+UNVERIFIED: Final = "unverified"
+"""Of a row's ``verification``: recalled by somebody, not read in its source."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +55,23 @@ class FactorPack:
             found.setdefault(table, []).extend({**row, FILE: name} for row in reader)
         return {table: tuple(rows) for table, rows in found.items()}
 
+    @cached_property
+    def _usable(self) -> dict[str, tuple[Row, ...]]:
+        return {
+            table: tuple(row for row in rows if row.get("verification") != UNVERIFIED)
+            for table, rows in self._rows.items()
+        }
+
     def rows(self, table: str) -> tuple[Row, ...]:
-        """Return every edition's rows of a table, in the order of file name and line; none where it is not shipped."""
+        """
+        Return the rows of a table that figures may use, every edition's, in the order of file name and line.
+
+        Rows marked ``unverified`` are not among them: nobody has read their source. None where the table is not there.
+        """
+        return self._usable.get(table, ())
+
+    def every_row(self, table: str) -> tuple[Row, ...]:
+        """Return all rows of a table, those that no figure uses among them; for people to read."""
         return self._rows.get(table, ())
 
     @property

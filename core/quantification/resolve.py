@@ -1,8 +1,6 @@
 """Resolve names as reported to rows of the catalog: models, hardware, instances, regions and grid zones.
 
-Matching never guesses: a name is known as it stands, by a listed alias, by the model's published pattern, or by the same
-words and numbers spelled otherwise (bills write ``Claude4.6Sonnet``), in this order and without regard to case; everything
-else is unknown.
+Names are compared without regard to case. `model_names` says how a model is recognised, `matching` how sure a match is.
 """
 
 from __future__ import annotations
@@ -17,6 +15,7 @@ from core.quantification.entries import (
     API_PROVIDERS,
     CLOUD_PROVIDERS,
     EUROPEAN_UNION,
+    FORM_OR_MEMORY,
     ISO3_WORLD,
     NOT_THE_CHIP,
     ZONE_SEPARATOR,
@@ -26,8 +25,9 @@ from core.quantification.entries import (
     Place,
     cloud_of,
     number,
-    spelling,
 )
+from core.quantification.grid_rows import yearly_grid_rows
+from core.quantification.model_names import ModelNames
 from core.quantification.pack import FactorPack, Row
 
 
@@ -49,51 +49,14 @@ class Catalog:
             return None
         key = (name.strip().casefold(), API_PROVIDERS.get((provider or "").casefold()))
         if key not in self._models:
-            self._models[key] = self._find_model(*key)
+            found = self.model_names.find(*key)
+            self._models[key] = _model(found.row, found.how) if found is not None else None
         return self._models[key]
 
-    def _find_model(self, name: str, vendor: str | None) -> Model | None:
-        exact = self._model_rows.get(name)
-        if exact is not None:
-            return _model(exact, "name")
-        aliased = self._aliases.get(name, ())
-        if aliased:
-            own = sorted(alias for alias in aliased if vendor and alias[0] == vendor)
-            row = self._model_rows.get((own or sorted(aliased))[0][1])
-            if row is not None:
-                return _model(row, "alias")
-        hits = [row for pattern, row in self._patterns if pattern.search(name)]
-        if not hits:
-            spelled = self._spellings.get(spelling(name.rsplit("/", 1)[-1]), set())
-            return _model(self._model_rows[next(iter(spelled))], "spelling") if len(spelled) == 1 else None
-        hits.sort(key=lambda row: (row["provider"] != vendor, -len(row["model_name"]), row["model_name"]))
-        return _model(hits[0], "pattern")
-
     @cached_property
-    def _model_rows(self) -> dict[str, Row]:
-        return _first_of((row["model_name"].casefold(), row) for row in self.pack.rows("models"))
-
-    @cached_property
-    def _aliases(self) -> dict[str, tuple[tuple[str, str], ...]]:
-        found: dict[str, set[tuple[str, str]]] = {}
-        for row in self.pack.rows("model_aliases"):
-            found.setdefault(row["alias"].casefold(), set()).add((row["provider"], row["model_name"].casefold()))
-        return {alias: tuple(sorted(models)) for alias, models in found.items()}
-
-    @cached_property
-    def _patterns(self) -> list[tuple[re.Pattern[str], Row]]:
-        return [(re.compile(row["match_regex"]), row) for row in self.pack.rows("models") if row["match_regex"]]
-
-    @cached_property
-    def _spellings(self) -> dict[tuple[tuple[str, ...], tuple[str, ...]], set[str]]:
-        """Map the words and numbers of names and aliases, without vendor or gateway before them, to models."""
-        found: dict[tuple[tuple[str, ...], tuple[str, ...]], set[str]] = {}
-        names = [(name, name) for name in self._model_rows]
-        names += [(alias, model) for alias, models in self._aliases.items() for _, model in models]
-        for name, model in names:
-            if model in self._model_rows:
-                found.setdefault(spelling(name.rsplit("/", 1)[-1]), set()).add(model)
-        return found
+    def model_names(self) -> ModelNames:
+        """Return how names of models are recognised."""
+        return ModelNames(self.pack)
 
     # --- hardware ---
 
@@ -108,11 +71,19 @@ class Catalog:
         return self._hardware[key]
 
     def _variant(self, key: str) -> Hardware | None:
-        """Return what a short name such as ``H100`` or ``A100 80GB`` stands for: of several, the one with most power."""
+        """
+        Return what a short name such as ``H100`` or ``A100 80GB`` stands for: of several, the one with most power.
+
+        Variants differ in form and memory only: ``RTX 6000`` is not the same chip as ``RTX PRO 6000 Blackwell``.
+        """
         words = [word for word in re.split(r"[\s_-]+", key) if word not in NOT_THE_CHIP]
         if not words:
             return None
-        fitting = [row for spelled, row in self._chips.get(words[0], ()) if spelled >= set(words)]
+        fitting = [
+            row
+            for spelled, row in self._chips.get(words[0], ())
+            if spelled >= set(words) and all(FORM_OR_MEMORY.fullmatch(word) for word in spelled - set(words))
+        ]
         if not fitting:
             return None
         fitting.sort(key=lambda row: (-float(row["tdp_w"] or 0), -float(row["memory_gb"] or 0), row["hardware_id"]))
@@ -235,6 +206,8 @@ class Catalog:
         if code in self.known_zones:
             chain.append((code, "exact"))
         bidding = code if code.startswith("EM:") else f"EM:{code}"
+        if bidding != code and bidding in self.known_zones:
+            chain.append((bidding, "exact"))
         wider = self._em_zones.get(bidding)
         if wider is not None and wider != code:
             chain.append((wider, "region" if len(wider) > 2 else "country"))
@@ -246,12 +219,12 @@ class Catalog:
     @cached_property
     def known_zones(self) -> frozenset[str]:
         """Return every zone that has a yearly grid factor."""
-        return frozenset(row["zone_id"] for row in self.pack.rows("grid_intensity_annual"))
+        return frozenset(row["zone_id"] for row in yearly_grid_rows(self.pack))
 
     @cached_property
     def country_of(self) -> dict[str, str]:
         """Return each zone's country, ISO 3166-1 alpha-2; subregions of eGRID lie in the US."""
-        return {row["zone_id"]: row["country_alpha2"] for row in self.pack.rows("grid_intensity_annual")}
+        return {row["zone_id"]: row["country_alpha2"] for row in yearly_grid_rows(self.pack)}
 
     @cached_property
     def _alpha3(self) -> dict[str, str]:

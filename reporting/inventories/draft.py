@@ -14,6 +14,8 @@ from django.conf import settings
 
 from core.accounting.figures import Filter, parse_period
 from core.accounting.selectors import current_view, emissions
+from core.factors.selectors import pack_of
+from core.factors.sources import sources_of
 from core.organizations.models import Organization
 from core.quantification import units
 from reporting.disclosures import Inventory, RefusedError
@@ -94,6 +96,7 @@ def draft_inventory(organization: Organization, period: str) -> Inventory:
     lines = list(lines_of(rows))
     count, digest = records_hash(organization.id, filtered)
     totals = totals_of(lines, rows)
+    sources = sources_of(pack_of(view.factor_set.content_hash))
     inventory: Inventory = {
         "inventory_version": "1.0",
         "id": str(uuid5(NAMESPACE_URL, f"urn:wattledger:{organization.slug}:{period}:{view.id}:{digest}")),
@@ -118,7 +121,7 @@ def draft_inventory(organization: Organization, period: str) -> Inventory:
             "embodied_view": "year_of_acquisition",
             "rounding": "each figure on its own, from the unrounded value",
         },
-        "factors": [entry for entry in (factor_entry(factor) for factor in used) if entry],
+        "factors": [entry for entry in (factor_entry(factor, sources) for factor in used) if entry],
         "instruments": [],
         "energy": energy_of(rows),
         "emissions": lines,

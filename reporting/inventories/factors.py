@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+from core.factors.sources import Source
 from reporting.disclosures.csv_tables import decimal_text
 
 KIND: Final = {
@@ -20,9 +22,12 @@ METHODOLOGY_SINCE: Final = "2026-01-01"
 """First day of the methodology that holds the constants without a publication of their own."""
 
 
-def factor_entry(factor: dict[str, Any]) -> dict[str, Any] | None:
+def factor_entry(factor: dict[str, Any], sources: Mapping[str, Source]) -> dict[str, Any] | None:
     """
     Write a factor as `quantify` prints it in the words of ``inventory.schema.json``.
+
+    Args:
+        sources: of the factor set, by dataset; they give publisher, licence and address.
 
     Returns None for names that an inventory has no kind for (power curves of devices): they stand in the evidence only.
     """
@@ -30,6 +35,8 @@ def factor_entry(factor: dict[str, Any]) -> dict[str, Any] | None:
     kind = market_kind(table) if factor["name"] == "grid_market" else KIND.get(factor["name"])
     if kind is None:
         return None
+    source = sources.get(table.partition("--")[2])
+    known = {"licence": source.licence, "url": source.url} if source else {}
     entry: dict[str, Any] = {
         "id": factor["id"],
         "kind": kind,
@@ -37,8 +44,9 @@ def factor_entry(factor: dict[str, Any]) -> dict[str, Any] | None:
         "unit": factor["unit"],
         "source": {
             "title": factor["source"] or "Wattledger methodology",
-            "publisher": factor["source"] or "Wattledger",
+            "publisher": source.publisher if source else factor["source"] or "Wattledger",
             "table": table,
+            **{name: value for name, value in known.items() if value},
         },
         "version": str(factor.get("edition") or factor.get("year") or factor["valid_from"] or METHODOLOGY_SINCE),
         "valid_from": factor["valid_from"] or METHODOLOGY_SINCE,

@@ -36,6 +36,8 @@ PAGES: Final = {
     "factors": "/factors/",
     "own-factors": "/factors/own/",
     "restatements": "/factors/restatements/",
+    "factor": "/factors/row/?id=grid_intensity_annual--eea:DE:2023",
+    "names": "/factors/names/",
     "audit": "/audit/",
     "methodology": "/methodology/",
     "methodology-page": "/methodology/device/",

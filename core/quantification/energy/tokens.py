@@ -366,8 +366,14 @@ def prefill_terms(use: Use, serving: Serving, method: Methodology) -> tuple[Ener
     return tuple(terms)
 
 
+_ASSUMED: Final = {"fine_tuned": "fine_tuned_model", "snapshot": "model_snapshot_assumed"}
+"""How a model was recognised, to the note that says what was taken for it."""
+
+
 def _notes(use: Use, serving: Serving, method: Methodology) -> tuple[str, ...]:
     notes = []
+    if serving.matched_by in _ASSUMED:
+        notes.append(_ASSUMED[serving.matched_by])
     if not serving.parameters.disclosed:
         notes.append("undisclosed_parameters")
     if "output_tokens" not in use.present:

@@ -80,24 +80,8 @@ def test_a_damaged_table_is_found(db):
         selectors.pack_of(pack.content_hash)
 
 
-def test_difference_names_the_rows(db):
-    first = pack_from_tables("one", TABLES)
-    second = pack_from_tables("two", TABLES | {"hardware--b": b"id,w\nh100,690\na100,400\n"})
-
-    (difference,) = selectors.difference_of(first, second)
-
-    assert difference.table == "hardware--b"
-    assert difference.removed == (("h100", "700"),)
-    assert difference.added == (("h100", "690"),)
-
-
-def test_factors_command_imports_lists_and_compares(db, tmp_path):
-    for name, content in TABLES.items():
-        (tmp_path / f"{name}.csv").write_bytes(content)
-
-    assert "loaded, 2 new tables" in run("import", str(tmp_path), "--name", "one")
-    (tmp_path / "hardware--b.csv").write_bytes(b"id,w\nh100,690\na100,400\n")
-    run("import", str(tmp_path), "--name", "two")
+def test_factors_command_lists_and_verifies(db):
+    services.load_factor_set(pack_from_tables("one", TABLES))
 
     assert "one  2 tables  3 rows" in run("list")
     assert "one  good" in run("verify")

@@ -42,6 +42,14 @@ def test_a_draft_follows_its_schema(inventory):
     assert inventory["evidence"]["record_count"] == 2
 
 
+def test_each_factor_names_its_publisher_and_licence(inventory):
+    (germany,) = [each for each in inventory["factors"] if each["id"] == "grid_intensity_annual--eea:DE:2023"]
+
+    assert germany["source"]["publisher"] == "European Environment Agency"
+    assert germany["source"]["licence"] == "CC BY 4.0"
+    assert germany["source"]["url"].startswith("https://www.eea.europa.eu/")
+
+
 def test_own_electricity_is_scope_2_and_bought_computing_category_1(inventory):
     totals = inventory["totals"]
 
