@@ -161,6 +161,7 @@ WHO: dict[str, Address] = {
     # doors
     "activity": Address((see(A.SEE_REQUESTS), door(415, content_type="text/plain"))),
     "imports": Address((Call("POST", (A.INGEST, A.MANAGE_SOURCES), 415),)),
+    "register": Address((see(A.SEE_PERIODS), Call("POST", (A.INGEST, A.MANAGE_SOURCES), 400, body="{}"))),
     "otlp": Address((door(415, content_type="text/plain"),), {"signal": lambda _: "traces"}),
     "codecarbon_runs": Address((door(400, body="no JSON"),)),
     "codecarbon_emissions": Address((door(400, body="no JSON"),)),
