@@ -31,7 +31,7 @@ def add_register_entries(
         for slug, year in sorted(_concerned(organization_id, made)):
             mark_days(
                 organization_id,
-                "r.site = %s and d.day >= %s and d.day <= %s",
+                "lower(r.site) = %s and d.day >= %s and d.day <= %s",
                 [slug, date(year, 1, 1), date(year, 12, 31)],
             )
     return made
