@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
 
+from core.quantification.scope1 import FUEL_UNITS
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -37,9 +39,6 @@ class Kind:
         """Return every column that the kind fills."""
         return (*self.required, *self.optional)
 
-
-FUEL_UNITS: Final = {"fuel_l": "L", "fuel_m3": "m3", "fuel_kg": "kg", "fuel_kwh": "kWh"}
-"""Columns of a fuel's quantity, one of which an entry fills, and their units; kWh are of gross calorific value."""
 
 KINDS: Final[dict[str, Kind]] = {
     "meter_reading": Kind(

@@ -9,7 +9,8 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from core.catalog.entries import FUEL_UNITS, KINDS, NUMBERS, TEMPLATE, WITHDRAWAL, Entry, Fault, Kind, Known
+from core.catalog.entries import KINDS, NUMBERS, TEMPLATE, WITHDRAWAL, Entry, Fault, Kind, Known
+from core.quantification.scope1 import FUEL_UNITS
 
 TREATMENTS: Final = ("reuse", "recycling", "incineration", "landfill", "unknown")
 LARGEST: Final = Decimal(10) ** 14

@@ -13,6 +13,9 @@ from core.quantification.pack import FILE, FactorPack, Row
 GWP_SET: Final = "AR5"
 """Edition of the global warming potentials; an inventory names it, and mixes no two of them."""
 
+FUEL_UNITS: Final = {"fuel_l": "L", "fuel_m3": "m3", "fuel_kg": "kg", "fuel_kwh": "kWh"}
+"""Columns of a fuel's quantity in the register, one of which an entry fills, and their units; kWh are gross calorific."""
+
 FUEL_GSD: Final = 1.05
 """Spread of a fuel's factor: IPCC 2006, vol. 2, table 2.4 gives 95 % intervals of CO2 within 5 % for oil and gas."""
 

@@ -1,6 +1,6 @@
 """Reads of figures: views and their watermark, the rules in force, emissions, and what does not agree."""
 
-from core.accounting.selectors.emissions import EmissionsResult, emissions
+from core.accounting.selectors.emissions import EmissionsResult, disclosure_bridge, emissions
 from core.accounting.selectors.overlaps import OverlapWarning, overlap_warnings
 from core.accounting.selectors.rules import rules_of
 from core.accounting.selectors.views import current_view, live_views, views, watermark
@@ -9,6 +9,7 @@ __all__ = [
     "EmissionsResult",
     "OverlapWarning",
     "current_view",
+    "disclosure_bridge",
     "emissions",
     "live_views",
     "overlap_warnings",
