@@ -21,6 +21,7 @@ from reporting.pages import (
     requests,
     restatements,
     settings,
+    sites,
     targets,
 )
 
@@ -53,6 +54,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/tokens/<int:token_id>/revoke/", settings.revoke_token, name="revoke_token"),
     path("settings/members/", settings.add_member, name="add_member"),
     path("settings/teams/", settings.add_team, name="add_team"),
+    path("settings/sites/", sites.sites, name="sites"),
+    path("settings/sites/<slug:slug>/", sites.site, name="site"),
+    path("settings/register/upload/", sites.register_upload, name="register_upload"),
+    path("settings/register/template.csv", sites.register_template, name="register_template"),
     path("api/v1/emissions", EmissionsView.as_view(), name="api_emissions"),
     path("api/v1/explain", ExplainView.as_view(), name="api_explain"),
     path("api/v1/sci", SciView.as_view(), name="api_sci"),

@@ -9,6 +9,7 @@ from typing import Any, Final
 from core.accounting.selectors.register import tables_of
 from core.accounting.services.marks import mark_days
 from core.catalog import services as catalog
+from core.catalog.entries import Entry
 from core.catalog.models import RegisterEntry, Site
 from core.organizations.tenancy import organization_scope
 
@@ -35,6 +36,14 @@ def add_register_entries(
                 [slug, date(year, 1, 1), date(year, 12, 31)],
             )
     return made
+
+
+def check_register_entries(*, organization_id: int, rows: Sequence[Mapping[str, Any]], today: date) -> list[Entry]:
+    """Read rows as `add_register_entries` would, and write nothing. Raises RegisterRefused as it does."""
+    with organization_scope(organization_id):
+        return catalog.check_entries(
+            organization_id=organization_id, rows=rows, pack=tables_of(organization_id), today=today
+        )
 
 
 def _concerned(organization_id: int, made: Sequence[RegisterEntry]) -> set[tuple[str, int]]:

@@ -1,7 +1,7 @@
 """Writes of the catalog: own names, sites and their register."""
 
 from core.catalog.services.aliases import CatalogError, remove_alias, set_alias
-from core.catalog.services.register import RegisterRefused, add_entries
+from core.catalog.services.register import RegisterRefused, add_entries, check_entries
 from core.catalog.services.sites import SiteError, add_site, change_site
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "add_entries",
     "add_site",
     "change_site",
+    "check_entries",
     "remove_alias",
     "set_alias",
 ]

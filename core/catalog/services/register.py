@@ -49,16 +49,10 @@ def add_entries(
         RegisterRefused: with every fault of every row.
     """
     given = list(rows)
-    if not given:
-        raise RegisterRefused([Fault(0, "rows", "There is no row: give at least one entry.")])
-    if len(given) > MOST_ROWS:
-        raise RegisterRefused([Fault(0, "rows", f"These are {len(given)} rows: give at most {MOST_ROWS} at once.")])
     with organization_scope(organization_id):
         with connection.cursor() as cursor:
             cursor.execute("select pg_advisory_xact_lock(%s, %s)", [REGISTER_LOCK, organization_id])
-        entries, faults = read_rows(given, known_to_register(organization_id, pack, today))
-        if faults:
-            raise RegisterRefused(faults)
+        entries = check_entries(organization_id=organization_id, rows=given, pack=pack, today=today)
         made = _insert(organization_id, entries)
         record_event(
             organization_id=organization_id,
@@ -71,6 +65,20 @@ def add_entries(
             },
         )
     return made
+
+
+def check_entries(
+    *, organization_id: int, rows: Sequence[Mapping[str, Any]], pack: FactorPack, today: date
+) -> list[Entry]:
+    """Read rows as `add_entries` would, and write nothing. Raises RegisterRefused as it does."""
+    if not rows:
+        raise RegisterRefused([Fault(0, "rows", "There is no row: give at least one entry.")])
+    if len(rows) > MOST_ROWS:
+        raise RegisterRefused([Fault(0, "rows", f"These are {len(rows)} rows: give at most {MOST_ROWS} at once.")])
+    entries, faults = read_rows(rows, known_to_register(organization_id, pack, today))
+    if faults:
+        raise RegisterRefused(faults)
+    return entries
 
 
 def _insert(organization_id: int, entries: Sequence[Entry]) -> list[RegisterEntry]:
