@@ -9,6 +9,7 @@ from reporting.api.sci import SciView
 from reporting.pages import (
     audit,
     denominators,
+    bookings,
     disclosures,
     explain,
     factors,
@@ -34,6 +35,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("intensity/denominators/", denominators.denominators, name="denominators"),
     path("intensity/denominators/import/", denominators.import_sheet, name="import_denominators"),
     path("intensity/denominators/template.csv", denominators.template_file, name="denominator_template"),
+    path("bookings/", bookings.bookings, name="bookings"),
     path("explain/", explain.explain_page, name="explain"),
     path("targets/", targets.targets, name="targets"),
     path("disclosures/", disclosures.disclosures, name="disclosures"),

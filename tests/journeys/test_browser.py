@@ -35,6 +35,9 @@ PAGES = [
     "/sources/import/",
     "/quality/",
     "/settings/",
+    "/settings/sites/",
+    "/settings/register/upload/",
+    "/bookings/",
 ]
 
 

@@ -124,7 +124,7 @@ def emissions(
         else:
             sums = _sums(organization_id, view, widened, measures, impacts, folded, known)
             errors = _errors(organization_id, sums["shared_error_id"].unique().tolist())
-        if asked.booking == "disclosed" and (lines := lines_of(organization_id, view, widened, folded)):
+        if asked.booking == "disclosed" and not known and (lines := lines_of(organization_id, view, widened, folded)):
             of_register, own = as_sums(organization_id, lines, asked, measures, impacts, folded)
             sums = pd.concat([sums, of_register], ignore_index=True) if len(sums) else of_register
             errors = joined(errors, own)
