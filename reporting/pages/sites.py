@@ -81,7 +81,7 @@ class SiteForm(forms.Form):
 class EntryForm(forms.Form):
     """One entry of one kind; the register itself says what is wrong, in the same words as to files and programs."""
 
-    date = forms.CharField(label=gettext_lazy("Date"), required=False)
+    date = forms.CharField(label=gettext_lazy("Date"))
 
     def __init__(self, *args: Any, kind: str, fuel_names: list[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -305,13 +305,16 @@ def _site_page(
         kind, form = corrected.kind, _entry_form(request, corrected.kind, initial=_as_typed(corrected))
     kind = kind or (request.GET.get("add", "") if request.GET.get("add") in KINDS else "meter_reading")
     about = {name: getattr(found, name) for name in SiteForm.base_fields}
+    months = months_of(organization_id, found, year, view)
     context = {
         "title": found.name,
         "site": found,
         "crumbs": [(_("Sites and assets"), reverse("sites")), (found.name, "")],
         "year": year,
         "years": years,
-        "months": months_of(organization_id, found, year, view),
+        "months": months,
+        "generates": any(month.generated_kwh is not None for month in months),
+        "reuses": any(month.reuse is not None for month in months),
         "entries": entries_of(organization_id, found, year, view),
         "kinds": [(name, each.label, each.gives, name == kind) for name, each in KINDS.items()],
         "kind": kind,

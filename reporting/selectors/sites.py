@@ -40,6 +40,7 @@ class Listed:
 
     entry: RegisterEntry
     label: str
+    monthly: bool
     feeds: str
     what: str
     kg: float | None
@@ -116,6 +117,7 @@ def _listed(row: RegisterEntry, line: Line | None) -> Listed:
     return Listed(
         entry=row,
         label=kind.label if kind else "Withdrawal",
+        monthly=bool(kind and kind.monthly),
         feeds=kind.gives if kind else "",
         what=line.label if line is not None else _amounts(row),
         kg=line.nkg() / units.PER_KG if line is not None and line.amounts else None,

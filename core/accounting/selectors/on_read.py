@@ -118,7 +118,7 @@ def slot_of(times: pd.Series, grain: str) -> pd.Series:
     if grain in ("hour", "day"):
         return times
     if grain == "week":
-        return pd.Series(times - pd.to_timedelta(times.dt.weekday, unit="D"))
+        return pd.Series(times - pd.to_timedelta(times.dt.day_of_week, unit="D"))
     frequency = {"month": "M", "quarter": "Q", "year": "Y"}[grain]
     return pd.Series(times.dt.tz_localize(None).dt.to_period(frequency).dt.start_time.dt.tz_localize(UTC))
 
