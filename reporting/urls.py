@@ -58,6 +58,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/teams/", settings.add_team, name="add_team"),
     path("settings/sites/", sites.sites, name="sites"),
     path("settings/sites/<slug:slug>/", sites.site, name="site"),
+    path("settings/consolidation/", sites.consolidation, name="consolidation"),
     path("settings/register/upload/", sites.register_upload, name="register_upload"),
     path("settings/register/template.csv", sites.register_template, name="register_template"),
     path("api/v1/emissions", EmissionsView.as_view(), name="api_emissions"),

@@ -228,6 +228,7 @@ WHO: dict[str, Address] = {
     "update_organization": Address((do(A.MANAGE_PEOPLE, 400),)),
     "sites": Address((see(A.SEE_PERIODS), do(A.MANAGE_SOURCES, 400))),
     "site": Address((see(A.SEE_PERIODS), do(A.MANAGE_SOURCES, 400)), {"slug": site_of}),
+    "consolidation": Address((do(A.MANAGE_SOURCES, 400),)),
     "register_upload": Address((see(A.MANAGE_SOURCES), do(A.MANAGE_SOURCES, 400))),
     "register_template": Address((see(A.SEE_PERIODS),)),
     # the API's own description

@@ -9,6 +9,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 
 from core.catalog.entries import WITHDRAWAL, Known, Standing
 from core.catalog.models import Alias, RegisterEntry, Site
+from core.organizations.selectors import consolidation_of, organization_by_id
 from core.quantification.assets import SERVER
 from core.quantification.attribute import OwnAlias
 from core.quantification.pack import FactorPack
@@ -31,6 +32,12 @@ def sites(organization_id: int) -> QuerySet[Site]:
 def site_of(organization_id: int, slug: str) -> Site | None:
     """Find a site by what records call it."""
     return Site.objects.filter(organization_id=organization_id, slug=slug).first()
+
+
+def sites_not_controlled(organization_id: int) -> frozenset[str]:
+    """Name the sites that the organization does not control, under the approach by which it draws its boundary."""
+    approach = consolidation_of(organization_by_id(organization_id))
+    return frozenset(sites(organization_id).filter(**{approach: False}).values_list("slug", flat=True))
 
 
 def all_entries(organization_id: int) -> QuerySet[RegisterEntry, RegisterEntry]:

@@ -6,7 +6,7 @@ its records (methodology 4.4, 8.1). Amounts are integers, rounded per line, so t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from datetime import date
 from typing import Final
 
@@ -18,7 +18,7 @@ from core.quantification.methods import Methodology
 from core.quantification.operational import choose_grid, location_based_kg_co2e, upstream_kg_co2e
 from core.quantification.pack import FactorPack
 from core.quantification.resolve import catalog_of
-from core.quantification.scope import Scopes
+from core.quantification.scope import Scopes, booked_scope
 from core.quantification.scope1 import FUEL_UNITS, fuel_kg_co2e, fuels, gases, refrigerant_kg_co2e
 from core.quantification.site_metrics import unallocated_pkwh
 
@@ -149,6 +149,12 @@ def _retirement(fact: Fact, pack: FactorPack, method: Methodology) -> Line:
         return _unknown(fact, booking.DISPOSAL, _RETIRED, label, "no_treatment_factor", mass_kg=mass_kg)
     amount = _weighed(factor, lambda each: disposed_kg_co2e(mass_kg, each))
     return _line(fact, booking.DISPOSAL, _RETIRED, label, {"embodied_kg_co2e": amount}, (factor,), mass_kg=mass_kg)
+
+
+def rebooked(line: Line) -> Line:
+    """Book a line of a site that the organization does not control where it belongs; no amount changes."""
+    scopes = (booked_scope(scope, controlled=False) or scope for scope in astuple(line.scopes))
+    return replace(line, scopes=Scopes(*scopes))
 
 
 def lines_of_meters(

@@ -17,10 +17,10 @@ FUEL_UNITS: Final = {"fuel_l": "L", "fuel_m3": "m3", "fuel_kg": "kg", "fuel_kwh"
 """Columns of a fuel's quantity in the register, one of which an entry fills, and their units; kWh are gross calorific."""
 
 FUEL_GSD: Final = 1.05
-"""Spread of a fuel's factor: IPCC 2006, vol. 2, table 2.4 gives 95 % intervals of CO2 within 5 % for oil and gas."""
+"""Spread of a fuel's factor, judged: the carbon of oil products and gas varies by a few percent."""
 
-GWP_GSD: Final = 1.19
-"""Spread of a GWP-100: IPCC AR5, section 8.7.1.4 gives about 40 % (5 to 95 %) for gases that live for decades."""
+GWP_GSD: Final = 1.2
+"""Spread of a GWP-100, judged: IPCC AR5, section 8.7.1.4, speaks of a third and more for gases that live for decades."""
 
 
 def fuel_kg_co2e(quantity: float, kg_co2e_per_unit: float) -> float:

@@ -16,6 +16,7 @@ from core.accounting.figures import Filter, parse_period
 from core.accounting.selectors import current_view, disclosure_bridge, emissions
 from core.catalog.selectors import sites
 from core.organizations.models import Organization
+from core.organizations.selectors import consolidation_of
 from core.quantification import units
 from core.quantification.register_lines import Line
 from reporting.disclosures import Inventory, RefusedError
@@ -122,7 +123,7 @@ def draft_inventory(organization: Organization, period: str) -> Inventory:
             "label": period,
             "timezone": "UTC",
         },
-        "boundary": boundary(rows, lines, own_sites, entered),
+        "boundary": boundary(rows, lines, own_sites, entered, consolidation_of(organization)),
         "method": {
             "gwp_set": "AR5",
             "standards": list(STANDARDS),
@@ -193,7 +194,8 @@ def lines_of(rows: pd.DataFrame, own_sites: OwnSites) -> Iterable[dict[str, Any]
 
 def parts_of(row: dict[str, Any]) -> list[Part]:
     """
-    Split a group's impacts into inventory lines. Rows come booked by scope: 2, 3.3 and 3.2 of own hardware, 3.1 of bought.
+    Split a group's impacts into inventory lines. Rows come booked by scope: 2, 3.3 and 3.2 of own hardware, 3.1 of bought
+    services, 3.8 of sites that the organization does not control.
 
     Electricity is split into IT and facility overhead, own electricity by both methods. The amortised share of own hardware
     (3.2) is no inventory figure: hardware is booked in its year of purchase.
@@ -201,7 +203,7 @@ def parts_of(row: dict[str, Any]) -> list[Part]:
     scope = row["scope"]
     stage = STAGE.get(row["stage"] or "", "other")
     found: list[Part] = []
-    if scope in {"2", "3.1"}:
+    if scope in {"2", "3.1", "3.8"}:
         it_share = Decimal(1)
         if known(row["energy_it_kwh"]) and known(row["energy_facility_kwh"]) and row["energy_facility_kwh"] > 0:
             it_share = Decimal(repr(row["energy_it_kwh"])) / Decimal(repr(row["energy_facility_kwh"]))
@@ -210,9 +212,9 @@ def parts_of(row: dict[str, Any]) -> list[Part]:
             for share, of_stage in ((it_share, stage), (1 - it_share, "facility")):
                 if known(row[figure]) and share > 0:
                     amounts = (scaled(row[figure + bound], share) for bound in ("", "_low", "_high"))
-                    own = scope == "2"
-                    found.append(Part(2 if own else 3, None if own else 1, method if own else None, of_stage, *amounts))  # type: ignore[arg-type]
-    if scope in {"3.3", "3.1"} and known(row["upstream_kg_co2e"]):
+                    place = (2, None, method) if scope == "2" else (3, int(scope[2:]), None)
+                    found.append(Part(*place, of_stage, *amounts))  # type: ignore[arg-type]
+    if scope in {"3.3", "3.1", "3.8"} and known(row["upstream_kg_co2e"]):
         found.append(Part(3, int(scope[2]), None, "upstream_energy", *bounds(row, "upstream_kg_co2e")))
     if scope == "3.1" and known(row["embodied_kg_co2e"]):
         found.append(Part(3, 1, None, "embodied", *bounds(row, "embodied_kg_co2e")))
@@ -260,7 +262,7 @@ def site_id(row: dict[str, Any], own_sites: OwnSites) -> str | None:
 
 
 def boundary(
-    rows: pd.DataFrame, lines: list[dict[str, Any]], own_sites: OwnSites, entered: list[Line]
+    rows: pd.DataFrame, lines: list[dict[str, Any]], own_sites: OwnSites, entered: list[Line], consolidation: str
 ) -> dict[str, Any]:
     """Say what is inside, what is not, and why."""
     places = {line.site: own_sites[line.site] for line in entered}
@@ -279,12 +281,12 @@ def boundary(
             }
     included = sorted({line["scope3_category"] for line in lines if "scope3_category" in line})
     unweighed = register.unweighed_categories(entered)
-    booked = rows[rows["scope"].isin(["2", "3.1"])] if len(rows) else rows
+    booked = rows[rows["scope"].isin(["2", "3.1", "3.8"])] if len(rows) else rows
     without = int((booked["location_kg_co2e"].isna() & (booked["records"] > 0)).sum()) if len(rows) else 0
     return {
         "covers": "ai_activities",
         "of_which": [],
-        "consolidation": "operational_control",
+        "consolidation": consolidation,
         "description": "The AI activities that the organization's connected sources have reported.",
         "sites": sorted(places.values(), key=lambda site: site["id"]),
         "exclusions": [

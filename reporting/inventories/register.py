@@ -56,6 +56,9 @@ def _parts(line: Line) -> list[tuple[dict[str, Any], str]]:
         return [({"scope": 3, "scope3_category": CATEGORY[line.step], "stage": STAGE[line.step]}, "embodied_kg_co2e")]
     if line.scopes.energy == "1":
         return [({"scope": 1, "stage": "facility"}, "location_kg_co2e")]
+    if line.scopes.energy != "2":
+        category = {"scope": 3, "scope3_category": int(line.scopes.energy[2:]), "stage": "facility"}
+        return [(category, "location_kg_co2e"), ({**category, "stage": "upstream_energy"}, "upstream_kg_co2e")]
     both = [
         ({"scope": 2, "scope2_method": method, "stage": "facility"}, f"{method}_kg_co2e")
         for method in ("location", "market")
@@ -100,7 +103,7 @@ def metered_mwh(lines: Sequence[Line]) -> dict[str, dict[str, Decimal]]:
     """Add up by site what meters change: ``purchased`` beyond or below the records, and ``self_generated``. [MWh]"""
     found: dict[str, dict[str, Decimal]] = {}
     for line in lines:
-        if "energy_facility_kwh" in line.amounts:
+        if "energy_facility_kwh" in line.amounts and line.scopes.energy == "2":
             mwh = Decimal(line.amounts["energy_facility_kwh"][0]) / units.PER_KWH / 1000
             of_site = found.setdefault(line.site, {"purchased": Decimal(0), "self_generated": Decimal(0)})
             of_site["purchased"] += mwh

@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from core.accounting import services
 from core.accounting.selectors.register import tables_of
@@ -24,6 +24,8 @@ from core.catalog.models import RegisterEntry, Site, SiteKind
 from core.catalog.services import RegisterRefused, SiteError
 from core.organizations.access import requires
 from core.organizations.policy import Action, may
+from core.organizations.selectors import consolidation_of
+from core.organizations.services import set_consolidation
 from core.quantification.scope1 import fuels
 from reporting.pages.asked import today, view_of
 from reporting.selectors.sites import entries_of, months_of, years_of
@@ -75,6 +77,22 @@ class SiteForm(forms.Form):
     )
     financial_control = forms.BooleanField(
         label=gettext_lazy("We take the economic benefit of the IT"), required=False, initial=True
+    )
+
+
+class ConsolidationForm(forms.Form):
+    """By which control the organization draws its boundary."""
+
+    approach = forms.ChoiceField(
+        label=gettext_lazy("Approach"),
+        choices=[
+            ("operational_control", gettext_lazy("Operational control")),
+            ("financial_control", gettext_lazy("Financial control")),
+        ],
+        help_text=gettext_lazy(
+            "Sites without this control are booked as leased assets (scope 3, category 8). A switch re-books;"
+            " no figure is computed anew."
+        ),
     )
 
 
@@ -139,6 +157,18 @@ def add_site(request: HttpRequest) -> HttpResponse:
             messages.success(request, _("The site is there; its first entry comes next."))
             return redirect("site", made.slug)
     return _sites_page(request, form, status=400)
+
+
+@require_POST
+@requires(Action.MANAGE_SOURCES)
+def consolidation(request: HttpRequest) -> HttpResponse:
+    """Choose by which control the boundary is drawn."""
+    form = ConsolidationForm(request.POST)
+    if not form.is_valid():
+        return _sites_page(request, SiteForm(), consolidation_form=form, status=400)
+    set_consolidation(organization_id=_organization(request), approach=form.cleaned_data["approach"])
+    messages.success(request, _("The boundary is drawn anew: scopes follow at once, sums stay."))
+    return redirect("sites")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -275,13 +305,18 @@ def _entry_form(request: HttpRequest, kind: str, data: Any = None, initial: dict
     return EntryForm(data, kind=kind, fuel_names=names, initial=initial)
 
 
-def _sites_page(request: HttpRequest, form: SiteForm, *, status: int = 200) -> HttpResponse:
+def _sites_page(
+    request: HttpRequest, form: SiteForm, *, consolidation_form: ConsolidationForm | None = None, status: int = 200
+) -> HttpResponse:
     organization_id = _organization(request)
+    approach = consolidation_of(request.organization)  # type: ignore[attr-defined]
     counts = Counter(selectors.standing_entries(organization_id).values_list("site_id", flat=True))
     context = {
         "title": _("Sites and assets"),
         "sites": [{"site": each, "entries": counts[each.id]} for each in selectors.sites(organization_id)],
         "form": form if may(request.identity, Action.MANAGE_SOURCES) else None,  # type: ignore[attr-defined]
+        "consolidation": approach.replace("_", " "),
+        "consolidation_form": consolidation_form or ConsolidationForm(initial={"approach": approach}),
     }
     return render(request, "reporting/sites.html", context, status=status)
 

@@ -19,11 +19,11 @@ from core.accounting.selectors.conditions import columns_of, conditions, matches
 from core.accounting.selectors.on_read import OWN_HARDWARE, asks_for_runs, slot_of
 from core.accounting.selectors.register import register_lines
 from core.catalog.models import SiteKind
-from core.catalog.selectors import sites
+from core.catalog.selectors import sites, sites_not_controlled
 from core.organizations.tenancy import organization_scope
 from core.quantification import units
 from core.quantification.booking import Bridge, bridge
-from core.quantification.register_lines import Line
+from core.quantification.register_lines import Line, rebooked
 
 HOSTING: Final = {SiteKind.OWNED: "owned", SiteKind.LEASED: "owned", SiteKind.COLOCATION: "colocated"}
 
@@ -36,7 +36,9 @@ def lines_of(organization_id: int, view: View, asked: Filter, folded: frozenset[
     """
     if asks_for_runs(asked) or "counted" not in asked.role:
         return []
-    lines = register_lines(organization_id, view, asked.from_day, asked.to_day)
+    elsewhere = sites_not_controlled(organization_id)
+    found = register_lines(organization_id, view, asked.from_day, asked.to_day)
+    lines = [rebooked(line) if line.site in elsewhere else line for line in found]
     if not lines:
         return []
     frame = _dimensions(organization_id, lines)

@@ -24,6 +24,7 @@ from core.accounting.aggregate import (
     by_scope,
     named_unattributed,
     plain_rows,
+    rebooked,
     reported,
     with_market,
 )
@@ -35,6 +36,7 @@ from core.accounting.selectors.disclosed import as_sums, bridge_of, joined, line
 from core.accounting.selectors.on_read import MEASURED, OWN_HARDWARE, asks_for_runs, known_column, sums_on_read
 from core.accounting.selectors.views import current_view, watermark
 from core.accounting.small_groups import SMALL_GROUPS
+from core.catalog.selectors import sites_not_controlled
 from core.organizations.tenancy import organization_scope
 from core.quantification.booking import Bridge
 from core.quantification.register_lines import Line
@@ -128,6 +130,8 @@ def emissions(
             of_register, own = as_sums(organization_id, lines, asked, measures, impacts, folded)
             sums = pd.concat([sums, of_register], ignore_index=True) if len(sums) else of_register
             errors = joined(errors, own)
+        if "scope" in (*widened.by, *widened.dims):
+            sums = rebooked(sums, sites_not_controlled(organization_id))
         sources = source_names(organization_id)
     rows = _reported(sums, asked, folded, errors, rates, sources, measures, impacts, bounds=bounds)
     return EmissionsResult(rows, as_of, asked, view.id)

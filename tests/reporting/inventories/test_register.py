@@ -121,6 +121,21 @@ def test_a_period_with_entries_and_no_record_is_drawn_up(organization, inventory
     assert [error.message for error in jsonschema.Draft202012Validator(SCHEMA).iter_errors(later)] == []
 
 
+def test_a_hall_without_control_is_category_8_and_no_energy_of_our_own(organization, inventory):
+    accounting.change_site(organization_id=organization.id, slug="berlin", operational_control=False)
+    with organization_scope(organization.id):
+        switched = draft_inventory(organization, "2026-Q3")
+
+    assert switched["boundary"]["consolidation"] == "operational_control"
+    assert {line["scope"] for line in switched["emissions"]} == {3}
+    assert {line["scope3_category"] for line in switched["emissions"]} == {2, 5, 8}
+    assert switched["energy"] == []
+    assert Decimal(switched["totals"]["total_location"]) == pytest.approx(
+        Decimal(inventory["totals"]["total_location"]), abs=Decimal("1e-8")
+    )
+    assert [error.message for error in jsonschema.Draft202012Validator(SCHEMA).iter_errors(switched)] == []
+
+
 def test_every_format_is_written(organization, inventory, tmp_path):
     call_command(
         "disclose",
