@@ -211,9 +211,8 @@ def parts_of(row: dict[str, Any]) -> list[Part]:
             figure = f"{method}_kg_co2e"
             for share, of_stage in ((it_share, stage), (1 - it_share, "facility")):
                 if known(row[figure]) and share > 0:
-                    amounts = (scaled(row[figure + bound], share) for bound in ("", "_low", "_high"))
                     place = (2, None, method) if scope == "2" else (3, int(scope[2:]), None)
-                    found.append(Part(*place, of_stage, *amounts))  # type: ignore[arg-type]
+                    found.append(Part(*place, of_stage, *bounds(row, figure, share)))
     if scope in {"3.3", "3.1", "3.8"} and known(row["upstream_kg_co2e"]):
         found.append(Part(3, int(scope[2]), None, "upstream_energy", *bounds(row, "upstream_kg_co2e")))
     if scope == "3.1" and known(row["embodied_kg_co2e"]):
@@ -237,8 +236,10 @@ def scaled(value: float | None, share: Decimal) -> Decimal | None:
     return Decimal(repr(float(value))) * share if value is not None and known(value) else None
 
 
-def bounds(row: dict[str, Any], figure: str) -> tuple[Decimal, Decimal | None, Decimal | None]:
-    return tuple(scaled(row.get(figure + bound), Decimal(1)) for bound in ("", "_low", "_high"))  # type: ignore[return-value]
+def bounds(
+    row: dict[str, Any], figure: str, share: Decimal = Decimal(1)
+) -> tuple[Decimal, Decimal | None, Decimal | None]:
+    return tuple(scaled(row.get(figure + bound), share) for bound in ("", "_low", "_high"))  # type: ignore[return-value]
 
 
 def tonnes(kg: Decimal) -> str:
