@@ -211,8 +211,9 @@ def parts_of(row: dict[str, Any]) -> list[Part]:
             figure = f"{method}_kg_co2e"
             for share, of_stage in ((it_share, stage), (1 - it_share, "facility")):
                 if known(row[figure]) and share > 0:
-                    place = (2, None, method) if scope == "2" else (3, int(scope[2:]), None)
-                    found.append(Part(*place, of_stage, *bounds(row, figure, share)))
+                    own = scope == "2"
+                    category, by = (None, method) if own else (int(scope[2:]), None)
+                    found.append(Part(2 if own else 3, category, by, of_stage, *bounds(row, figure, share)))
     if scope in {"3.3", "3.1", "3.8"} and known(row["upstream_kg_co2e"]):
         found.append(Part(3, int(scope[2]), None, "upstream_energy", *bounds(row, "upstream_kg_co2e")))
     if scope == "3.1" and known(row["embodied_kg_co2e"]):
