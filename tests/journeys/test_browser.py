@@ -160,7 +160,7 @@ def test_an_operator_enters_a_reading_and_mends_it(signed_in, site):
     page.get_by_label("Source").fill("meter UV-1")
     page.get_by_role("button", name="Add the meter reading").click()
     expect(page.get_by_role("alert")).to_contain_text("PUE below 1")
-    assert [complaint[:3] for complaint in tab.complaints] == ["400"] * len(tab.complaints)
+    assert all("400" in complaint for complaint in tab.complaints)  # the refusal itself
     tab.complaints.clear()
     page.get_by_label("IT, kWh").fill("1000")
     page.get_by_role("button", name="Add the meter reading").click()
