@@ -12,11 +12,8 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from core.accounting.models import View
-from core.accounting.selectors import disclosure_bridge
 from core.organizations.access import requires
 from core.organizations.policy import Action, may
-from core.quantification import units
 from reporting import figures
 from reporting.charts import Chart, trend
 from reporting.pages.asked import activity, asked, filter_bar, period_name, stage_name, today, view_of
@@ -94,7 +91,7 @@ def overview_page(request: HttpRequest) -> HttpResponse:
                 all_rows=shown.models,
                 coverage=shown.coverage,
             ),
-            "other_booking": other_booking(organization_id, query, view_of(request)),
+            "other_booking": other_booking(query),
             "attention": attention(organization_id, shown, now=datetime.now(UTC)),
             "as_of": shown.as_of,
             "provisional": query.filter.to_day >= today(),
@@ -104,18 +101,11 @@ def overview_page(request: HttpRequest) -> HttpResponse:
     )
 
 
-def other_booking(organization_id: int, query: Query, view: View | None) -> dict[str, Any]:
-    """Name the booking that the page shows, and give the total of the other one, where the bridge between them stands."""
-    found = disclosure_bridge(organization_id, query.filter, view=view)
+def other_booking(query: Query) -> dict[str, Any]:
+    """Name the booking that the page does not show, with the way to it and to the bridge between them."""
     disclosed = query.filter.booking == "disclosed"
-    names = (_("operations and life cycle"), _("as disclosed"))
-    if found is None:
-        return {}
-    nkg = found[0].life_cycle_nkg if disclosed else found[0].disclosed_nkg
     return {
-        "shown": names[disclosed],
-        "other": names[not disclosed],
-        "kg": nkg / units.PER_KG,
+        "other": _("operations and life cycle") if disclosed else _("as disclosed"),
         "bridge": f"/bookings/{query.link(booking=None)}",
         "switch": query.link(booking=None if disclosed else "disclosed"),
     }
