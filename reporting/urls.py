@@ -8,8 +8,8 @@ from reporting.api.figures import EmissionsView, ExplainView
 from reporting.api.sci import SciView
 from reporting.pages import (
     audit,
-    denominators,
     bookings,
+    denominators,
     disclosures,
     explain,
     factors,
