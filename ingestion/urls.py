@@ -7,6 +7,7 @@ from ingestion.http.activity import activity
 from ingestion.http.batches import BatchView, RejectedView
 from ingestion.http.imports import post_import
 from ingestion.http.otlp import post_otlp
+from ingestion.http.register import register
 from ingestion.pages import connections, quality, sources
 
 # The CodeCarbon client appends its paths to whatever it was given, so a slash may come twice.
@@ -19,6 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/batches/<uuid:batch_id>", BatchView.as_view(), name="batch"),
     path("api/v1/batches/<uuid:batch_id>/rejected", RejectedView.as_view(), name="batch_rejected"),
     path("api/v1/imports", post_import, name="imports"),
+    path("api/v1/register", register, name="register"),
     re_path("^otlp/+v1/(?P<signal>traces|metrics|logs)$", post_otlp, name="otlp"),
     re_path(CODECARBON + "runs/*$", codecarbon.post_run, name="codecarbon_runs"),
     re_path(CODECARBON + "emissions/*$", codecarbon.post_emission, name="codecarbon_emissions"),

@@ -27,6 +27,7 @@ ENTRIES: Final[tuple[tuple[str | Promise, str | Promise, str, Action], ...]] = (
     (_("Report"), _("Audit log"), "audit", Action.SEE_AUDIT_LOG),
     (_("Data"), _("Sources and imports"), "sources", Action.SEE_SOURCES),
     (_("Data"), _("Data quality"), "quality", Action.SEE_SOURCES),
+    (_("Data"), _("Sites and assets"), "sites", Action.SEE_PERIODS),
     (_("Data"), _("Settings"), "settings", Action.SEE_OWN_TEAM),
 )
 
@@ -54,16 +55,18 @@ class Group:
 def navigation(request: HttpRequest) -> dict[str, Any]:
     """Context processor: the organization, its switcher and the navigation entries."""
     identity = getattr(request, "identity", None)
-    groups: dict[str, Group] = {}
+    found = []
     for group, label, name, action in ENTRIES:
         if not may(identity, action):
             continue
         try:
-            url = reverse(name)
+            found.append((group, label, reverse(name)))
         except NoReverseMatch:
             continue
-        current = request.path == url if url == "/" else request.path.startswith(url)
-        groups.setdefault(str(group), Group(group, [])).entries.append(Entry(label, url, current))
+    here = max((url for _group, _label, url in found if is_below(request.path, url)), key=len, default="")
+    groups: dict[str, Group] = {}
+    for group, label, url in found:
+        groups.setdefault(str(group), Group(group, [])).entries.append(Entry(label, url, url == here))
     return {
         "organization": getattr(request, "organization", None),
         "memberships": getattr(request, "memberships", []),
@@ -80,3 +83,13 @@ def help_address(request: HttpRequest) -> str:
         return reverse("docs")
     page = HELP.get(shown or "")
     return reverse("methodology_page", args=[page]) if page else reverse("methodology")
+
+
+def is_below(path: str, url: str) -> bool:
+    """
+    Tell whether a page belongs to an entry; the nearest of several is the one shown as current.
+
+    >>> is_below("/settings/sites/berlin/", "/settings/"), is_below("/teams/", "/")
+    (True, False)
+    """
+    return path == url if url == "/" else path.startswith(url)

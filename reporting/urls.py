@@ -9,6 +9,7 @@ from reporting.api.figures import EmissionsView, ExplainView
 from reporting.api.sci import SciView
 from reporting.pages import (
     audit,
+    bookings,
     denominators,
     disclosures,
     explain,
@@ -24,6 +25,7 @@ from reporting.pages import (
     requests,
     restatements,
     settings,
+    sites,
     targets,
 )
 
@@ -36,6 +38,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("intensity/denominators/", denominators.denominators, name="denominators"),
     path("intensity/denominators/import/", denominators.import_sheet, name="import_denominators"),
     path("intensity/denominators/template.csv", denominators.template_file, name="denominator_template"),
+    path("bookings/", bookings.bookings, name="bookings"),
     path("explain/", explain.explain_page, name="explain"),
     path("targets/", targets.targets, name="targets"),
     path("disclosures/", disclosures.disclosures, name="disclosures"),
@@ -60,6 +63,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/tokens/<int:token_id>/revoke/", settings.revoke_token, name="revoke_token"),
     path("settings/members/", settings.add_member, name="add_member"),
     path("settings/teams/", settings.add_team, name="add_team"),
+    path("settings/sites/", sites.sites, name="sites"),
+    path("settings/sites/<slug:slug>/", sites.site, name="site"),
+    path("settings/consolidation/", sites.consolidation, name="consolidation"),
+    path("settings/register/upload/", sites.register_upload, name="register_upload"),
+    path("settings/register/template.csv", sites.register_template, name="register_template"),
     path("api/v1/emissions", EmissionsView.as_view(), name="api_emissions"),
     path("api/v1/factors", FactorsView.as_view(), name="api_factors"),
     path("api/v1/explain", ExplainView.as_view(), name="api_explain"),

@@ -19,6 +19,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from core.accounting.models import JobState, RestatementJob
+from core.accounting.services import add_site
 from core.factors import own
 from core.factors.pack import load_pack
 from core.factors.services import load_factor_set
@@ -116,6 +117,12 @@ def source_of(asker: Asker) -> int:
     return ensure_source(asker.organization.id, "activity").id
 
 
+def site_of(asker: Asker) -> str:
+    slug = f"hall-{uuid4()}"  # an organization's own: nobody else has a site of this name
+    add_site(organization_id=asker.organization.id, slug=slug, name="Hall", country="DE", zone="DE")
+    return slug
+
+
 def token_of(asker: Asker) -> int:
     token, _secret = services.issue_token(
         organization_id=asker.organization.id, name="lost", scopes=["ingest"], created_by=asker.person
@@ -161,6 +168,7 @@ WHO: dict[str, Address] = {
     # doors
     "activity": Address((see(A.SEE_REQUESTS), door(415, content_type="text/plain"))),
     "imports": Address((Call("POST", (A.INGEST, A.MANAGE_SOURCES), 415),)),
+    "register": Address((see(A.SEE_PERIODS), Call("POST", (A.INGEST, A.MANAGE_SOURCES), 400, body="{}"))),
     "otlp": Address((door(415, content_type="text/plain"),), {"signal": lambda _: "traces"}),
     "codecarbon_runs": Address((door(400, body="no JSON"),)),
     "codecarbon_emissions": Address((door(400, body="no JSON"),)),
@@ -193,6 +201,7 @@ WHO: dict[str, Address] = {
     "denominator_template": Address((see(A.SEE_OWN_TEAM),)),
     "api_sci": Address((see(A.SEE_OWN_TEAM),)),
     "api_denominators": Address((see(A.SEE_OWN_TEAM), do(A.EDIT_DENOMINATORS, 400))),
+    "bookings": Address((see(A.SEE_OWN_TEAM),)),
     "explain": Address((see(A.SEE_OWN_TEAM, 404),)),  # no figure yet, so nothing to explain
     "api_emissions": Address((see(A.SEE_OWN_TEAM),)),
     "api_explain": Address((see(A.SEE_OWN_TEAM, 404),)),
@@ -222,11 +231,16 @@ WHO: dict[str, Address] = {
     "add_member": Address((do(A.MANAGE_PEOPLE, 400),)),
     "add_team": Address((do(A.MANAGE_PEOPLE, 400),)),
     "update_organization": Address((do(A.MANAGE_PEOPLE, 400),)),
+    "sites": Address((see(A.SEE_PERIODS), do(A.MANAGE_SOURCES, 400))),
+    "site": Address((see(A.SEE_PERIODS), do(A.MANAGE_SOURCES, 400)), {"slug": site_of}),
+    "consolidation": Address((do(A.MANAGE_SOURCES, 400),)),
+    "register_upload": Address((see(A.MANAGE_SOURCES), do(A.MANAGE_SOURCES, 400))),
+    "register_template": Address((see(A.SEE_PERIODS),)),
     # the API's own description
     "schema": Address((Call("GET", (), 200),)),
     "docs": Address((Call("GET", (), 200),)),
 }
-IDS_OF_ORGANIZATIONS = ("batch_id", "source_id", "token_id")
+IDS_OF_ORGANIZATIONS = ("slug", "batch_id", "source_id", "token_id")
 ACCOUNTS_OPEN_TO_STRANGERS = {
     "account_login",
     "account_signup",

@@ -28,6 +28,7 @@ from core.accounting.columns import (
 from core.accounting.figures import ATTRIBUTION, UNATTRIBUTED
 from core.quantification.intervals import reported_intervals
 from core.quantification.market import join_market
+from core.quantification.scope import booked_scope
 
 Floats = npt.NDArray[np.float64]
 
@@ -120,6 +121,26 @@ def by_scope(sums: pd.DataFrame, impacts: Sequence[Impact] = REPORTED, measures:
             part = part[part[figures].notna().any(axis=1)]
         split.append(part.assign(scope=part[scope]))
     return pd.concat(split, ignore_index=True).drop(columns=["scope_upstream", "scope_embodied"])
+
+
+def rebooked(sums: pd.DataFrame, not_controlled: frozenset[str]) -> pd.DataFrame:
+    """
+    Book the rows of sites that the organization does not control where they belong; no figure changes.
+
+    Args:
+        sums: site, scope, scope_upstream, scope_embodied and figures.
+        not_controlled: names of sites, in small letters.
+    """
+    elsewhere = (
+        sums["site"].str.lower().isin(not_controlled) if not_controlled else pd.Series(data=False, index=sums.index)
+    )
+    if not elsewhere.any():
+        return sums
+    booked = sums.copy()
+    for name in ("scope", "scope_upstream", "scope_embodied"):
+        there = sums[name].map(lambda scope: booked_scope(scope, controlled=False), na_action="ignore")
+        booked[name] = sums[name].where(~elsewhere, there)
+    return booked
 
 
 _COUNTED: Final = ("records", "requests")

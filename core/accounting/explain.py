@@ -17,6 +17,7 @@ from core.accounting.figures import Filter
 from core.quantification import notes
 from core.quantification.activity import MEASURES
 from core.quantification.plan import Plan
+from core.quantification.register_lines import Line
 from core.quantification.terms import Term
 
 FIGURES: Final = (*(impact.name for impact in IMPACTS), TOTAL)
@@ -89,6 +90,35 @@ def tree(used: Sequence[Used], parts: Sequence[str], asked: Filter) -> dict[str,
         "sources": [{"name": name, "records": records} for name, records in sorted(sources.items())],
         "missing": _missing(used, parts),
     }
+
+
+def register_branches(lines: Sequence[Line], parts: Sequence[str]) -> list[dict[str, Any]]:
+    """List what the register adds to a figure of the disclosed booking, entry by entry: amounts, factors, what is missing."""
+    per_unit = {impact.name: impact.per_unit for impact in IMPACTS}
+    found = []
+    for line in lines:
+        amounts = [
+            [side / per_unit[name] for side in line.amounts[name]]
+            for name in parts
+            if name in line.amounts and name in per_unit
+        ]
+        if amounts or line.notes:
+            value, low, high = (sum(each) for each in zip(*amounts, strict=True)) if amounts else (0.0, 0.0, 0.0)
+            found.append(
+                {
+                    "step": line.step,
+                    "label": line.label,
+                    "site": line.site,
+                    "date": line.day.isoformat(),
+                    "entries": list(line.entries),
+                    "value": value,
+                    "low": low,
+                    "high": high,
+                    "factors": [factor.as_dict() for factor in line.factors],
+                    "notes": [{"code": code, "text": notes.TEXTS[code]} for code in line.notes],
+                }
+            )
+    return found
 
 
 def _methods(used: Sequence[Used], parts: Sequence[str], asked: Filter) -> list[dict[str, Any]]:

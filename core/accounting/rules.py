@@ -24,7 +24,7 @@ class Rules:
         links: of sources to coverage units.
         counting: coverage unit to the source that counts in it.
         aliases: own names, dated.
-        own_factors: that go before those of the factor set, dated.
+        own_factors: that go before those of the factor set, dated; what meters of sites show among them.
     """
 
     source_settings: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 
 from core.organizations.models import ApiToken, AuditEvent, Membership, Organization, Team
 from core.organizations.tenancy import organization_scope, scoped_rows
+from core.quantification.scope import CONSOLIDATIONS
 
 FIRST_HASH = "0" * 64
 
@@ -25,6 +26,14 @@ def organization_by_slug(slug: str) -> Organization | None:
 def organization_by_id(organization_id: int) -> Organization:
     """Find the organization that an identity belongs to."""
     return Organization.objects.get(id=organization_id)
+
+
+CONSOLIDATION = "consolidation"
+
+
+def consolidation_of(organization: Organization) -> str:
+    """Tell how an organization draws its boundary; operational control unless it has said otherwise."""
+    return str(organization.settings.get(CONSOLIDATION, CONSOLIDATIONS[0]))
 
 
 def memberships_of(person_id: int, today: date) -> QuerySet[Membership]:

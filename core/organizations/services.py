@@ -24,7 +24,9 @@ from core.organizations.models import (
     Team,
 )
 from core.organizations.policy import may_grant
+from core.organizations.selectors import CONSOLIDATION, consolidation_of
 from core.organizations.tenancy import organization_scope
+from core.quantification.scope import CONSOLIDATIONS
 
 AUDIT_LOCK = 0x57A77  # first key of the advisory lock that orders an organization's audit events
 LAST_USED_RESOLUTION = timedelta(minutes=1)
@@ -158,6 +160,30 @@ def update_organization(*, organization_id: int, **changes: Any) -> Organization
             object_id=organization.slug,
             before=before,
             after=changes,
+        )
+    return organization
+
+
+def set_consolidation(*, organization_id: int, approach: str) -> Organization:
+    """
+    Choose how the organization draws its boundary: figures of sites that it does not control are booked elsewhere.
+
+    Raises OrganizationError when there is no such approach.
+    """
+    if approach not in CONSOLIDATIONS:
+        raise OrganizationError(f"{approach!r} is no approach: use one of {', '.join(CONSOLIDATIONS)}.")
+    with organization_scope(organization_id):
+        organization = Organization.objects.select_for_update().get(id=organization_id)
+        before = consolidation_of(organization)
+        organization.settings = {**organization.settings, CONSOLIDATION: approach}
+        organization.save(update_fields=["settings"])
+        record_event(
+            organization_id=organization_id,
+            action="set_consolidation",
+            object_type="organization",
+            object_id=organization.slug,
+            before={CONSOLIDATION: before},
+            after={CONSOLIDATION: approach},
         )
     return organization
 

@@ -12,6 +12,7 @@ from core.quantification.energy.flops import hours_per_gflop, peak_rate, reached
 from core.quantification.energy.tokens import hardware_per_s, serving_of, time_measures
 from core.quantification.entries import Hardware, number
 from core.quantification.factor import Factor, spread, with_gsd
+from core.quantification.methods import Methodology
 from core.quantification.operational import defaults_of
 from core.quantification.overrides import override_factor
 from core.quantification.pack import FILE, FactorPack, Row
@@ -143,26 +144,30 @@ def _device_shares(use: Use, hardware: Hardware, context: Context, measure: str,
     total, notes = device_total(hardware, context)
     if total is None or lifetime is None:
         return Embodied(None, notes=("no_embodied_factor",))
-    method = context.method
-    server_kg = tuple(each / method.accelerators_per_node for each in method.server_embodied_kg)
-    server = Factor(
-        id="methodology:server_embodied_kg",
-        name="embodied",
-        value=server_kg[0],
-        low=server_kg[1],
-        high=server_kg[2],
-        unit="kg CO2e",
-        source=method.source,
-        valid_from=None,
-        match="default",
-        detail={"of": "server without accelerators, per accelerator"},
-    )
+    server = server_share(context.method, context.method.accelerators_per_node)
     pe, adpe = _node_resources(context, "pe", "MJ"), _node_resources(context, "adpe", "kg Sb-eq")
 
     def shares(totals: tuple[Factor, ...]) -> tuple[Share, ...]:
         return tuple(Share(measure, embodied_share(Product.of(each), hours, Product.of(lifetime))) for each in totals)
 
     return Embodied(shares((total, server)), shares(pe), shares(adpe), notes)
+
+
+def server_share(method: Methodology, accelerators: float) -> Factor:
+    """Return the part of a server without its accelerators that each of them brings with it. [kg CO2e]"""
+    value, low, high = (each / accelerators for each in method.server_embodied_kg)
+    return Factor(
+        id="methodology:server_embodied_kg",
+        name="embodied",
+        value=value,
+        low=low,
+        high=high,
+        unit="kg CO2e",
+        source=method.source,
+        valid_from=None,
+        match="default",
+        detail={"of": "server without accelerators" + (", per accelerator" if accelerators > 1 else "")},
+    )
 
 
 def _node_resources(context: Context, kind: str, unit: str) -> tuple[Factor, ...]:

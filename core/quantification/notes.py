@@ -61,5 +61,10 @@ TEXTS: Final = {
     "flat_embodied_factor": "No embodied emissions are known for this accelerator: a flat value was used.",
     "embodied_override_unused": "The embodied total given needs device or instance hours to be shared over.",
     "hardware_not_in_resources": "Primary energy and minerals hold the electricity only, not the hardware.",
+    # the register
+    "no_fuel_factor": "The factor set in force knows no factor for this fuel.",
+    "no_gwp": "The factor set in force knows no global warming potential for this gas.",
+    "no_treatment_factor": "No factor is known for this treatment of waste.",
+    "records_exceed_meter": "The records of the site exceed what its meter shows: check both.",
 }
 """Code to sentence. Codes are part of the contract and never change their meaning."""

@@ -20,7 +20,7 @@ from core.organizations.identity import Actor, Identity
 from core.organizations.models import Organization, Person, Role, Scope, Team
 from core.organizations.services import add_member, create_organization, create_project, create_team, issue_token
 from core.organizations.tenancy import organization_scope
-from ingestion.demo import bills, bought, business, cluster
+from ingestion.demo import bills, bought, business, cluster, register
 from ingestion.payloads import from_body, new_name
 from ingestion.services.accept import accept_payload
 from ingestion.services.drain import drain_inbox
@@ -77,6 +77,8 @@ def create_demo(now: datetime) -> Made:
     deliver(organization.id, now, today)
     counts = settle(organization.id)
     link_overlap(organization.id)
+    settle(organization.id)
+    register.enter(organization.id, today)
     settle(organization.id)
     call_command(
         "set_target",

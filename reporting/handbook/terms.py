@@ -52,6 +52,9 @@ FACTORS: Final = {
     "spend": "spend",
     "token_energy": "tokens",
     "wue": "water",
+    "fuel": "sites",
+    "refrigerant": "sites",
+    "waste_treatment": "bookings",
 }
 
 SPREAD: Final = "_spread"
@@ -112,6 +115,10 @@ NOTES: Final = {
     "flat_embodied_factor": "embodied",
     "embodied_override_unused": "embodied",
     "hardware_not_in_resources": "resources",
+    "no_fuel_factor": "sites",
+    "no_gwp": "sites",
+    "no_treatment_factor": "bookings",
+    "records_exceed_meter": "sites",
 }
 """Code of `core.quantification.notes` to its page."""
 
@@ -126,6 +133,10 @@ HELP: Final = {
     "own_factors": "uncertainty",
     "restatements": "restatement",
     "restatement": "restatement",
+    "sites": "sites",
+    "site": "sites",
+    "register_upload": "sites",
+    "bookings": "bookings",
 }
 """Name of a product page's address to the page that its help opens."""
 

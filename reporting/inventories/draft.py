@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -13,18 +13,22 @@ import pandas as pd
 from django.conf import settings
 
 from core.accounting.figures import Filter, parse_period
-from core.accounting.selectors import current_view, emissions
+from core.accounting.selectors import current_view, disclosure_bridge, emissions
+from core.catalog.selectors import sites
 from core.factors.selectors import pack_of
 from core.factors.sources import sources_of
 from core.organizations.models import Organization
+from core.organizations.selectors import consolidation_of
 from core.quantification import units
+from core.quantification.register_lines import Line
 from reporting.disclosures import Inventory, RefusedError
 from reporting.disclosures.csv_tables import decimal_text
 from reporting.disclosures.inventory_json import stamped
+from reporting.inventories import register
 from reporting.inventories.factors import factor_entry
 from reporting.selectors.evidence import factors_used, records_hash
 
-BY: Final = ("scope", "stage", "hosting", "evidence", "method", "zone")
+BY: Final = ("scope", "stage", "hosting", "evidence", "method", "zone", "site")
 STAGE: Final = {
     "data_preparation": "experiments",
     "experimentation": "experiments",
@@ -55,6 +59,10 @@ NOT_ENTERED: Final = {
     4: "inside the footprint of bought hardware",
     5: "no retirement of hardware has been entered",
 }
+
+
+OwnSites = Mapping[str, dict[str, Any]]
+"""Sites of the register by their name in records, as an inventory lists them."""
 
 
 @dataclass(frozen=True)
@@ -90,13 +98,21 @@ def draft_inventory(organization: Organization, period: str) -> Inventory:
     if view is None:
         raise RefusedError(["There is no activity yet, so there is nothing to draw up."])
     rows = emissions(organization.id, filtered, view=view).rows
-    if rows.empty:
+    found = disclosure_bridge(organization.id, filtered, view=view)
+    entered = found[1] if found is not None else []
+    if rows.empty and not entered:
         raise RefusedError([f"There is no record of {period}: nothing was measured, which is not the same as zero."])
     used = factors_used(organization.id, filtered, view)
-    lines = list(lines_of(rows))
-    count, digest = records_hash(organization.id, filtered)
-    totals = totals_of(lines, rows)
+    own_sites = {site.slug: register.site_entry(site) for site in sites(organization.id)}
     sources = sources_of(pack_of(view.factor_set.content_hash))
+    factors = [entry for entry in (factor_entry(factor, sources) for factor in used) if entry]
+    known_ids = {entry["id"] for entry in factors}
+    factors += [entry for entry in register.factor_entries(entered, sources) if entry["id"] not in known_ids]
+    listed = frozenset(entry["id"] for entry in factors)
+    lines = [*lines_of(rows, own_sites), *register.inventory_lines(entered, listed)]
+    energy = energy_of(rows, own_sites, entered)
+    count, digest = records_hash(organization.id, filtered)
+    totals = totals_of(lines, rows, energy, entered)
     inventory: Inventory = {
         "inventory_version": "1.0",
         "id": str(uuid5(NAMESPACE_URL, f"urn:wattledger:{organization.slug}:{period}:{view.id}:{digest}")),
@@ -110,7 +126,7 @@ def draft_inventory(organization: Organization, period: str) -> Inventory:
             "label": period,
             "timezone": "UTC",
         },
-        "boundary": boundary(rows, lines),
+        "boundary": boundary(rows, lines, own_sites, entered, consolidation_of(organization)),
         "method": {
             "gwp_set": "AR5",
             "standards": list(STANDARDS),
@@ -121,9 +137,9 @@ def draft_inventory(organization: Organization, period: str) -> Inventory:
             "embodied_view": "year_of_acquisition",
             "rounding": "each figure on its own, from the unrounded value",
         },
-        "factors": [entry for entry in (factor_entry(factor, sources) for factor in used) if entry],
+        "factors": factors,
         "instruments": [],
-        "energy": energy_of(rows),
+        "energy": energy,
         "emissions": lines,
         "totals": totals,
         "ai": {"models": []},
@@ -153,7 +169,7 @@ def kind_of(first: date, last: date) -> str:
     return "month" if days <= 31 else "quarter" if days <= 92 else "year"
 
 
-def lines_of(rows: pd.DataFrame) -> Iterable[dict[str, Any]]:
+def lines_of(rows: pd.DataFrame, own_sites: OwnSites) -> Iterable[dict[str, Any]]:
     """Turn groups of cells into inventory lines, each with scope, stage, method and evidence."""
     for number, row in enumerate(records_of(rows), 1):
         for part_number, part in enumerate(parts_of(row), 1):
@@ -173,15 +189,16 @@ def lines_of(rows: pd.DataFrame) -> Iterable[dict[str, Any]]:
                 line["evidence"] = row["evidence"]
             if row["method"] in METHOD:
                 line["method"] = METHOD[row["method"]]
-            if site_id(row) is not None:
-                line["site_id"] = site_id(row)
+            if site_id(row, own_sites) is not None:
+                line["site_id"] = site_id(row, own_sites)
             line["record_count"] = int(row["records"])
             yield line
 
 
 def parts_of(row: dict[str, Any]) -> list[Part]:
     """
-    Split a group's impacts into inventory lines. Rows come booked by scope: 2, 3.3 and 3.2 of own hardware, 3.1 of bought.
+    Split a group's impacts into inventory lines. Rows come booked by scope: 2, 3.3 and 3.2 of own hardware, 3.1 of bought
+    services, 3.8 of sites that the organization does not control.
 
     Electricity is split into IT and facility overhead, own electricity by both methods. The amortised share of own hardware
     (3.2) is no inventory figure: hardware is booked in its year of purchase.
@@ -189,7 +206,7 @@ def parts_of(row: dict[str, Any]) -> list[Part]:
     scope = row["scope"]
     stage = STAGE.get(row["stage"] or "", "other")
     found: list[Part] = []
-    if scope in {"2", "3.1"}:
+    if scope in {"2", "3.1", "3.8"}:
         it_share = Decimal(1)
         if known(row["energy_it_kwh"]) and known(row["energy_facility_kwh"]) and row["energy_facility_kwh"] > 0:
             it_share = Decimal(repr(row["energy_it_kwh"])) / Decimal(repr(row["energy_facility_kwh"]))
@@ -197,10 +214,10 @@ def parts_of(row: dict[str, Any]) -> list[Part]:
             figure = f"{method}_kg_co2e"
             for share, of_stage in ((it_share, stage), (1 - it_share, "facility")):
                 if known(row[figure]) and share > 0:
-                    amounts = (scaled(row[figure + bound], share) for bound in ("", "_low", "_high"))
                     own = scope == "2"
-                    found.append(Part(2 if own else 3, None if own else 1, method if own else None, of_stage, *amounts))  # type: ignore[arg-type]
-    if scope in {"3.3", "3.1"} and known(row["upstream_kg_co2e"]):
+                    category, by = (None, method) if own else (int(scope[2:]), None)
+                    found.append(Part(2 if own else 3, category, by, of_stage, *bounds(row, figure, share)))
+    if scope in {"3.3", "3.1", "3.8"} and known(row["upstream_kg_co2e"]):
         found.append(Part(3, int(scope[2]), None, "upstream_energy", *bounds(row, "upstream_kg_co2e")))
     if scope == "3.1" and known(row["embodied_kg_co2e"]):
         found.append(Part(3, 1, None, "embodied", *bounds(row, "embodied_kg_co2e")))
@@ -223,8 +240,10 @@ def scaled(value: float | None, share: Decimal) -> Decimal | None:
     return Decimal(repr(float(value))) * share if value is not None and known(value) else None
 
 
-def bounds(row: dict[str, Any], figure: str) -> tuple[Decimal, Decimal | None, Decimal | None]:
-    return tuple(scaled(row.get(figure + bound), Decimal(1)) for bound in ("", "_low", "_high"))  # type: ignore[return-value]
+def bounds(
+    row: dict[str, Any], figure: str, share: Decimal = Decimal(1)
+) -> tuple[Decimal, Decimal | None, Decimal | None]:
+    return tuple(scaled(row.get(figure + bound), share) for bound in ("", "_low", "_high"))  # type: ignore[return-value]
 
 
 def tonnes(kg: Decimal) -> str:
@@ -237,21 +256,28 @@ def tonnes(kg: Decimal) -> str:
     return decimal_text((kg / units.KG_PER_T).quantize(Decimal("1e-9")))
 
 
-def site_id(row: dict[str, Any]) -> str | None:
-    """Name a place by how its hardware is run and its grid zone."""
+def site_id(row: dict[str, Any], own_sites: OwnSites) -> str | None:
+    """Name a place: a site of the register by its name, any other by how its hardware is run and its grid zone."""
+    named = (row.get("site") or "").lower()
+    if named in own_sites:
+        return named
     if not row["hosting"] or not row["zone"]:
         return None
     return f"{SITE_KIND[row['hosting']]}-{row['zone']}"
 
 
-def boundary(rows: pd.DataFrame, lines: list[dict[str, Any]]) -> dict[str, Any]:
+def boundary(
+    rows: pd.DataFrame, lines: list[dict[str, Any]], own_sites: OwnSites, entered: list[Line], consolidation: str
+) -> dict[str, Any]:
     """Say what is inside, what is not, and why."""
-    sites = {}
+    places = {line.site: own_sites[line.site] for line in entered}
     for row in records_of(rows):
-        place = site_id(row)
-        if place is not None and len(row["zone"]) >= 2 and row["zone"][:2].isalpha():
+        place = site_id(row, own_sites)
+        if place is not None and place in own_sites:
+            places[place] = own_sites[place]
+        elif place is not None and len(row["zone"]) >= 2 and row["zone"][:2].isalpha():
             country = "US" if row["zone"].startswith("EGRID") else row["zone"][:2]
-            sites[place] = {
+            places[place] = {
                 "id": place,
                 "name": f"{row['hosting']} in {row['zone']}",
                 "country": country,
@@ -259,59 +285,81 @@ def boundary(rows: pd.DataFrame, lines: list[dict[str, Any]]) -> dict[str, Any]:
                 "kind": SITE_KIND[row["hosting"]],
             }
     included = sorted({line["scope3_category"] for line in lines if "scope3_category" in line})
-    booked = rows[rows["scope"].isin(["2", "3.1"])] if len(rows) else rows
+    unweighed = register.unweighed_categories(entered)
+    booked = rows[rows["scope"].isin(["2", "3.1", "3.8"])] if len(rows) else rows
     without = int((booked["location_kg_co2e"].isna() & (booked["records"] > 0)).sum()) if len(rows) else 0
     return {
         "covers": "ai_activities",
         "of_which": [],
-        "consolidation": "operational_control",
+        "consolidation": consolidation,
         "description": "The AI activities that the organization's connected sources have reported.",
-        "sites": sorted(sites.values(), key=lambda site: site["id"]),
+        "sites": sorted(places.values(), key=lambda site: site["id"]),
         "exclusions": [
-            {
-                "what": f"{without} {'group' if without == 1 else 'groups'} of records without a figure",
-                "reason": "no factor is known for their model, hardware or spend; see Data quality",
-            }
-        ]
-        if without
-        else [],
+            *(
+                [
+                    {
+                        "what": f"{without} {'group' if without == 1 else 'groups'} of records without a figure",
+                        "reason": "no factor is known for their model, hardware or spend; see Data quality",
+                    }
+                ]
+                if without
+                else []
+            ),
+            *register.exclusions(entered),
+        ],
         "scope3_included": included,
         "scope3_excluded": [
-            {"category": category, "reason": NOT_ENTERED.get(category, NO_ACTIVITY)}
+            {
+                "category": category,
+                "reason": register.UNWEIGHED if category in unweighed else NOT_ENTERED.get(category, NO_ACTIVITY),
+            }
             for category in range(1, 16)
             if category not in included
         ],
     }
 
 
-def energy_of(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """Own operations' electricity by site, at the facility; its mix is unknown without contracts."""
-    if rows.empty:
-        return []
-    own = rows[(rows["scope"] == "2") & rows["energy_facility_kwh"].notna()]
-    found = []
-    for number, (key, group) in enumerate(own.groupby(["hosting", "zone"], dropna=False), 1):
-        place = site_id({"hosting": key[0], "zone": key[1] if isinstance(key[1], str) else None}) or "unknown"
-        found.append(
-            {
-                "id": f"e{number}",
-                "site_id": place,
-                "carrier": "electricity",
-                "origin": "purchased",
-                "mix": "unknown",
-                "mwh": decimal_text(sum_of(group["energy_facility_kwh"]) / 1000),
-                "it_share_mwh": decimal_text(sum_of(group["energy_it_kwh"]) / 1000),
-                "measured": bool((group["method"] == "measured").all()),
-            }
-        )
+def energy_of(rows: pd.DataFrame, own_sites: OwnSites, entered: list[Line]) -> list[dict[str, Any]]:
+    """
+    Own operations' electricity by site, at the facility; its mix is unknown without contracts.
+
+    With a facility meter it is what the meter shows, less what the site generates itself.
+    """
+    metered = register.metered_mwh(entered)
+    purchased: dict[str, Decimal] = {place: of_site["purchased"] for place, of_site in metered.items()}
+    it_share: dict[str, Decimal] = {}
+    measured: dict[str, bool] = dict.fromkeys(metered, True)
+    own = rows[(rows["scope"] == "2") & rows["energy_facility_kwh"].notna()] if len(rows) else rows
+    for row in records_of(own):
+        place = site_id(row, own_sites) or "unknown"
+        purchased[place] = purchased.get(place, Decimal(0)) + scaled_mwh(row["energy_facility_kwh"])
+        it_share[place] = it_share.get(place, Decimal(0)) + scaled_mwh(row["energy_it_kwh"])
+        if place not in metered:
+            measured[place] = measured.get(place, True) and row["method"] == "measured"
+    found: list[dict[str, Any]] = []
+    for place, mwh in sorted(purchased.items()):
+        entry = {"site_id": place, "carrier": "electricity", "mix": "unknown", "measured": measured[place]}
+        shares = {"it_share_mwh": decimal_text(it_share[place])} if place in it_share else {}
+        found.append({"id": f"e{len(found) + 1}", **entry, "origin": "purchased", "mwh": decimal_text(mwh), **shares})
+        generated = metered.get(place, {}).get("self_generated")
+        if generated:
+            found.append(
+                {"id": f"e{len(found) + 1}", **entry, "origin": "self_generated", "mwh": decimal_text(generated)}
+            )
     return found
+
+
+def scaled_mwh(kwh: float | None) -> Decimal:
+    return Decimal(repr(float(kwh))) / 1000 if known(kwh) else Decimal(0)  # type: ignore[arg-type]
 
 
 def sum_of(column: pd.Series) -> Decimal:
     return sum((Decimal(repr(float(value))) for value in column if known(value)), Decimal(0))
 
 
-def totals_of(lines: list[dict[str, Any]], rows: pd.DataFrame) -> dict[str, str]:
+def totals_of(
+    lines: list[dict[str, Any]], rows: pd.DataFrame, energy: list[dict[str, Any]], entered: list[Line]
+) -> dict[str, str]:
     """Sum the lines, unrounded: scope 2 by both methods, scope 3 once."""
 
     def total(scope: int, method: str | None = None) -> Decimal:
@@ -320,20 +368,21 @@ def totals_of(lines: list[dict[str, Any]], rows: pd.DataFrame) -> dict[str, str]
         )
         return sum((Decimal(line["tco2e"]) for line in chosen), Decimal(0))
 
-    location, market, three = total(2, "location"), total(2, "market"), total(3)
-    own = rows[rows["scope"] == "2"] if len(rows) else rows
+    one, location, market, three = total(1), total(2, "location"), total(2, "market"), total(3)
     found = {
-        "scope1": Decimal(0),
+        "scope1": one,
         "scope2_location": location,
         "scope2_market": market,
         "scope3": three,
-        "total_location": location + three,
-        "total_market": market + three,
-        "energy_mwh": sum_of(own["energy_facility_kwh"]) / 1000 if len(own) else Decimal(0),
+        "total_location": one + location + three,
+        "total_market": one + market + three,
+        "energy_mwh": sum((Decimal(entry["mwh"]) for entry in energy), Decimal(0)),
         "renewable_mwh": Decimal(0),
         "nuclear_mwh": Decimal(0),
         "fossil_mwh": Decimal(0),
     }
     if len(rows) and rows["water_l"].notna().any():
         found["water_m3"] = sum_of(rows["water_l"]) / units.L_PER_M3
+    if (retired := register.ewaste_kg(entered)) is not None:
+        found["ewaste_kg"] = retired
     return {name: decimal_text(value) for name, value in found.items()}

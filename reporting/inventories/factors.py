@@ -17,6 +17,8 @@ KIND: Final = {
     "wue": "water",
     "grid_water": "water",
     "token_energy": "api_model",
+    "fuel": "fuel",
+    "refrigerant": "refrigerant",
 }
 METHODOLOGY_SINCE: Final = "2026-01-01"
 """First day of the methodology that holds the constants without a publication of their own."""
@@ -55,6 +57,7 @@ def factor_entry(factor: dict[str, Any], sources: Mapping[str, Source]) -> dict[
         "high": text(factor["high"]),
     }
     place = factor.get("zone") or (" ".join(key.split(":")[:2]) if table.startswith("cloud_region_metrics") else "")
+    entry |= {"gwp_set": factor["gwp_set"]} if factor.get("gwp_set") else {}
     return entry | ({"region": place} if place else {})
 
 

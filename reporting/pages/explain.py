@@ -64,6 +64,7 @@ def explain_page(request: HttpRequest) -> HttpResponse:
             "range": figures.interval(tree["low"], tree["high"], scale),
             "subject": subject(query, record),
             "methods": [method_node(node, scale, tree["value"], query) for node in tree["children"]],
+            "register": [entry | {"amount": shown(entry["value"], scale)} for entry in tree["register"]],
             "records": records_link(query, record),
             "json": query.link()
             + ("&" if query.params else "")

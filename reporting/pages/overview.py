@@ -91,6 +91,7 @@ def overview_page(request: HttpRequest) -> HttpResponse:
                 all_rows=shown.models,
                 coverage=shown.coverage,
             ),
+            "other_booking": other_booking(query),
             "attention": attention(organization_id, shown, now=datetime.now(UTC)),
             "as_of": shown.as_of,
             "provisional": query.filter.to_day >= today(),
@@ -98,6 +99,16 @@ def overview_page(request: HttpRequest) -> HttpResponse:
             "may_issue": may(request.identity, Action.ISSUE_INGEST_TOKEN),  # type: ignore[attr-defined]
         },
     )
+
+
+def other_booking(query: Query) -> dict[str, Any]:
+    """Name the booking that the page does not show, with the way to it and to the bridge between them."""
+    disclosed = query.filter.booking == "disclosed"
+    return {
+        "other": _("operations and life cycle") if disclosed else _("as disclosed"),
+        "bridge": f"/bookings/{query.link(booking=None)}",
+        "switch": query.link(booking=None if disclosed else "disclosed"),
+    }
 
 
 def trend_chart(shown: Overview, query: Query) -> Chart:

@@ -97,6 +97,19 @@ def factor_value(value: float | None) -> str:
 
 
 @register.filter
+def ratio(value: float | str | None) -> str:
+    """Write a ratio of two meters, such as a PUE: three decimals; of nothing that a template found, that it is unknown."""
+    return f"{value:,.3f}" if isinstance(value, float) else figures.UNKNOWN
+
+
+@register.filter
+def kilograms(kg: float | None) -> str:
+    """Write a mass in kg, for a column that says so: three significant digits, all digits from 1,000 on."""
+    scale = figures.scale_for("mass", [kg], unit="kg")
+    return figures.count(kg, compact=False, locale=locale()) if kg and abs(kg) >= 1000 else figures.number(kg, scale)
+
+
+@register.filter
 def printed(value: str) -> str:
     """Write a decimal string of a disclosure: rounded on its own, three decimals below 100, none from 10,000."""
     number = Decimal(value)

@@ -45,6 +45,10 @@ PAGES: Final = {
     "import": "/sources/import/",
     "quality": "/quality/",
     "settings": "/settings/",
+    "sites": "/settings/sites/",
+    "site": "/settings/sites/fra-1/",
+    "register-upload": "/settings/register/upload/",
+    "bookings": "/bookings/",
 }
 KEPT: Final = ("overview-light", "overview-dark")
 """Pictures that the documentation shows, hence kept; all others are taken for looking at, into var/screenshots/."""

@@ -10,6 +10,7 @@ import pytest
 from django.core.management import call_command
 from playwright.sync_api import Browser
 
+from core.accounting.services import add_register_entries, add_site
 from core.organizations.models import Organization, Person, Role
 from core.organizations.services import add_member
 from tests.browser.chromium import Tab, Theme, chromium, new_context
@@ -93,6 +94,13 @@ def site(committed_db: None, web: str, organization: Organization, person: Perso
         starts_on=first_day,
         verbosity=0,
     )
+    add_site(organization_id=organization.id, slug="berlin", name="Berlin hall", country="DE", zone="DE")
+    month = {"site": "berlin", "date": f"{first_day:%Y-%m}", "source": "meters"}
+    entries = [
+        {**month, "kind": "meter_reading", "facility_kwh": 1200, "it_kwh": 1000},
+        {**month, "kind": "purchase", "date": first_day.isoformat(), "hardware": "NVIDIA H100", "count": 8},
+    ]
+    add_register_entries(organization_id=organization.id, rows=entries, today=last_day)
     return Site(web, organization, first_day, last_day)
 
 

@@ -38,6 +38,10 @@ PAGES = [
     "/sources/import/",
     "/quality/",
     "/settings/",
+    "/settings/sites/",
+    "/settings/sites/berlin/",
+    "/settings/register/upload/",
+    "/bookings/",
 ]
 
 
@@ -145,6 +149,29 @@ def test_a_file_is_tried_first_and_then_imported(signed_in, site, tmp_path):
     expect(page.locator(".counts")).to_contain_text(re.compile(r"written\s*1"))
     tab.open("/quality/")
     expect(page.get_by_role("main")).to_contain_text("negative_interval")
+    assert tab.complaints == []
+
+
+def test_an_operator_enters_a_reading_and_mends_it(signed_in, site):
+    tab = signed_in()
+    page = tab.open("/settings/sites/berlin/")
+    month = f"{site.last_day:%Y-%m}"
+
+    page.get_by_label("Month").fill(month)
+    page.get_by_label("Facility, kWh").fill("1300")
+    page.get_by_label("IT, kWh").fill("1400")
+    page.get_by_label("Source").fill("meter UV-1")
+    page.get_by_role("button", name="Add the meter reading").click()
+    expect(page.get_by_role("alert")).to_contain_text("PUE below 1")
+    assert all("400" in complaint for complaint in tab.complaints)  # the refusal itself
+    tab.complaints.clear()
+    page.get_by_label("IT, kWh").fill("1000")
+    page.get_by_role("button", name="Add the meter reading").click()
+
+    expect(page.get_by_role("status").first).to_contain_text("in the register")
+    expect(page.locator("#months tbody tr").last).to_contain_text("1.300")
+    page.goto(f"{site.base}/bookings/")
+    expect(page.get_by_role("row", name="plus hardware bought")).to_contain_text("+3.8")  # 8 x 164 + 2,500 kg
     assert tab.complaints == []
 
 

@@ -1,6 +1,6 @@
 """Reads of figures: views and their watermark, the rules in force, emissions, and what does not agree."""
 
-from core.accounting.selectors.emissions import EmissionsResult, emissions
+from core.accounting.selectors.emissions import EmissionsResult, disclosure_bridge, emissions
 from core.accounting.selectors.factor_use import FactorUse, factor_uses
 from core.accounting.selectors.matches import NameMatch, name_matches
 from core.accounting.selectors.overlaps import OverlapWarning, overlap_warnings
@@ -13,6 +13,7 @@ __all__ = [
     "NameMatch",
     "OverlapWarning",
     "current_view",
+    "disclosure_bridge",
     "emissions",
     "factor_uses",
     "live_views",

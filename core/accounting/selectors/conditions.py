@@ -80,6 +80,8 @@ def columns_of(asked: Filter, folded: frozenset[str]) -> list[str]:
         columns.append("team")
     if "scope" in (*asked.by, *asked.dims):
         columns += ["scope", "scope_upstream", "scope_embodied"]
+        if "site" not in columns:
+            columns.append("site")  # who controls it decides the scope
     return columns
 
 

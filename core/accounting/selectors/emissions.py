@@ -24,6 +24,7 @@ from core.accounting.aggregate import (
     by_scope,
     named_unattributed,
     plain_rows,
+    rebooked,
     reported,
     with_market,
 )
@@ -31,10 +32,14 @@ from core.accounting.columns import EMBODIED, SUFFIXES, Impact
 from core.accounting.figures import Filter, FilterError
 from core.accounting.models import MarketRate, SharedError, View
 from core.accounting.selectors.conditions import columns_of, conditions, folded_teams_of, source_names, unfolded
+from core.accounting.selectors.disclosed import as_sums, bridge_of, joined, lines_of
 from core.accounting.selectors.on_read import MEASURED, OWN_HARDWARE, asks_for_runs, known_column, sums_on_read
 from core.accounting.selectors.views import current_view, watermark
 from core.accounting.small_groups import SMALL_GROUPS
+from core.catalog.selectors import sites_not_controlled
 from core.organizations.tenancy import organization_scope
+from core.quantification.booking import Bridge
+from core.quantification.register_lines import Line
 
 HOURS_AT_MOST: Final = timedelta(days=62)
 MONTHLY_GRAINS: Final = ("total", "month", "quarter", "year")
@@ -56,7 +61,8 @@ class EmissionsResult:
               ``market_kg_co2e``, ``upstream_kg_co2e``, ``embodied_kg_co2e``, ``total_kg_co2e``, ``water_l``, each followed
               by ``<name>_low`` and ``<name>_high``: the reported interval (methodology 9.4), unless ``bounds=False``.
 
-            No row where there are no records: an empty period has no rows, with grain total too.
+            No row where there are no records: an empty period has no rows, with grain total too. Booked as disclosed, entries
+            of the register are rows as well: scope 1 as electricity is, purchases and retirements as embodied.
         as_of: every record that was written before is in the figures; UTC.
         filter: what was asked for.
         view_id: the view that was read; None before anything was derived.
@@ -120,9 +126,38 @@ def emissions(
         else:
             sums = _sums(organization_id, view, widened, measures, impacts, folded, known)
             errors = _errors(organization_id, sums["shared_error_id"].unique().tolist())
+        if asked.booking == "disclosed" and not known and (lines := lines_of(organization_id, view, widened, folded)):
+            of_register, own = as_sums(organization_id, lines, asked, measures, impacts, folded)
+            sums = pd.concat([sums, of_register], ignore_index=True) if len(sums) else of_register
+            errors = joined(errors, own)
+        if "scope" in (*widened.by, *widened.dims):
+            sums = rebooked(sums, sites_not_controlled(organization_id))
         sources = source_names(organization_id)
     rows = _reported(sums, asked, folded, errors, rates, sources, measures, impacts, bounds=bounds)
     return EmissionsResult(rows, as_of, asked, view.id)
+
+
+def disclosure_bridge(
+    organization_id: int, asked: Filter, *, view: View | None = None
+) -> tuple[Bridge, list[Line]] | None:
+    """
+    Lead from one booking of a period to the other, summing exactly in integers; None before anything was derived.
+
+    Args:
+        asked: period, dimensions and basis; its grouping, parts and booking are not looked at.
+        view: another view than the current one.
+
+    Returns:
+        The bridge and the lines of the register that are in it.
+    """
+    with organization_scope(organization_id):
+        view = view or current_view(organization_id)
+        if view is None:
+            return None
+        folded = folded_teams_of(organization_id)
+        widened = unfolded(asked, folded)
+        rates = _rates(organization_id, view, widened)
+        return bridge_of(organization_id, view, widened, rates=rates, folded=folded)
 
 
 def _reported(

@@ -12,12 +12,13 @@ from django.db import connection
 
 from core.accounting.aggregate import TOTAL
 from core.accounting.derive import OUT_OF_RANGE, Derived, without_impacts
-from core.accounting.explain import FIGURES, UNITS, Used, parts_of, tree
+from core.accounting.explain import FIGURES, UNITS, Used, parts_of, register_branches, tree
 from core.accounting.figures import Filter, FilterError
 from core.accounting.models import Plan as StoredPlan
 from core.accounting.models import View
 from core.accounting.rows import dates_of, numbers_of
 from core.accounting.selectors.conditions import conditions, folded_teams_of, matches, source_names, unfolded
+from core.accounting.selectors.disclosed import lines_of
 from core.accounting.selectors.emissions import emissions
 from core.accounting.selectors.on_read import asks_for_runs, derived_on_read, run_sums
 from core.accounting.selectors.views import current_view
@@ -80,8 +81,12 @@ def explain(
         used = [_folded(use, folded) for use in used]
         whole = _whole(organization_id, view, asked, impact) if record_id is None else {}
         corrections = [] if record_id is None else _corrections(organization_id, record_id)
+        entered = asked.booking == "disclosed" and record_id is None
+        lines = lines_of(organization_id, view, widened, folded) if entered else []
     parts = parts_of(impact, asked)
-    branches = tree(used, parts, asked)
+    branches = tree(used, parts, asked) | {"register": register_branches(lines, parts)}
+    if branches["register"]:
+        branches["explained"] = (branches["explained"] or 0.0) + sum(each["value"] for each in branches["register"])
     if record_id is not None:
         whole = {
             "value": branches["explained"],

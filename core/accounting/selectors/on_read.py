@@ -104,21 +104,21 @@ def run_sums(organization_id: int, asked: Filter) -> pd.DataFrame:
         names = runs(organization_id, asked.starts_at, asked.ends_at, RUNS_AT_MOST)["run"].tolist()
     records = records_of_runs(organization_id, names, asked.starts_at, asked.ends_at)
     frame = records.assign(
-        start=_slot(records["started_at"].dt.floor("h" if asked.grain == "hour" else "D"), asked.grain),
+        start=slot_of(records["started_at"].dt.floor("h" if asked.grain == "hour" else "D"), asked.grain),
         day=numbers_of(records["started_at"].dt.date.tolist()),
         records=records["counted"].astype("int64"),
     )
     return frame.groupby(["run", "start", "day", "series_id"], sort=False)[list(SUMMED)].sum().reset_index()
 
 
-def _slot(times: pd.Series, grain: str) -> pd.Series:
+def slot_of(times: pd.Series, grain: str) -> pd.Series:
     """Return the start of the slot that each time lies in; for the total, one instant for all."""
     if grain == "total":
         return pd.Series(pd.Timestamp(0, tz=UTC), index=times.index)
     if grain in ("hour", "day"):
         return times
     if grain == "week":
-        return pd.Series(times - pd.to_timedelta(times.dt.weekday, unit="D"))
+        return pd.Series(times - pd.to_timedelta(times.dt.day_of_week, unit="D"))
     frequency = {"month": "M", "quarter": "Q", "year": "Y"}[grain]
     return pd.Series(times.dt.tz_localize(None).dt.to_period(frequency).dt.start_time.dt.tz_localize(UTC))
 

@@ -1,23 +1,28 @@
-"""The rules in force: source settings, coverage units, links, aliases and own factors."""
+"""The rules in force: source settings, coverage units, links, aliases, own factors and meter readings."""
 
 from __future__ import annotations
 
 from core.accounting.models import CoverageUnit, SourceLink
 from core.accounting.rules import Rules
+from core.accounting.selectors.register import readings_of
 from core.catalog.selectors import aliases
 from core.factors.selectors import own_factors
 from core.ledger.models import Source
 from core.quantification.coverage import Link
+from core.quantification.site_factors import factors_of_site
 
 
 def rules_of(organization_id: int) -> Rules:
     """Collect an organization's rules, inside its scope."""
     links = SourceLink.objects.filter(organization_id=organization_id).order_by("id")
     units = CoverageUnit.objects.filter(organization_id=organization_id)
+    metered = [
+        factor for site, shown in readings_of(organization_id).items() for factor in factors_of_site(site, shown)
+    ]
     return Rules(
         source_settings=dict(Source.objects.filter(organization_id=organization_id).values_list("id", "settings")),
         links=tuple(Link(link.source_id, link.account, link.unit_id) for link in links),
         counting=dict(units.values_list("id", "counting_source_id")),
         aliases=tuple(aliases(organization_id)),
-        own_factors=tuple(own_factors(organization_id)),
+        own_factors=(*own_factors(organization_id), *metered),
     )

@@ -12,6 +12,7 @@ from core.accounting.services.coverage import (
 from core.accounting.services.derive import DeriveResult, derive_day, derive_days, derive_dirty_days
 from core.accounting.services.names import remove_alias, set_alias
 from core.accounting.services.own_factors import add_own_factor, end_own_factor, remove_own_factor
+from core.accounting.services.register import add_register_entries, add_site, change_site, check_register_entries
 from core.accounting.services.restatement import Restatement, restate
 from core.accounting.services.views import (
     ViewError,
@@ -27,8 +28,12 @@ __all__ = [
     "Restatement",
     "ViewError",
     "add_own_factor",
+    "add_register_entries",
+    "add_site",
     "begin_view",
     "build_view",
+    "change_site",
+    "check_register_entries",
     "declare_independent",
     "derive_day",
     "derive_days",

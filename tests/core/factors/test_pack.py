@@ -14,8 +14,8 @@ A = b"zone_id,year\nNA,2020\nDE,2021\n"
 B = b"zone_id,year\nFR,2020\n"
 
 
-RELEASED = "sha256:19d9c43c6d06bb5cda4c32a1728598e90eac2bea2eb74b5d67b3cbe5db956bea"
-"""Of wattledger-2026.11. Released tables never change: a new edition is a new file, a new name and a new hash."""
+RELEASED = "sha256:0ca07533ea0917dad6e9fabd8e90c68bdbe7c74d49b38ca2cf562967628f8b02"
+"""Of wattledger-2026.12. Released tables never change: a new edition is a new file, a new name and a new hash."""
 
 
 @pytest.fixture(scope="module")
@@ -121,4 +121,4 @@ def test_calling_twice_reads_the_same(pack):
 
 
 def test_released_tables_are_unchanged(pack):
-    assert (pack.name, pack.content_hash) == ("wattledger-2026.11", RELEASED)
+    assert (pack.name, pack.content_hash) == ("wattledger-2026.12", RELEASED)
