@@ -137,9 +137,7 @@ def _refuse_more_than_bought(organization_id: int, entry: Entry, row: int) -> No
         )
         raise EntryError([Fault(row, "reference", reason)])
     if entry.bought_kwh is not None and used > entry.bought_kwh:
-        reason = (
-            f"With its other parts {entry.reference} would be used for {used} kWh of {entry.bought_kwh} kWh bought."
-        )
+        reason = f"With its other parts {entry.reference} would be used for {used:,f} kWh of {entry.bought_kwh:,f} kWh bought."
         raise EntryError([Fault(row, "energy_kwh", reason)])
 
 

@@ -88,7 +88,9 @@ def test_a_supplier_s_rate_has_a_spread_and_a_certificate_none():
 
 
 def test_corrections_that_leave_less_than_nothing_take_no_volume():
-    (market,) = cover([Consumed("residual:DE", "AIB", WHOLE_MARKET, -5.0, -2.0, (700.0, 600.0, 800.0))], certificate("go", 9))
+    (market,) = cover(
+        [Consumed("residual:DE", "AIB", WHOLE_MARKET, -5.0, -2.0, (700.0, 600.0, 800.0))], certificate("go", 9)
+    )
 
     assert market.used_kwh == {}
     assert market.market_kg == pytest.approx(-3.5)
@@ -114,7 +116,9 @@ amounts = st.floats(0.0, 1e6, allow_nan=False)
 intensities = st.floats(0.0, 1000.0)
 consumptions = st.lists(
     st.builds(
-        lambda place, pool, kwh, g: Consumed(f"residual:{place}", PLACES[place], pool, kwh, kwh * 0.4, (g, g * 0.9, g * 1.1)),
+        lambda place, pool, kwh, g: Consumed(
+            f"residual:{place}", PLACES[place], pool, kwh, kwh * 0.4, (g, g * 0.9, g * 1.1)
+        ),
         st.sampled_from(list(PLACES)),
         st.sampled_from([WHOLE_MARKET, "site:a", "team:b"]),
         amounts,
