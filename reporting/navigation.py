@@ -24,6 +24,7 @@ ENTRIES: Final[tuple[tuple[str | Promise, str | Promise, str, Action], ...]] = (
     (_("Report"), _("Disclosures"), "disclosures", Action.SEE_PERIODS),
     (_("Report"), _("Factors"), "factors", Action.SEE_OWN_TEAM),
     (_("Report"), _("Methodology"), "methodology", Action.SEE_OWN_TEAM),
+    (_("Report"), _("Electricity"), "instruments", Action.SEE_ALL_TEAMS),
     (_("Report"), _("Audit log"), "audit", Action.SEE_AUDIT_LOG),
     (_("Data"), _("Sources and imports"), "sources", Action.SEE_SOURCES),
     (_("Data"), _("Data quality"), "quality", Action.SEE_SOURCES),
@@ -63,6 +64,8 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         except NoReverseMatch:
             continue
         current = request.path == url if url == "/" else request.path.startswith(url)
+        if name == "factors" and request.path.startswith(f"{url}instruments/"):
+            current = False  # an entry of its own
         groups.setdefault(str(group), Group(group, [])).entries.append(Entry(label, url, current))
     return {
         "organization": getattr(request, "organization", None),

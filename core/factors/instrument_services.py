@@ -52,7 +52,7 @@ def add_instruments(
     Enter instruments, all of them or none.
 
     Args:
-        given: fields of each, see `core.quantification.instrument_entry.FIELDS`.
+        given: fields of each, see `core.quantification.instrument_entry.FIELDS`, and ``hours``: pairs of time and kWh.
         today: UTC.
         countries: every known zone to its country.
         corrects_id: one that the single new one stands for from now on; it is withdrawn.
@@ -69,7 +69,8 @@ def add_instruments(
         markets = markets_of(organization_id)
         entries: list[Entry] = []
         faults: list[Fault] = []
-        for row, fields in enumerate(given, 1):
+        for row, each in enumerate(given, 1):
+            fields = {name: value for name, value in each.items() if name != "hours"}
             try:
                 entries.append(read_entry(fields, row=row, today=today, markets=markets, countries=countries))
             except EntryError as error:
@@ -84,6 +85,12 @@ def add_instruments(
                 made.append(_add(organization_id, entry, row, corrects_id))
             except EntryError as error:
                 faults += error.faults
+                continue
+            try:
+                if given[row - 1].get("hours"):
+                    add_hours(organization_id=organization_id, instrument_id=made[-1].id, rows=given[row - 1]["hours"])
+            except EntryError as error:
+                faults += [Fault(row, "hours", f"Line {fault.row}: {fault.reason}") for fault in error.faults]
         if faults:
             raise EntryError(faults)
     return made

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -401,3 +403,18 @@ def read_hours(
     count = int((max(by_hour) - starts_at) / timedelta(hours=1)) + 1
     volumes = [by_hour.get(starts_at + timedelta(hours=each)) for each in range(count)]
     return Hours(starts_at, tuple(None if each is None else math.fsum(each) for each in volumes))
+
+
+def read_csv(content: bytes) -> list[dict[str, str]]:
+    """Read a file of instruments. Raises ValueError for text that is no UTF-8, and for columns that nobody has."""
+    try:
+        reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+        rows = [dict(row) for row in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"The file is no CSV in UTF-8: {error}.") from error
+    unknown = [name for name in reader.fieldnames or () if name not in FIELDS]
+    if unknown:
+        raise ValueError(f"There is no column {unknown[0]!r}; the columns are {', '.join(FIELDS)}.")
+    if any(None in row for row in rows):
+        raise ValueError("A line has more values than there are columns.")
+    return rows
