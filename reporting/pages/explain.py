@@ -211,7 +211,8 @@ def instrument_rows(factors: list[dict[str, Any]], *, linked: bool) -> list[dict
     for factor in factors:
         if "instruments" not in factor:
             continue
-        about = {"market": factor["market"], "year": factor["year"]}
+        place = ", ".join(name for name in (f"{factor['market']} {factor['year']}", factor["pool"]) if name)
+        about = {"market": place}
         rows += [
             {
                 **about,

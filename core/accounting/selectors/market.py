@@ -16,7 +16,7 @@ from core.factors.instrument_selectors import Held, markets_of
 from core.factors.selectors import NoFactorSet, pack_of, shipped_factor_set
 from core.quantification import units
 from core.quantification.electricity_markets import Markets
-from core.quantification.market_coverage import Assigned, Consumed, CoveredRate, Interval
+from core.quantification.market_coverage import WHOLE_MARKET, Assigned, Consumed, CoveredRate
 from core.quantification.resolve import catalog_of
 
 COVERABLE: Final = ("residual", "location")
@@ -62,44 +62,61 @@ def consumed_in(
     Returns:
         What was consumed, and the factor of each rate without instruments as `quantify` prints it.
     """
+    consumed = [each for _, each in consumed_between(organization_id, view, date(year, 1, 1), date(year, 12, 31), held)]
+    base = MarketRate.objects.filter(
+        organization_id=organization_id, view_id=view.id, pool="", period_start=date(year, 1, 1)
+    )
+    return consumed, {rate.market: rate.factor for rate in base}
+
+
+def consumed_between(
+    organization_id: int, view: View, from_day: date, to_day: date, held: Sequence[Held]
+) -> list[tuple[int, Consumed]]:
+    """
+    Add the counted own electricity of whole months up, by year, rate and pool, inside the organization's scope.
+
+    Args:
+        from_day, to_day: first day of a month and last day of one, UTC.
+        held: instruments, whose pools are told apart.
+    """
     pools = sorted({each.facts.pool for each in held if each.facts.pool})
     pool, values = pool_sql(pools or ["own"])
     with connection.cursor() as cursor:
         cursor.execute(
-            f"select e.market, {pool}, sum(d.energy_facility_pkwh), coalesce(sum(d.location_nkg), 0)"
+            f"select extract(year from d.month)::int, e.market, {pool}, sum(d.energy_facility_pkwh),"
+            " coalesce(sum(d.location_nkg), 0)"
             " from accounting_monthly d"
             " join accounting_resolved_series r on r.organization_id = d.organization_id and r.id = d.resolved_id"
             " join accounting_sharederror e on e.organization_id = r.organization_id and e.id = r.shared_error_id"
-            " where d.organization_id = %s and d.view_id = %s and d.month >= %s and d.month < %s"
+            " where d.organization_id = %s and d.view_id = %s and d.month >= %s and d.month <= %s"
             "  and r.role = 'counted' and r.hosting = any(%s) and e.market is not null"
             "  and d.energy_facility_pkwh is not null"
-            " group by 1, 2 order by 1, 2",
-            [*values, organization_id, view.id, date(year, 1, 1), date(year + 1, 1, 1), list(OWN_HOSTINGS)],
+            " group by 1, 2, 3 order by 1, 2, 3",
+            [*values, organization_id, view.id, from_day, to_day, list(OWN_HOSTINGS)],
         )
         rows = cursor.fetchall()
-    base = MarketRate.objects.filter(
-        organization_id=organization_id, view_id=view.id, pool="", period_start=date(year, 1, 1)
-    )
-    rates: dict[str, Interval] = {}
-    factors: dict[str, dict[str, Any]] = {}
-    for rate in base:
-        factors[rate.market] = rate.factor
-        if rate.g_per_kwh is not None and rate.g_per_kwh_low is not None and rate.g_per_kwh_high is not None:
-            rates[rate.market] = (rate.g_per_kwh, rate.g_per_kwh_low, rate.g_per_kwh_high)
-    markets, countries = markets_of(organization_id), catalog_of(pack_of(view.factor_set.content_hash)).country_of
-    consumed = [
-        Consumed(
-            key=key,
-            market=market_of_key(key, markets, countries),
-            pool=pool,
-            kwh=float(pkwh) / units.PER_KWH,
-            location_kg=float(nkg) / units.PER_KG,
-            rate=rates[key],
+    rates = {
+        (rate.period_start.year, rate.market): (rate.g_per_kwh, rate.g_per_kwh_low, rate.g_per_kwh_high)
+        for rate in MarketRate.objects.filter(
+            organization_id=organization_id, view_id=view.id, pool="", g_per_kwh__isnull=False
         )
-        for key, pool, pkwh, nkg in rows
-        if key in rates
+    }
+    markets, countries = markets_of(organization_id), catalog_of(pack_of(view.factor_set.content_hash)).country_of
+    return [
+        (
+            year,
+            Consumed(
+                key=key,
+                market=market_of_key(key, markets, countries),
+                pool=pool,
+                kwh=float(pkwh) / units.PER_KWH,
+                location_kg=float(nkg) / units.PER_KG,
+                rate=rates[year, key],  # type: ignore[arg-type]  # not null, see the filter
+            ),
+        )
+        for year, key, pool, pkwh, nkg in rows
+        if (year, key) in rates
     ]
-    return consumed, factors
 
 
 def covered_factor(
@@ -126,6 +143,7 @@ def covered_factor(
         "match": without.get("match", "default"),
         "year": year,
         "market": covered.market,
+        "pool": "" if covered.pool == WHOLE_MARKET else covered.pool,
         "uncovered_share": 1.0 - sum(part.share for part in covered.parts),
         "instruments": parts,
         "without": dict(without),
