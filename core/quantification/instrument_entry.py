@@ -199,7 +199,7 @@ class _Reader:
 
     def energy(self, name: str, *, required: bool) -> Decimal | None:
         text = self.text(name)
-        if not text and not required:
+        if (not text and not required) or any(fault.field == name for fault in self.faults):
             return None
         try:
             value = Decimal(text)

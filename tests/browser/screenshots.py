@@ -36,6 +36,8 @@ PAGES: Final = {
     "factors": "/factors/",
     "own-factors": "/factors/own/",
     "restatements": "/factors/restatements/",
+    "electricity": "/factors/instruments/",
+    "add-instrument": "/factors/instruments/add/",
     "audit": "/audit/",
     "methodology": "/methodology/",
     "methodology-page": "/methodology/device/",

@@ -27,6 +27,8 @@ PAGES = [
     "/factors/",
     "/factors/own/",
     "/factors/restatements/",
+    "/factors/instruments/",
+    "/factors/instruments/add/",
     "/audit/",
     "/methodology/",
     "/methodology/device/",
