@@ -357,7 +357,7 @@ def _market(use: Use, context: Context, grid: Grid) -> Market:
     chosen = choose_market(context.pack, place, use.hosting, use.provider, grid, year, context.method)
     if grid.match == "override" and "no_market_factor" in chosen.notes and chosen.rate is not None:
         rate = chosen.rate
-        return replace(chosen, key=f"{rate.id}:{rate.value!r}:{rate.low!r}:{rate.high!r}")
+        return replace(chosen, key=f"{chosen.key}:{rate.id}:{rate.value!r}:{rate.low!r}:{rate.high!r}")
     return chosen
 
 

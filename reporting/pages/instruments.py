@@ -187,7 +187,7 @@ def list_context(
         "markets": [
             {
                 "row": row,
-                "name": row.pool or row.market or _("Place not known"),
+                "name": row.pool or row.market or _("Own market factor, or place not known"),
                 "within": row.market if row.pool else "",
                 "consumption": figures.number(row.consumption_kwh, energy),
                 "covered": figures.number(row.covered_kwh, energy),

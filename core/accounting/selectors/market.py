@@ -20,7 +20,10 @@ from core.quantification.market_coverage import WHOLE_MARKET, Assigned, Consumed
 from core.quantification.resolve import catalog_of
 
 COVERABLE: Final = ("residual", "location")
-"""Rates without instruments whose electricity an instrument may cover; a provider's or an override is its own evidence."""
+"""
+Rates without instruments whose electricity an instrument may cover. A provider's, and an own market factor, is the evidence of
+what was contracted for it.
+"""
 
 
 def countries_known(organization_id: int) -> dict[str, str]:
@@ -39,6 +42,8 @@ def market_of_key(key: str, markets: Markets, countries: Mapping[str, str]) -> s
 
     >>> market_of_key("location:DE:exact", Markets(), {"DE": "DE"}), market_of_key("location:WLD:world", Markets(), {})
     ('AIB', None)
+    >>> market_of_key("location:DE:override:own:7:329.0:329.0:329.0", Markets(), {"DE": "DE"})
+    'AIB'
     """
     kind, _, rest = key.partition(":")
     zone, _, match = rest.partition(":")

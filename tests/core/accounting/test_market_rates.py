@@ -235,6 +235,22 @@ def test_a_view_that_is_built_beside_has_its_own_rates(committed_db, organizatio
     assert float(emissions(organization.id, YEAR, view=view).rows["market_kg_co2e"].sum()) == pytest.approx(40 * 0.329)
 
 
+def test_an_own_grid_factor_can_be_covered_and_an_own_market_factor_cannot(
+    committed_db, organization, factor_set, write
+):
+    write(facility(1, 80.0, site="a"), facility(2, 20.0, site="b"))
+    own = {"organization_id": organization.id, "source": "the utility"}
+    services.add_own_factor(**own, name="grid_g_co2e_per_kwh", value=500.0, where={"site": "a"})
+    services.add_own_factor(**own, name="market_g_co2e_per_kwh", value=100.0, where={"site": "b"})
+    add(organization, {**GO, "energy_kwh": "40"})
+    services.derive_dirty_days(organization.id)
+
+    by = Filter(YEAR.from_day, YEAR.to_day, by=("site",), include=())
+    found = emissions(organization.id, by).rows.set_index("site")["market_kg_co2e"].to_dict()
+
+    assert found == pytest.approx({"a": 40 * 0.5, "b": 20 * 0.1})
+
+
 def test_covering_twice_changes_nothing_and_the_marks_are_gone(committed_db, organization, factor_set, write):
     write(facility(1, 80.0))
     add(organization, GO)
