@@ -5,8 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from datetime import date, timedelta
-from typing import Any, Final
+from typing import Any
 
 from django import forms
 from django.contrib import messages
@@ -14,146 +13,30 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from core.accounting import services
-from core.accounting.selectors.hourly_match import MarketHours, hourly_match
 from core.accounting.tasks import wake_after_commit
 from core.factors.instrument_selectors import markets_of
 from core.factors.models import InstrumentType
 from core.organizations.access import requires
 from core.organizations.identity import Identity
 from core.organizations.policy import Action, may
-from core.quantification.electricity_markets import DEFAULTS
 from core.quantification.instrument_entry import FIELDS, Fault, read_csv
-from reporting import figures
 from reporting.disclosures.csv_tables import written
 from reporting.pages.asked import today
+from reporting.pages.instrument_forms import (
+    FileForm,
+    InstrumentForm,
+    MarketsForm,
+    RetireForm,
+    WithdrawForm,
+    initial_of,
+    show_faults,
+)
+from reporting.pages.instrument_rows import market_rows, match_card, position_row, vintage_name
 from reporting.selectors.electricity import Electricity, Position, electricity
 from reporting.visibility import whole_organization
-
-MOST_BYTES: Final = 5_000_000
-TONES: Final = {"used": "good", "partly_used": "good", "counted": "good", "refused": "bad", "unused": "warn"}
-_MONTH: Final = re.compile(r"(\d{4})(?:-(0[1-9]|1[0-2]))?")
-
-
-class InstrumentForm(forms.Form):
-    """An instrument as its document says it."""
-
-    type = forms.ChoiceField(label=gettext_lazy("Type"), choices=InstrumentType.choices)
-    kind = forms.CharField(
-        label=gettext_lazy("Kind"), required=False, max_length=100, help_text=gettext_lazy("GO, REC, I-REC, PPA, …")
-    )
-    energy_kwh = forms.CharField(label=gettext_lazy("Volume, kWh"), max_length=40)
-    intensity_g_per_kwh = forms.CharField(
-        label=gettext_lazy("Intensity, g CO2e per kWh"),
-        initial="0",
-        max_length=40,
-        help_text=gettext_lazy("The emission rate that the instrument conveys."),
-    )
-    market = forms.CharField(
-        label=gettext_lazy("Market"),
-        max_length=60,
-        help_text=gettext_lazy("A market such as AIB, or a country such as US."),
-    )
-    vintage = forms.CharField(
-        label=gettext_lazy("Vintage"),
-        max_length=60,
-        help_text=gettext_lazy("When it was generated: 2026, 2026-07, or 2026-01-01/2026-06-30."),
-    )
-    carbon_free = forms.ChoiceField(
-        label=gettext_lazy("Carbon-free"),
-        choices=[("yes", gettext_lazy("yes")), ("no", gettext_lazy("no"))],
-        help_text=gettext_lazy("Counts in the 24/7 score."),
-    )
-    technology = forms.CharField(
-        label=gettext_lazy("Technology"),
-        required=False,
-        max_length=100,
-        help_text=gettext_lazy("wind, solar, hydro, …"),
-    )
-    pool = forms.CharField(
-        label=gettext_lazy("Assigned to"),
-        required=False,
-        max_length=200,
-        help_text=gettext_lazy("Empty: the whole market. Else site:, project:, team: or hosting: and its name."),
-    )
-    reference = forms.CharField(label=gettext_lazy("Contract or delivery number"), required=False, max_length=200)
-    bought_kwh = forms.CharField(
-        label=gettext_lazy("Bought under this number, kWh"),
-        required=False,
-        max_length=40,
-        help_text=gettext_lazy("Where this is a part of it; all parts of a year together may not exceed it."),
-    )
-    retired_on = forms.DateField(
-        label=gettext_lazy("Retired on"),
-        required=False,
-        widget=forms.DateInput(attrs={"type": "date"}),
-        help_text=gettext_lazy("Certificates count once they are retired; this can be added later."),
-    )
-    registry = forms.CharField(label=gettext_lazy("Registry"), required=False, max_length=200)
-    serial_first = forms.CharField(label=gettext_lazy("First serial number"), required=False, max_length=200)
-    serial_last = forms.CharField(label=gettext_lazy("Last serial number"), required=False, max_length=200)
-    document = forms.CharField(
-        label=gettext_lazy("Source document"),
-        required=False,
-        max_length=500,
-        help_text=gettext_lazy("Where the evidence lies, such as the retirement statement."),
-    )
-
-
-class RetireForm(forms.Form):
-    """When and where certificates were retired."""
-
-    retired_on = forms.DateField(label=gettext_lazy("Retired on"), widget=forms.DateInput(attrs={"type": "date"}))
-    registry = forms.CharField(label=gettext_lazy("Registry"), max_length=200)
-    serial_first = forms.CharField(label=gettext_lazy("First serial number"), max_length=200)
-    serial_last = forms.CharField(label=gettext_lazy("Last serial number"), required=False, max_length=200)
-
-
-class WithdrawForm(forms.Form):
-    """Why an instrument no longer counts."""
-
-    reason = forms.CharField(label=gettext_lazy("Reason"), max_length=500)
-
-
-class FileForm(forms.Form):
-    """A CSV file."""
-
-    file = forms.FileField(label=gettext_lazy("CSV file"))
-
-    def clean_file(self) -> bytes:
-        """Read it. Refuses what is larger than any list of instruments or hours."""
-        file = self.cleaned_data["file"]
-        if file.size > MOST_BYTES:
-            raise forms.ValidationError(_("The file is larger than 5 MB."))
-        content: bytes = file.read()
-        return content
-
-
-class MarketsForm(forms.Form):
-    """Own markets, one a line."""
-
-    markets = forms.CharField(
-        label=gettext_lazy("Own markets"),
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 4}),
-        help_text=gettext_lazy(
-            "One a line: a name, “=”, and its countries or grid zones, such as “North America = US, CA”."
-        ),
-    )
-
-    def own(self) -> dict[str, list[str]]:
-        """Read the lines. Raises MarketsError for a line without a name."""
-        found: dict[str, list[str]] = {}
-        for line in self.cleaned_data["markets"].splitlines():
-            if line.strip():
-                name, equals, places = line.partition("=")
-                if not equals or name.strip() in found:
-                    raise services.MarketsError(_("Each line is a new name, “=”, and places: {line}").format(line=line))
-                found[name.strip()] = [place for place in re.split(r"[,\s]+", places.upper()) if place]
-        return found
 
 
 @require_safe
@@ -172,143 +55,17 @@ def list_context(
     request: HttpRequest, identity: Identity, found: Electricity, markets_form: MarketsForm | None = None
 ) -> dict[str, Any]:
     own = markets_of(identity.organization_id)
-    lines = [f"{name} = {', '.join(places)}" for name, places in own.members.items() if name not in DEFAULTS]
-    rows = [*found.markets, *found.pools]
-    energy = figures.scale_for("energy", [row.consumption_kwh for row in rows])
-    mass = figures.scale_for("mass", [kg for row in rows for kg in (row.location_kg, row.market_kg)])
-    largest = max((row.consumption_kwh for row in found.markets), default=0.0)
     return {
         "title": _("Electricity"),
         "found": found,
         "total": found.total,
         "years": [(each, f"?year={each}", each == found.year) for each in found.years],
-        "energy_unit": energy.unit,
-        "mass_unit": mass.unit,
-        "markets": [
-            {
-                "row": row,
-                "name": row.pool or row.market or _("Own market factor, or place not known"),
-                "within": row.market if row.pool else "",
-                "consumption": figures.number(row.consumption_kwh, energy),
-                "covered": figures.number(row.covered_kwh, energy),
-                "uncovered": figures.number(row.uncovered_kwh, energy),
-                "location": figures.number(row.location_kg, mass),
-                "market": figures.number(row.market_kg, mass),
-                "width": row.consumption_kwh / largest if largest else 0.0,
-                "covered_width": row.covered_kwh / largest if largest else 0.0,
-            }
-            for row in rows
-        ],
-        "positions": [position_row(each, found.year) for each in found.positions],
-        "matches": match_card(request, identity, found),
+        **market_rows(found),
+        "positions": [position_row(each) for each in found.positions],
+        "matches": match_card(identity.organization_id, found, request.GET.get("hours", "")),
         "may_manage": may(identity, Action.MANAGE_INSTRUMENTS),
         "own_markets": [(name, ", ".join(places)) for name, places in own.members.items()],
-        "markets_form": markets_form or MarketsForm(initial={"markets": "\n".join(lines)}),
-    }
-
-
-def position_row(position: Position, year: int) -> dict[str, Any]:
-    """Show an instrument in a line."""
-    facts = position.held.facts
-    volume = float(facts.energy_kwh)
-    scale = figures.scale_for("energy", [volume])
-    return {
-        "facts": facts,
-        "market": position.held.market or facts.market,
-        "vintage": vintage_name(facts.vintage_start, facts.vintage_end),
-        "volume": figures.quantity(volume, "energy", scale=scale),
-        "used": figures.quantity(position.used_kwh, "energy", scale=scale),
-        "left": figures.quantity(position.left_kwh, "energy", scale=scale),
-        "state": state_name(position.state),
-        "tone": TONES.get(position.state, ""),
-        "reasons": ", ".join(reason_name(reason) for reason in position.refused),
-        "of_year": facts.vintage_start.year == year,
-    }
-
-
-def vintage_name(start: date, end: date) -> str:
-    """
-    Name a vintage: its year, its month, or its days.
-
-    >>> vintage_name(date(2026, 1, 1), date(2027, 1, 1)), vintage_name(date(2026, 7, 1), date(2026, 8, 1))
-    ('2026', '2026-07')
-    """
-    last = end - timedelta(days=1)
-    if (start.month, start.day, last.month, last.day) == (1, 1, 12, 31):
-        return str(start.year)
-    if start.day == 1 and end.day == 1 and (last.year, last.month) == (start.year, start.month):
-        return f"{start:%Y-%m}"
-    return f"{start} – {last}"
-
-
-def state_name(state: str) -> str:
-    """Say how an instrument stands."""
-    names = {
-        "used": _("used"),
-        "partly_used": _("partly used"),
-        "unused": _("unused"),
-        "counted": _("counts"),
-        "refused": _("refused"),
-        "withdrawn": _("withdrawn"),
-    }
-    return names[state]
-
-
-def reason_name(reason: str) -> str:
-    """Say why an instrument does not count."""
-    names = {
-        "not_retired": _("not retired"),
-        "market": _("nothing consumed in its market"),
-        "vintage": _("nothing consumed in the year of its vintage"),
-        "pool": _("nothing consumed where it is assigned to"),
-    }
-    return names[reason]
-
-
-def match_card(request: HttpRequest, identity: Identity, found: Electricity) -> dict[str, Any] | None:
-    """Match a month, or the year, by the hour; None where no instrument of the year has hours."""
-    timed = [each.held for each in found.positions if each.held.has_hours and each.held.withdrawn is None]
-    if not any(held.facts.vintage_start.year == found.year for held in timed):
-        return None
-    chosen = _MONTH.fullmatch(request.GET.get("hours", "")) or _MONTH.fullmatch(latest_month(found.year))
-    if chosen is None or int(chosen[1]) != found.year:
-        chosen = _MONTH.fullmatch(latest_month(found.year))
-    assert chosen is not None  # noqa: S101  # latest_month always is one
-    first = date(found.year, int(chosen[2] or 1), 1)
-    last = date(found.year, 12, 31) if chosen[2] is None else month_end(first)
-    last = max(first, min(last, today()))
-    rows = hourly_match(identity.organization_id, first, last)
-    months = [f"{found.year}-{number:02}" for number in range(1, 13) if date(found.year, number, 1) <= today()]
-    return {
-        "period": chosen[0],
-        "choices": [
-            (each, f"?year={found.year}&hours={each}", each == chosen[0]) for each in [str(found.year), *months]
-        ],
-        "rows": [match_row(row) for row in rows],
-    }
-
-
-def latest_month(year: int) -> str:
-    """Name the latest complete month of a year, its first where none is complete yet."""
-    before = today().replace(day=1) - timedelta(days=1)
-    return f"{year}-12" if before.year > year else f"{year}-{before.month if before.year == year else 1:02}"
-
-
-def month_end(first: date) -> date:
-    return (first + timedelta(days=32)).replace(day=1) - timedelta(days=1)
-
-
-def match_row(row: MarketHours) -> dict[str, Any]:
-    """Show a market's match."""
-    return {
-        "market": row.market,
-        "score": row.match.cfe_score,
-        "annual": row.match.annual_match_ratio,
-        "load": row.load_kwh,
-        "matched": row.match.matched_kwh,
-        "excess": row.contracted_kwh - row.match.matched_kwh,
-        "hourly_kg": row.match.market_hourly_kg,
-        "annual_kg": row.match.market_annual_kg,
+        "markets_form": markets_form or MarketsForm.of(own),
     }
 
 
@@ -350,35 +107,6 @@ def add_page(request: HttpRequest, form: forms.Form, corrected: Position | None,
         "fields": ",".join(FIELDS),
     }
     return render(request, "reporting/instruments/add.html", context, status=status)
-
-
-def show_faults(form: forms.Form, faults: list[Fault]) -> None:
-    """Put each fault beside its field."""
-    for fault in faults:
-        form.add_error(fault.field if fault.field in form.fields else None, fault.reason)
-
-
-def initial_of(position: Position) -> dict[str, Any]:
-    """Fill the form in as the instrument stands."""
-    facts, retired = position.held.facts, position.held.retired
-    return {
-        "type": facts.type,
-        "kind": facts.kind,
-        "energy_kwh": f"{facts.energy_kwh.normalize():f}",
-        "intensity_g_per_kwh": f"{facts.intensity_g_per_kwh:g}",
-        "market": facts.market,
-        "vintage": vintage_name(facts.vintage_start, facts.vintage_end).replace(" – ", "/"),
-        "carbon_free": "yes" if facts.carbon_free else "no",
-        "technology": facts.technology,
-        "pool": facts.pool,
-        "reference": facts.reference,
-        "bought_kwh": "" if facts.bought_kwh is None else f"{facts.bought_kwh.normalize():f}",
-        "document": facts.document,
-        "retired_on": retired.retired_on if retired else None,
-        "registry": retired.registry if retired else "",
-        "serial_first": retired.serial_first if retired else "",
-        "serial_last": retired.serial_last if retired else "",
-    }
 
 
 @requires(Action.MANAGE_INSTRUMENTS)
@@ -461,7 +189,7 @@ def instrument_page(
             "title": f"{held.facts.kind} {vintage_name(held.facts.vintage_start, held.facts.vintage_end)}",
             "crumbs": [(_("Electricity"), reverse("instruments")), (str(held.facts), "")],
             "position": position,
-            "row": position_row(position, held.facts.vintage_start.year),
+            "row": position_row(position),
             "may_manage": manage,
             "retire_form": bound.get("retire_form") or RetireForm()
             if manage and held.facts.type == InstrumentType.CERTIFICATE and held.retired is None
