@@ -12,7 +12,7 @@ from core.accounting.models import MarketMark, MarketRate, View
 from core.accounting.pools import OWN_HOSTINGS
 from core.accounting.selectors import current_view
 from core.accounting.selectors.conditions import folded_teams_of
-from core.accounting.selectors.market import assigned_instruments, consumed_in, countries_known
+from core.accounting.selectors.market import assigned_instruments, consumed_between, countries_known
 from core.factors.instrument_selectors import Held, held_instruments
 from core.organizations.tenancy import organization_scope
 from core.quantification.market_coverage import (
@@ -129,7 +129,7 @@ def electricity(organization_id: int, year: int | None, *, today: date) -> Elect
         years = sorted({*consumed_years, *(each.facts.vintage_start.year for each in held)}, reverse=True)
         chosen = year or next((each for each in sorted(consumed_years, reverse=True) if each <= today.year), today.year)
         live = [each for each in held if each.withdrawn is None]
-        consumed = {each: _consumed(organization_id, view, each, live) for each in {*consumed_years, chosen}}
+        consumed = _consumed(organization_id, view, [*consumed_years, chosen], live)
         hidden = _hidden_pools(organization_id, {each.facts.pool for each in live if each.facts.pool})
         pending = MarketMark.objects.filter(organization_id=organization_id).exists()
     gsd = methodology_of(view.methodology).gsd["market"] if view else 1.0
@@ -157,8 +157,14 @@ def years_with_consumption(organization_id: int, view: View | None) -> list[int]
     return sorted({start.year for start in rates.values_list("period_start", flat=True).distinct()})
 
 
-def _consumed(organization_id: int, view: View | None, year: int, held: list[Held]) -> list[Consumed]:
-    return [] if view is None else consumed_in(organization_id, view, year, held)[0]
+def _consumed(organization_id: int, view: View | None, years: list[int], held: list[Held]) -> dict[int, list[Consumed]]:
+    """Read the consumption of all years at once."""
+    found: dict[int, list[Consumed]] = {year: [] for year in years}
+    if view is not None:
+        first, last = date(min(years), 1, 1), date(max(years), 12, 31)
+        for year, consumed in consumed_between(organization_id, view, first, last, held):
+            found.setdefault(year, []).append(consumed)
+    return found
 
 
 def _markets(

@@ -299,9 +299,11 @@ def test_two_workers_on_months_of_one_year_leave_the_rate_of_both(committed_db, 
     stop = threading.Event()
     with ThreadPoolExecutor(4) as pool:
         covering = pool.submit(in_thread, cover)
-        for worker in [pool.submit(in_thread, month, number) for number in (3, 4, 5)]:
-            worker.result()
-        stop.set()
+        try:
+            for worker in [pool.submit(in_thread, month, number) for number in (3, 4, 5)]:
+                worker.result()
+        finally:
+            stop.set()
         covering.result()
     services.derive_dirty_days(organization.id)
 
@@ -325,10 +327,12 @@ def test_a_reader_never_sees_new_rows_with_an_old_rate(committed_db, organizatio
 
     with ThreadPoolExecutor(2) as pool:
         readers = [pool.submit(in_thread, read) for _ in range(1)]
-        for number in range(1, 7):
-            write(facility(number, 7.0, day=f"2026-{number:02}-15"))
-            services.derive_dirty_days(organization.id)
-        stop.set()
+        try:
+            for number in range(1, 7):
+                write(facility(number, 7.0, day=f"2026-{number:02}-15"))
+                services.derive_dirty_days(organization.id)
+        finally:
+            stop.set()
         for reader in readers:
             reader.result()
 

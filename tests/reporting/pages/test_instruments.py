@@ -76,6 +76,23 @@ def test_an_instrument_is_entered_and_shown_with_its_use(organization, lead, con
     assert "GO-1" in one
 
 
+def test_the_page_takes_few_queries_however_many_vintages_there_are(
+    organization, lead, consumed, django_assert_max_num_queries
+):
+    enter(lead)
+    for year in range(YEAR - 8, YEAR):
+        enter(lead, type="contract", vintage=str(year), retired_on="", registry="", serial_first="")
+    derive_dirty_days(organization.id)
+
+    with django_assert_max_num_queries(25):
+        page = lead.get(LIST, {"year": YEAR})
+
+    assert [row["reasons"] for row in page.context["positions"]] == [
+        "",
+        *["nothing consumed in the year of its vintage"] * 8,
+    ]
+
+
 def test_what_is_wrong_stands_beside_its_field(organization, lead):
     answer = enter(lead, energy_kwh="-1", market="Atlantis")
 
