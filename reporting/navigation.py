@@ -24,6 +24,7 @@ ENTRIES: Final[tuple[tuple[str | Promise, str | Promise, str, Action], ...]] = (
     (_("Report"), _("Disclosures"), "disclosures", Action.SEE_PERIODS),
     (_("Report"), _("Factors"), "factors", Action.SEE_OWN_TEAM),
     (_("Report"), _("Methodology"), "methodology", Action.SEE_OWN_TEAM),
+    (_("Report"), _("Electricity"), "instruments", Action.SEE_ALL_TEAMS),
     (_("Report"), _("Audit log"), "audit", Action.SEE_AUDIT_LOG),
     (_("Data"), _("Sources and imports"), "sources", Action.SEE_SOURCES),
     (_("Data"), _("Data quality"), "quality", Action.SEE_SOURCES),

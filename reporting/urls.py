@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, path
 from reporting.api.denominators import DenominatorsView
 from reporting.api.factors import FactorsView
 from reporting.api.figures import EmissionsView, ExplainView
+from reporting.api.instruments import InstrumentsView
 from reporting.api.sci import SciView
 from reporting.pages import (
     audit,
@@ -17,6 +18,7 @@ from reporting.pages import (
     factor_sets,
     factors,
     gallery,
+    instruments,
     intensity,
     methodology,
     overview,
@@ -53,6 +55,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("factors/diff/", factor_sets.factor_diff, name="factor_diff"),
     path("factors/names/", factor_names.factor_names, name="factor_names"),
     path("factors/names/alias/", factor_names.set_alias, name="set_alias"),
+    path("factors/instruments/", instruments.instruments, name="instruments"),
+    path("factors/instruments/add/", instruments.add, name="instrument_add"),
+    path("factors/instruments/import/", instruments.import_file, name="instrument_import"),
+    path("factors/instruments/template.csv", instruments.template_file, name="instrument_template"),
+    path("factors/instruments/markets/", instruments.markets, name="instrument_markets"),
+    path("factors/instruments/<int:instrument_id>/", instruments.instrument, name="instrument"),
+    path("factors/instruments/<int:instrument_id>/retire/", instruments.retire, name="instrument_retire"),
+    path("factors/instruments/<int:instrument_id>/hours/", instruments.hours, name="instrument_hours"),
+    path("factors/instruments/<int:instrument_id>/withdraw/", instruments.withdraw, name="instrument_withdraw"),
     path("factors/<str:name>/", factors.factor_table, name="factor_table"),
     path("methodology/", methodology.methodology, name="methodology"),
     path("methodology/<slug:name>/", methodology.methodology_page, name="methodology_page"),
@@ -73,6 +84,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/explain", ExplainView.as_view(), name="api_explain"),
     path("api/v1/sci", SciView.as_view(), name="api_sci"),
     path("api/v1/denominators", DenominatorsView.as_view(), name="api_denominators"),
+    path("api/v1/instruments", InstrumentsView.as_view(), name="api_instruments"),
 ]
 if configuration.DEBUG:
     urlpatterns.append(path("system/gallery/", gallery.gallery, name="gallery"))

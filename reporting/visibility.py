@@ -1,8 +1,10 @@
-"""Whether a record's own figure may be shown to who asks: filters narrow sums, a record by its id has none."""
+"""Whether what filters cannot narrow may be shown to who asks: a record's own figure, and what is one for the organization."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from django.core.exceptions import PermissionDenied
 
 from core.organizations.identity import Identity
 from core.organizations.policy import Action, may, narrowing
@@ -18,3 +20,9 @@ def may_see_record(identity: Identity, tree: dict[str, Any]) -> bool:
     subjects = [plan["subjects"] for method in tree["children"] for plan in method["children"]]
     subjects += [entry["subjects"] for entry in tree["missing"]]
     return any(all(set(values) & set(subject.get(name, ())) for name, values in own.items()) for subject in subjects)
+
+
+def whole_organization(identity: Identity) -> None:
+    """Refuse whoever is narrowed to a team or project: instruments are those of the whole organization."""
+    if narrowing(identity):
+        raise PermissionDenied("Instruments are shown to those who may see all teams.")

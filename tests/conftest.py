@@ -68,7 +68,12 @@ def empty_tenant_tables(servers: server_set.Servers) -> None:
             " where a.attname = 'organization_id' and c.relkind in ('r', 'p') and not c.relispartition"
             " and c.relnamespace = 'public'::regnamespace"
         ).fetchall()
-        names = [name for (name,) in tables] + ["organizations_organization", "organizations_person", "django_session"]
+        names = [name for (name,) in tables] + [
+            "organizations_organization",
+            "organizations_person",
+            "django_session",
+            "factors_certificateclaim",
+        ]
         connection.execute("set session_replication_role = replica")
         connection.execute("alter table organizations_auditevent disable trigger user")
         connection.execute(f"truncate {', '.join(names)} cascade")

@@ -19,7 +19,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from core.accounting.models import JobState, RestatementJob
-from core.accounting.services import add_site
+from core.accounting.services import add_instruments, add_site
 from core.factors import own
 from core.factors.pack import load_pack
 from core.factors.services import load_factor_set
@@ -153,6 +153,14 @@ def restatement_job(asker: Asker) -> int:
     return job.id
 
 
+def instrument_of(asker: Asker) -> int:
+    given = {"type": "contract", "energy_kwh": "1", "intensity_g_per_kwh": "0", "market": "AIB", "vintage": "2025"}
+    (made,) = add_instruments(
+        organization_id=asker.organization.id, given=[given], today=datetime(2026, 11, 1, tzinfo=UTC).date()
+    )
+    return made.id
+
+
 def factor_file(_: Asker) -> str:
     pack = load_pack()
     load_factor_set(pack)
@@ -161,6 +169,7 @@ def factor_file(_: Asker) -> str:
 
 A = Action
 BATCH = {"batch_id": batch_of}
+INSTRUMENT = {"instrument_id": instrument_of}
 WHO: dict[str, Address] = {
     # operators
     "healthz": Address((open_to_all(200),)),
@@ -223,6 +232,16 @@ WHO: dict[str, Address] = {
     "factor_names": Address((see(A.SEE_SOURCES),)),
     "set_alias": Address((do(A.MANAGE_SOURCES, 400),)),
     "api_factors": Address((see(A.SEE_OWN_TEAM),)),
+    "instruments": Address((see(A.SEE_ALL_TEAMS),)),
+    "instrument_add": Address((see(A.MANAGE_INSTRUMENTS), do(A.MANAGE_INSTRUMENTS, 400))),
+    "instrument_import": Address((do(A.MANAGE_INSTRUMENTS, 400),)),
+    "instrument_template": Address((see(A.MANAGE_INSTRUMENTS),)),
+    "instrument_markets": Address((do(A.MANAGE_INSTRUMENTS, 302),)),
+    "instrument": Address((see(A.SEE_ALL_TEAMS),), INSTRUMENT),
+    "instrument_retire": Address((do(A.MANAGE_INSTRUMENTS, 400),), INSTRUMENT),
+    "instrument_hours": Address((do(A.MANAGE_INSTRUMENTS, 400),), INSTRUMENT),
+    "instrument_withdraw": Address((do(A.MANAGE_INSTRUMENTS, 400),), INSTRUMENT),
+    "api_instruments": Address((see(A.SEE_ALL_TEAMS), do(A.MANAGE_INSTRUMENTS, 400))),
     "audit": Address((see(A.SEE_AUDIT_LOG),)),
     # settings
     "settings": Address((see(A.SEE_OWN_TEAM),)),
@@ -240,7 +259,7 @@ WHO: dict[str, Address] = {
     "schema": Address((Call("GET", (), 200),)),
     "docs": Address((Call("GET", (), 200),)),
 }
-IDS_OF_ORGANIZATIONS = ("slug", "batch_id", "source_id", "token_id")
+IDS_OF_ORGANIZATIONS = ("slug", "batch_id", "source_id", "token_id", "instrument_id")
 ACCOUNTS_OPEN_TO_STRANGERS = {
     "account_login",
     "account_signup",

@@ -51,14 +51,13 @@ class SharedErrors:
     What groups of rows share: `core.accounting.models.SharedError`, by id.
 
     Args:
-        group, zone_group, market, pool: text by id; market None where no rate applies.
+        group, zone_group, market: text by id; market None where no rate applies.
         widths: id to impact to ln half-widths (grid below, grid above, PUE below, PUE above).
     """
 
     group: Mapping[int, str]
     zone_group: Mapping[int, str]
     market: Mapping[int, str | None]
-    pool: Mapping[int, str]
     widths: Mapping[int, Mapping[str, Sequence[float]]]
 
 
@@ -71,16 +70,21 @@ def with_market(sums: pd.DataFrame, errors: SharedErrors, rates: Mapping[tuple[s
     Fill in market figures: the row's own where it has one, else facility energy times the rate of its market and year.
 
     Args:
-        sums: shared_error_id, year, and ``REPORTED`` with low and high in kWh, kg CO2e and L; NaN is null.
+        sums: shared_error_id, year, pool, and ``REPORTED`` with low and high in kWh, kg CO2e and L; NaN is null.
         errors: of every shared_error_id.
-        rates: by market, pool and year.
+        rates: by market, pool and year. A pool without a rate takes that without instruments, under the empty pool.
+
+    Returns:
+        The sums with market figures, and ``market_below`` and ``market_above``: ln half-widths of the rate, 0 without one.
     """
-    known = sums[["shared_error_id", "year"]].drop_duplicates()
+    known = sums[["shared_error_id", "year", "pool"]].drop_duplicates()
     given = {
-        (error, year): rates.get((errors.market[error] or "", errors.pool[error], year), (np.nan,) * 3)
-        for error, year in known.itertuples(index=False)
+        (error, year, pool): rates.get(
+            (errors.market[error] or "", pool, year), rates.get((errors.market[error] or "", "", year), (np.nan,) * 3)
+        )
+        for error, year, pool in known.itertuples(index=False)
     }
-    pairs = list(zip(sums["shared_error_id"], sums["year"], strict=True))
+    pairs = list(zip(sums["shared_error_id"], sums["year"], sums["pool"], strict=True))
     rate = pd.DataFrame([given[pair] for pair in pairs], columns=["value", "low", "high"], index=sums.index)
     energy = pd.DataFrame(
         {name: sums[ENERGY_FACILITY.name + suffix] for name, suffix in zip(rate.columns, SUFFIXES, strict=True)}
@@ -91,6 +95,11 @@ def with_market(sums: pd.DataFrame, errors: SharedErrors, rates: Mapping[tuple[s
     for name, suffix in zip(rate.columns, SUFFIXES, strict=True):
         column = MARKET.name + suffix
         filled[column] = joined[name].where(follows, sums[column])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        filled["market_below"] = np.log(rate["value"] / rate["low"])
+        filled["market_above"] = np.log(rate["high"] / rate["value"])
+    widths = ["market_below", "market_above"]
+    filled[widths] = filled[widths].replace([np.inf, -np.inf], np.nan).where(follows).fillna(0.0)
     return filled
 
 
@@ -161,7 +170,8 @@ def reported(
     Add partial sums up to one row per combination of keys, with reported intervals.
 
     Args:
-        sums: the keys, shared_error_id, records, requests, ``measures``, and ``impacts`` with low and high.
+        sums: the keys, shared_error_id, records, requests, ``measures``, ``impacts`` with low and high, and the widths of
+            `with_market`.
         keys: what to group by; none: one row.
         errors: of every shared_error_id.
         basis, include: what is in the total.
@@ -221,6 +231,9 @@ def _interval(
     zones, _ = pd.factorize(np.array([errors.zone_group[error] for error in error_ids], dtype=object))
     groups, _ = pd.factorize(np.array([errors.group[error] for error in error_ids], dtype=object))
     widths = np.array([errors.widths[error].get(impact.name, (0.0,) * 4) for error in error_ids], dtype=float)
+    widths = widths.reshape(-1, 4)[error_codes]
+    if impact is MARKET:  # the width of the rate that was joined, which instruments narrow
+        widths[:, :2] = sums[["market_below", "market_above"]].to_numpy(float)
     made = reported_intervals(
         codes,
         zones[error_codes].astype(np.int64),
@@ -228,7 +241,7 @@ def _interval(
         value,
         sums[impact.name + "_low"].to_numpy(float),
         sums[impact.name + "_high"].to_numpy(float),
-        widths.reshape(-1, 4)[error_codes],
+        widths,
         figures=size,
     )
     return made.value, made.low, made.high

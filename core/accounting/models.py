@@ -142,7 +142,7 @@ class SharedError(models.Model):
     group = models.TextField(help_text="method and model or hardware family")
     zone_group = models.TextField(help_text="zone of the grid factor; `world` for all that fell back to it")
     market = models.TextField(null=True, help_text="null: no market figure follows from the energy")
-    pool = models.TextField(default="", help_text="cells that an instrument is assigned to; empty: the whole market")
+    pool = models.TextField(default="", help_text="unused: pools are found when rates are joined")
     widths = models.JSONField(help_text="impact: ln half-widths [grid below, grid above, pue below, pue above]")
 
     class Meta:
@@ -210,7 +210,8 @@ class MarketRate(models.Model):
     """
     What a kWh at the facility weighs in a market and period, market-based. Joined on read, never stored per row.
 
-    A rate belongs to all consumption of its market and pool, so late data would else rewrite rows that it is not about.
+    A rate belongs to all consumption of its market and pool, so late data would else rewrite rows that it is not about. The
+    empty pool is the rate without instruments; the others are made of it by `core.quantification.market_coverage`.
     """
 
     organization = models.ForeignKey(Organization, models.PROTECT, db_index=False)
@@ -222,7 +223,12 @@ class MarketRate(models.Model):
     g_per_kwh = models.FloatField(null=True, help_text="g CO2e per facility kWh; null: not known")
     g_per_kwh_low = models.FloatField(null=True)
     g_per_kwh_high = models.FloatField(null=True)
-    factor = models.JSONField(default=dict, help_text="the factor it is, as `quantify` prints it")
+    factor = models.JSONField(
+        default=dict, help_text="the factor it is, as `quantify` prints it; with pool also the shares of instruments"
+    )
+    electricity_market = models.TextField(null=True, help_text="that instruments are bought in; null: without pool")
+    covered_kwh = models.FloatField(null=True, help_text="of this market and pool; null: without pool")
+    uncovered_kwh = models.FloatField(null=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -283,3 +289,18 @@ class RestatementJob(models.Model):
 
     def __str__(self) -> str:
         return f"restatement {self.pk} ({self.state})"
+
+
+class MarketMark(models.Model):
+    """A year whose rates are to be made again because the instruments changed; deleted by whoever has done it."""
+
+    id = models.BigAutoField(primary_key=True)
+    organization = models.ForeignKey(Organization, models.PROTECT, db_index=False)
+    year = models.SmallIntegerField()
+    marked_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["organization"], name="market_mark_of_organization")]
+
+    def __str__(self) -> str:
+        return str(self.year)

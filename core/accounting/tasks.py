@@ -6,7 +6,10 @@ from typing import Any
 
 import structlog
 from celery import shared_task
-from django.db import connection
+from celery.exceptions import CeleryError
+from django.db import connection, transaction
+from kombu.exceptions import KombuError
+from redis import RedisError
 
 from core.accounting.services import derive_dirty_days
 from core.accounting.services.restatement_jobs import restatement_is_due, run_restatement
@@ -42,7 +45,11 @@ def sweep(**ignored: Any) -> dict[str, int]:
     woken = 0
     for organization_id in Organization.objects.order_by("id").values_list("id", flat=True):
         with organization_scope(organization_id), connection.cursor() as cursor:
-            cursor.execute("select exists(select from ledger_dirty_day where organization_id = %s)", [organization_id])
+            cursor.execute(
+                "select exists(select from ledger_dirty_day where organization_id = %(organization)s)"
+                " or exists(select from accounting_marketmark where organization_id = %(organization)s)",
+                {"organization": organization_id},
+            )
             (dirty,) = cursor.fetchone()
             asked = restatement_is_due(organization_id)
         if dirty:
@@ -51,3 +58,15 @@ def sweep(**ignored: Any) -> dict[str, int]:
         if asked:
             restate.apply_async(kwargs={"organization_id": organization_id}, expires=SWEEP_EXPIRES_S)
     return {"woken": woken}
+
+
+def wake_after_commit(organization_id: int) -> None:
+    """Ask for an organization's figures once the present transaction is committed; the sweep finds it where that is lost."""
+
+    def wake() -> None:
+        try:
+            derive.apply_async(kwargs={"organization_id": organization_id}, retry=False)
+        except (CeleryError, KombuError, RedisError, OSError) as error:
+            log.warning("broker unreachable, the sweep will find it", error=type(error).__name__)
+
+    transaction.on_commit(wake)

@@ -1,14 +1,17 @@
 """
-How much: published factor tables, stored once by content, the immutable sets that are made of them, and own factors.
+How much: published factor tables, stored once by content, the immutable sets that are made of them, own factors, and the
+contractual instruments for electricity.
 
 Factor sets belong to nobody: every organization's views name one, and its content hash proves which. Own factors belong to
-one organization and go before those of the set.
+one organization and go before those of the set. Instruments are its facts: entered once, never changed; what happens to them
+afterwards is an event beside them.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
@@ -82,3 +85,133 @@ class OwnFactor(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.value:g}"
+
+
+class InstrumentType(models.TextChoices):
+    """In the order in which they are used (Scope 2 Guidance)."""
+
+    CERTIFICATE = "certificate", "Certificate"
+    CONTRACT = "contract", "Contract"
+    SUPPLIER_RATE = "supplier_rate", "Supplier rate"
+
+
+class ContractualInstrument(models.Model):
+    """A volume of electricity with the intensity that was bought with it. Never changed: the database refuses."""
+
+    organization = models.ForeignKey(Organization, models.PROTECT, db_index=False)
+    type = models.CharField(max_length=16, choices=InstrumentType.choices)
+    kind = models.TextField(help_text="as the trade calls it: GO, REC, I-REC, PPA, green tariff")
+    energy_kwh = models.DecimalField(max_digits=18, decimal_places=3)
+    intensity_g_per_kwh = models.FloatField(help_text="g CO2e per kWh")
+    market = models.TextField(help_text="name of a market, or a country or zone in it")
+    vintage_start = models.DateField(help_text="first day of generation, UTC")
+    vintage_end = models.DateField(help_text="first day no longer, UTC")
+    carbon_free = models.BooleanField(default=False)
+    technology = models.TextField(blank=True)
+    pool = models.TextField(blank=True, help_text="what it is assigned to, such as site:fra-1; empty: the whole market")
+    reference = models.TextField(blank=True, help_text="of the contract or delivery that it is a part of")
+    bought_kwh = models.DecimalField(
+        max_digits=18, decimal_places=3, null=True, help_text="of that contract and year; its parts may not exceed it"
+    )
+    document = models.TextField(blank=True, help_text="where the evidence lies")
+    corrects = models.ForeignKey("self", models.PROTECT, null=True, db_constraint=False, db_index=False)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "id"], name="instrument_of_organization"),
+            models.CheckConstraint(condition=models.Q(type__in=InstrumentType.values), name="instrument_type"),
+            models.CheckConstraint(condition=models.Q(energy_kwh__gt=0), name="instrument_energy_is_positive"),
+            models.CheckConstraint(condition=models.Q(intensity_g_per_kwh__gte=0), name="instrument_intensity"),
+            models.CheckConstraint(
+                condition=models.Q(vintage_end__gt=models.F("vintage_start")), name="instrument_vintage"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(bought_kwh__isnull=True) | models.Q(bought_kwh__gte=models.F("energy_kwh")),
+                name="instrument_within_what_was_bought",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.vintage_start.year} ({self.pk})"
+
+
+class InstrumentEventKind(models.TextChoices):
+    """What can happen to an instrument."""
+
+    RETIRED = "retired", "Retired"
+    WITHDRAWN = "withdrawn", "Withdrawn"
+
+
+class InstrumentEvent(models.Model):
+    """What happened to an instrument after it was entered: certificates retired, or the whole withdrawn. Never changed."""
+
+    organization = models.ForeignKey(Organization, models.PROTECT, db_index=False)
+    instrument = models.ForeignKey(
+        ContractualInstrument, models.PROTECT, db_constraint=False, db_index=False, related_name="events"
+    )
+    kind = models.CharField(max_length=16, choices=InstrumentEventKind.choices)
+    retired_on = models.DateField(null=True, help_text="UTC")
+    registry = models.TextField(blank=True)
+    serial_first = models.TextField(blank=True, help_text="first serial number, as entered")
+    serial_last = models.TextField(blank=True)
+    claim = models.UUIDField(null=True, help_text="of the serial numbers, see CertificateClaim")
+    reason = models.TextField(blank=True, help_text="why it was withdrawn")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "instrument", "kind"], name="instrument_event_once"),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=InstrumentEventKind.values), name="instrument_event_kind"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(kind="retired")
+                | models.Q(retired_on__isnull=False, claim__isnull=False) & ~models.Q(registry="", serial_first=""),
+                name="instrument_retired_with_serials",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instrument_id} {self.kind}"
+
+
+class InstrumentHours(models.Model):
+    """When an instrument's electricity was generated, by UTC hour. Never changed."""
+
+    organization = models.ForeignKey(Organization, models.PROTECT, db_index=False)
+    instrument = models.ForeignKey(ContractualInstrument, models.PROTECT, db_constraint=False, db_index=False)
+    starts_at = models.DateTimeField(help_text="first hour")
+    energy_kwh = ArrayField(models.FloatField(null=True), help_text="one an hour; null: not known, so unmatched")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name_plural = "instrument hours"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "instrument"], name="instrument_hours_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"hours of {self.instrument_id}"
+
+
+class CertificateClaim(models.Model):
+    """
+    Hashes of retired serial numbers, of all organizations: a certificate is claimed once, and nobody sees by whom.
+
+    See `core.quantification.serials`; freed when the instrument is withdrawn.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    claim = models.UUIDField(db_index=True)
+    key = models.BinaryField(max_length=16)
+    whole = models.BooleanField(help_text="the block is claimed; else a part of it")
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["key"], name="certificate_claim_key")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["key"], condition=models.Q(whole=True), name="certificate_claimed_once")
+        ]
+
+    def __str__(self) -> str:
+        return str(self.claim)

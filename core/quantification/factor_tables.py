@@ -206,7 +206,7 @@ TABLES: Final[Mapping[str, Table]] = {
         required=("gwp100",),
         optional=("aliases",),
         units=("kg CO2e/kg",),
-        named=("gas", "gwp_set"),
+        named=("gas",),
     ),
     "refrigerant_blends": Table(
         about="Composition of refrigerant blends by mass",

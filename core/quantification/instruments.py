@@ -1,7 +1,4 @@
-"""Contracts for electricity: what they cover, in order, and how they meet the load by the hour (methodology 3.3, 3.4).
-
-Waits for its caller: no instruments can be entered yet; published cases hold the formulas.
-"""
+"""Contracts for electricity: what they cover, in order, and how they meet the load by the hour (methodology 3.3, 3.4)."""
 
 from __future__ import annotations
 
@@ -30,13 +27,19 @@ class Instrument:
 
 @dataclass(frozen=True)
 class Coverage:
-    """Market-based emissions of one market and period, with what was covered and what was refused."""
+    """
+    Market-based emissions of one market and period, with what was covered and what was refused.
+
+    Args:
+        used: instrument and the kWh that were taken of it, in the order in which they were taken.
+    """
 
     location_kg: float
     market_kg: float
     covered_kwh: float
     uncovered_kwh: float
     rejected: tuple[tuple[str, tuple[str, ...]], ...]
+    used: tuple[tuple[str, float], ...] = ()
 
 
 def cover_consumption(
@@ -58,13 +61,15 @@ def cover_consumption(
     left = consumption_kwh
     emitted: list[float] = []
     rejected: list[tuple[str, tuple[str, ...]]] = []
+    used: list[tuple[str, float]] = []
     for instrument in sorted(instruments, key=lambda each: (ORDER.index(each.type), each.intensity_kg_per_kwh)):
-        reasons = _refusals(instrument, market, reporting_year)
+        reasons = refusals(instrument, market, reporting_year)
         if reasons:
             rejected.append((instrument.id, reasons))
             continue
-        taken = min(left, instrument.kwh)
+        taken = max(0.0, min(left, instrument.kwh))  # a consumption below 0, after corrections, takes nothing
         emitted.append(taken * instrument.intensity_kg_per_kwh)
+        used.append((instrument.id, taken))
         left -= taken
     return Coverage(
         location_kg=consumption_kwh * location_kg_per_kwh,
@@ -72,10 +77,16 @@ def cover_consumption(
         covered_kwh=consumption_kwh - left,
         uncovered_kwh=left,
         rejected=tuple(rejected),
+        used=tuple(used),
     )
 
 
-def _refusals(instrument: Instrument, market: str | None, reporting_year: int | None) -> tuple[str, ...]:
+def refusals(instrument: Instrument, market: str | None, reporting_year: int | None) -> tuple[str, ...]:
+    """
+    List why an instrument does not count for a market and year; none: it does.
+
+    Source: GHG Protocol Scope 2 Guidance (2015), quality criteria.
+    """
     reasons = []
     if not instrument.retired:
         reasons.append("not_retired")

@@ -1,4 +1,8 @@
-"""Market-based emissions without instruments: a rate per market and year, joined on read (methodology 3.3)."""
+"""
+Market-based emissions without instruments: a rate per market and year, joined on read (methodology 3.3).
+
+What instruments make of these rates is in `core.quantification.market_coverage`.
+"""
 
 from __future__ import annotations
 

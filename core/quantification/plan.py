@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache, partial
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -189,6 +189,26 @@ def _planned(pack: FactorPack, method: Methodology, use: Use) -> tuple[Plan, lis
     return plan, draft.terms
 
 
+def with_market_rate(plan: Plan, entry: Mapping[str, Any]) -> Plan:
+    """
+    Put another market rate into a plan's formulas and factors; its coefficients stay those of the rate without instruments.
+
+    Args:
+        entry: the factor as `quantify` prints it, with whatever details.
+    """
+    promised = ("id", "value", "low", "high", "unit", "source", "valid_from", "match")
+    rate = Factor(name="grid_market", **{name: entry[name] for name in promised})
+
+    def changed(term: Term) -> Term:
+        if term.impact != "market_kg_co2e":
+            return term
+        inputs = tuple((rate if factor.name == "grid_market" else factor, power) for factor, power in term.inputs)
+        return make_term(term.impact, term.measure, term.per_unit, Product(inputs, term.constant), sign=term.sign)
+
+    factors = tuple(dict(entry) if factor["name"] == "grid_market" else factor for factor in plan.factors)
+    return replace(plan, factors=factors, formulas=lambda: tuple(changed(term) for term in plan.terms))
+
+
 def choose_energy(use: Use, context: Context, draft: _Draft) -> Energy | None:
     """
     Choose the best physical method whose measure and names are there; each that is passed over leaves a note.
@@ -337,7 +357,7 @@ def _market(use: Use, context: Context, grid: Grid) -> Market:
     chosen = choose_market(context.pack, place, use.hosting, use.provider, grid, year, context.method)
     if grid.match == "override" and "no_market_factor" in chosen.notes and chosen.rate is not None:
         rate = chosen.rate
-        return replace(chosen, key=f"{rate.id}:{rate.value!r}:{rate.low!r}:{rate.high!r}")
+        return replace(chosen, key=f"{chosen.key}:{rate.id}:{rate.value!r}:{rate.low!r}:{rate.high!r}")
     return chosen
 
 

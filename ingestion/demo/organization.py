@@ -13,14 +13,21 @@ from typing import Final
 from django.core.management import call_command
 from django.db import transaction
 
-from core.accounting.services import declare_independent, derive_dirty_days, link_source, set_coverage_unit
+from core.accounting.services import (
+    add_instruments,
+    declare_independent,
+    derive_dirty_days,
+    link_source,
+    set_coverage_unit,
+)
+from core.factors.instrument_selectors import has_instruments
 from core.identifiers import uuid7
 from core.ledger.services import ensure_source, update_source
 from core.organizations.identity import Actor, Identity
 from core.organizations.models import Organization, Person, Role, Scope, Team
 from core.organizations.services import add_member, create_organization, create_project, create_team, issue_token
 from core.organizations.tenancy import organization_scope
-from ingestion.demo import bills, bought, business, cluster, register
+from ingestion.demo import bills, bought, business, cluster, contracts, register
 from ingestion.payloads import from_body, new_name
 from ingestion.services.accept import accept_payload
 from ingestion.services.drain import drain_inbox
@@ -77,6 +84,7 @@ def create_demo(now: datetime) -> Made:
     deliver(organization.id, now, today)
     counts = settle(organization.id)
     link_overlap(organization.id)
+    buy_electricity(organization.id, today)
     settle(organization.id)
     register.enter(organization.id, today)
     settle(organization.id)
@@ -195,6 +203,13 @@ def settle(organization_id: int) -> Counter[str]:
     while derive_dirty_days(organization_id).left:
         pass
     return counts
+
+
+def buy_electricity(organization_id: int, today: date) -> None:
+    """Enter the contracts for electricity, unless an earlier, interrupted attempt has done so."""
+    with organization_scope(organization_id):
+        if not has_instruments(organization_id):
+            add_instruments(organization_id=organization_id, given=contracts.instruments(today), today=today)
 
 
 def link_overlap(organization_id: int) -> None:

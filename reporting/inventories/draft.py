@@ -26,6 +26,7 @@ from reporting.disclosures.csv_tables import decimal_text
 from reporting.disclosures.inventory_json import stamped
 from reporting.inventories import register
 from reporting.inventories.factors import factor_entry
+from reporting.inventories.instruments import used_instruments
 from reporting.selectors.evidence import factors_used, records_hash
 
 BY: Final = ("scope", "stage", "hosting", "evidence", "method", "zone", "site")
@@ -113,6 +114,9 @@ def draft_inventory(organization: Organization, period: str) -> Inventory:
     energy = energy_of(rows, own_sites, entered)
     count, digest = records_hash(organization.id, filtered)
     totals = totals_of(lines, rows, energy, entered)
+    contracts = used_instruments(organization, view, named)
+    if contracts.instruments and contracts.percent is not None:
+        totals["instrument_percent"] = decimal_text(contracts.percent)
     inventory: Inventory = {
         "inventory_version": "1.0",
         "id": str(uuid5(NAMESPACE_URL, f"urn:wattledger:{organization.slug}:{period}:{view.id}:{digest}")),
@@ -137,8 +141,8 @@ def draft_inventory(organization: Organization, period: str) -> Inventory:
             "embodied_view": "year_of_acquisition",
             "rounding": "each figure on its own, from the unrounded value",
         },
-        "factors": factors,
-        "instruments": [],
+        "factors": factors + contracts.factors,
+        "instruments": contracts.instruments,
         "energy": energy,
         "emissions": lines,
         "totals": totals,

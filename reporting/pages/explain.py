@@ -7,13 +7,14 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from core.accounting.figures import FilterError
 from core.accounting.selectors.explain import NothingToExplain, explain
 from core.organizations.access import requires
-from core.organizations.policy import Action
+from core.organizations.policy import Action, may
 from reporting import figures
 from reporting.handbook.terms import METHODS, page_of_factor, page_of_impact
 from reporting.pages.asked import asked, period_name, stage_name
@@ -65,6 +66,7 @@ def explain_page(request: HttpRequest) -> HttpResponse:
             "subject": subject(query, record),
             "methods": [method_node(node, scale, tree["value"], query) for node in tree["children"]],
             "register": [entry | {"amount": shown(entry["value"], scale)} for entry in tree["register"]],
+            "instruments": instrument_rows(tree["factors"], linked=may(identity, Action.SEE_ALL_TEAMS)),
             "records": records_link(query, record),
             "json": query.link()
             + ("&" if query.params else "")
@@ -202,6 +204,30 @@ def factor_row(factor_id: str) -> str:
     """
     table, _colon, key = factor_id.partition(":")
     return f"/factors/{table}/?{urlencode({'q': key.partition(':')[0]})}" if "--" in table else ""
+
+
+def instrument_rows(factors: list[dict[str, Any]], *, linked: bool) -> list[dict[str, Any]]:
+    """List what makes the market factors that contractual instruments are in: each instrument, then what none covers."""
+    rows = []
+    for factor in factors:
+        if "instruments" not in factor:
+            continue
+        place = ", ".join(name for name in (f"{factor['market']} {factor['year']}", factor["pool"]) if name)
+        about = {"market": place}
+        rows += [
+            {
+                **about,
+                "label": ", ".join(name for name in (part["kind"], part["technology"]) if name),
+                "share": part["share"],
+                "intensity": part["intensity_g_per_kwh"],
+                "address": reverse("instrument", args=[part["id"]]) if linked else "",
+            }
+            for part in factor["instruments"]
+        ]
+        without = factor["without"]
+        label = _("not covered: {source}").format(source=without["source"])
+        rows.append({**about, "label": label, "share": factor["uncovered_share"], "intensity": without["value"]})
+    return rows
 
 
 def records_link(query: Query, record: str | None) -> str | None:

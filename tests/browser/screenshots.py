@@ -38,6 +38,8 @@ PAGES: Final = {
     "restatements": "/factors/restatements/",
     "factor": "/factors/row/?id=grid_intensity_annual--eea:DE:2023",
     "names": "/factors/names/",
+    "electricity": "/factors/instruments/",
+    "add-instrument": "/factors/instruments/add/",
     "audit": "/audit/",
     "methodology": "/methodology/",
     "methodology-page": "/methodology/device/",

@@ -30,6 +30,8 @@ PAGES = [
     "/factors/row/?id=grid_intensity_annual--eea:DE:2023",
     "/factors/diff/",
     "/factors/names/?all=1",
+    "/factors/instruments/",
+    "/factors/instruments/add/",
     "/audit/",
     "/methodology/",
     "/methodology/device/",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import product
 from typing import Any, Final
 
@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 from django.db import connection
 
-from core.accounting.aggregate import Rate, SharedErrors
+from core.accounting.aggregate import SharedErrors
 from core.accounting.columns import SUFFIXES, Impact
 from core.accounting.figures import DIMS, Filter
-from core.accounting.models import SharedError, View
+from core.accounting.models import MarketRate, SharedError, View
+from core.accounting.pools import UNCOVERED, pool_sql
 from core.accounting.selectors.conditions import columns_of, conditions, matches, source_names
 from core.accounting.selectors.on_read import OWN_HARDWARE, asks_for_runs, slot_of
 from core.accounting.selectors.register import register_lines
@@ -60,6 +61,7 @@ def as_sums(
         "start": slot_of(pd.Series(pd.to_datetime([line.day for line in lines], utc=True)), asked.grain).to_numpy(),
         "shared_error_id": ids,
         "year": [line.day.year for line in lines],
+        "pool": UNCOVERED,
         "records": np.zeros(len(lines)),
         "requests": np.zeros(len(lines)),
         **{name: np.full(len(lines), np.nan) for name in measures},
@@ -75,14 +77,13 @@ def as_sums(
         group={number: f"register:{line.step}" for number, line in zip(ids, lines, strict=True)},
         zone_group={number: line.zone or "register" for number, line in zip(ids, lines, strict=True)},
         market=dict.fromkeys(ids),
-        pool=dict.fromkeys(ids, ""),
         widths={number: {} for number in ids},
     )
 
 
 def joined(first: SharedErrors, second: SharedErrors) -> SharedErrors:
     """Put the errors of two kinds of rows together."""
-    names = ("group", "zone_group", "market", "pool", "widths")
+    names = ("group", "zone_group", "market", "widths")
     return SharedErrors(*({**getattr(first, name), **getattr(second, name)} for name in names))
 
 
@@ -106,25 +107,17 @@ def _dimensions(organization_id: int, lines: Sequence[Line]) -> pd.DataFrame:
     return pd.DataFrame(rows).astype(object)
 
 
-def bridge_of(
-    organization_id: int,
-    view: View,
-    asked: Filter,
-    *,
-    rates: Mapping[tuple[str, str, int], Rate],
-    folded: frozenset[str],
-) -> tuple[Bridge, list[Line]]:
+def bridge_of(organization_id: int, view: View, asked: Filter, *, folded: frozenset[str]) -> tuple[Bridge, list[Line]]:
     """
     Lead from *operations and life cycle* to *as disclosed*, exactly, inside the organization's scope.
 
     Args:
         asked: period, dimensions and basis; grouping, parts and booking are not looked at.
-        rates: of the view's markets, by market, pool and year.
 
     Returns:
         The bridge, and the register's lines in it. The market basis is rounded per market and year before it is added.
     """
-    sums, market = _recorded(organization_id, view, asked, rates)
+    sums, market = _recorded(organization_id, view, asked)
     lines = lines_of(organization_id, view, asked, folded)
     register: Counter[str] = Counter()
     for line in lines:
@@ -142,33 +135,42 @@ def bridge_of(
     return found, lines
 
 
-def _recorded(
-    organization_id: int, view: View, asked: Filter, rates: Mapping[tuple[str, str, int], Rate]
-) -> tuple[dict[str, int], int]:
-    """Add the records' integers up; the market figure is a fact of the row, or energy times the rate of its market and year."""
+def _recorded(organization_id: int, view: View, asked: Filter) -> tuple[dict[str, int], int]:
+    """Add the records' integers up; the market figure is a fact of the row, or energy times the rate of its market and pool."""
+    rates = _rates(organization_id, view)
+    pool, pool_values = pool_sql({pool for _market, pool, _year in rates if pool != UNCOVERED})
     where, values = conditions(organization_id, asked)
     with organization_scope(organization_id), connection.cursor() as cursor:
         cursor.execute(
-            "select r.shared_error_id, extract(year from d.day)::int, sum(d.location_nkg)::numeric,"
+            f"select r.shared_error_id, extract(year from d.day)::int, {pool}, sum(d.location_nkg)::numeric,"
             " sum(d.upstream_nkg)::numeric, sum(d.embodied_nkg)::numeric,"
             f" (sum(d.embodied_nkg) filter (where r.scope_embodied = '{OWN_HARDWARE}'))::numeric,"
             " sum(d.market_nkg)::numeric, sum(d.energy_facility_pkwh)::numeric from accounting_daily d"
             " join accounting_resolved_series r on r.organization_id = d.organization_id and r.id = d.resolved_id"
-            f" where d.organization_id = %s and d.view_id = %s and d.day >= %s and d.day <= %s and {where} group by 1, 2",
-            [organization_id, view.id, asked.from_day, asked.to_day, *values],
+            f" where d.organization_id = %s and d.view_id = %s and d.day >= %s and d.day <= %s and {where}"
+            " group by 1, 2, 3",
+            [*pool_values, organization_id, view.id, asked.from_day, asked.to_day, *values],
         )
         rows = cursor.fetchall()
     names = ("location", "upstream", "embodied", "embodied_own")
-    sums = {name: sum(int(row[2 + position] or 0) for row in rows) for position, name in enumerate(names)}
+    sums = {name: sum(int(row[3 + position] or 0) for row in rows) for position, name in enumerate(names)}
     errors = SharedError.objects.filter(organization_id=organization_id, id__in={row[0] for row in rows})
-    markets = {error: (market, pool) for error, market, pool in errors.values_list("id", "market", "pool")}
+    markets = dict(errors.values_list("id", "market"))
     market = 0
-    for error, year, *_figures, own_nkg, facility_pkwh in rows:
-        name, pool = markets[error]
-        rate = rates.get((name, pool, year)) if name is not None else None
+    for error, year, pool, *_figures, own_nkg, facility_pkwh in rows:
+        name = markets[error]
         if name is None:
             market += int(own_nkg or 0)
-        elif rate is not None:
-            kg = float(facility_pkwh or 0) / units.PER_KWH * rate[0] / units.G_PER_KG
+            continue
+        g_per_kwh = rates.get((name, pool, year), rates.get((name, UNCOVERED, year)))
+        if g_per_kwh is not None:
+            kg = float(facility_pkwh or 0) / units.PER_KWH * g_per_kwh / units.G_PER_KG
             market += round(kg * units.PER_KG)
     return sums, market
+
+
+def _rates(organization_id: int, view: View) -> dict[tuple[str, str, int], float]:
+    """Read the view's rates by market, pool and year. [g CO2e/kWh]"""
+    found = MarketRate.objects.filter(organization_id=organization_id, view_id=view.id, g_per_kwh__isnull=False)
+    rows = found.values_list("market", "pool", "period_start", "g_per_kwh")
+    return {(market, pool, start.year): rate for market, pool, start, rate in rows if rate is not None}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import product
 from typing import Any, Final
 
@@ -31,6 +31,7 @@ from core.accounting.aggregate import (
 from core.accounting.columns import EMBODIED, SUFFIXES, Impact
 from core.accounting.figures import Filter, FilterError
 from core.accounting.models import MarketRate, SharedError, View
+from core.accounting.pools import pool_sql
 from core.accounting.selectors.conditions import columns_of, conditions, folded_teams_of, source_names, unfolded
 from core.accounting.selectors.disclosed import as_sums, bridge_of, joined, lines_of
 from core.accounting.selectors.on_read import MEASURED, OWN_HARDWARE, asks_for_runs, known_column, sums_on_read
@@ -119,12 +120,11 @@ def emissions(
             return EmissionsResult(_empty(asked, measures, impacts, bounds=bounds), as_of, asked, None)
         folded = folded_teams_of(organization_id)
         widened = unfolded(asked, folded)
-        rates = _rates(organization_id, view, widened)
         if asked.grain == "hour" or asks_for_runs(asked):
             read = sums_on_read(organization_id, view, widened, measures, impacts, folded, known)
-            sums, errors, rates = read.sums, read.errors, {**read.rates, **rates}
+            sums, errors, rates = read.sums, read.errors, read.rates
         else:
-            sums = _sums(organization_id, view, widened, measures, impacts, folded, known)
+            sums, rates = _sums(organization_id, view, widened, measures, impacts, folded, known)
             errors = _errors(organization_id, sums["shared_error_id"].unique().tolist())
         if asked.booking == "disclosed" and not known and (lines := lines_of(organization_id, view, widened, folded)):
             of_register, own = as_sums(organization_id, lines, asked, measures, impacts, folded)
@@ -156,8 +156,7 @@ def disclosure_bridge(
             return None
         folded = folded_teams_of(organization_id)
         widened = unfolded(asked, folded)
-        rates = _rates(organization_id, view, widened)
-        return bridge_of(organization_id, view, widened, rates=rates, folded=folded)
+        return bridge_of(organization_id, view, widened, folded=folded)
 
 
 def _reported(
@@ -200,11 +199,12 @@ def _reported(
 def _empty(asked: Filter, measures: Sequence[str], impacts: Sequence[Impact], *, bounds: bool) -> pd.DataFrame:
     """Answer without rows, in the columns of an answer with rows."""
     names = ["shared_error_id", "year", "start", *asked.by, "records", "requests", *measures]
+    names += ["market_below", "market_above"]
     sums = pd.DataFrame(
         columns=[*names, *(impact.name + suffix for impact, suffix in product(impacts, SUFFIXES))], dtype=float
     )
     sums["start"] = pd.to_datetime(sums["start"], utc=True)
-    nothing = SharedErrors({}, {}, {}, {}, {})
+    nothing = SharedErrors({}, {}, {}, {})
     keys = [*(["start"] if asked.grain != "total" else []), *asked.by]
     return reported(
         sums, keys, nothing, basis=asked.basis, include=asked.include, measures=measures, impacts=impacts, bounds=bounds
@@ -222,15 +222,46 @@ def _sums(
     impacts: Sequence[Impact],
     folded: frozenset[str],
     known: Sequence[str],
-) -> pd.DataFrame:
-    """Add integers up by slot, dimensions, shared error and year of the market rate; convert to kWh, kg and L."""
+) -> tuple[pd.DataFrame, Mapping[RateOf, Rate]]:
+    """
+    Add integers up by slot, dimensions, shared error, year and pool of the market rate; convert to kWh, kg and L.
+
+    Sums and rates come from one statement, so no sum is weighed by a rate that was made for another. The statement has to
+    know the pools; where they change in between it is made anew.
+    """
+    pools = pools_with_rates(organization_id, view.id)
+    for _ in range(ATTEMPTS):
+        sums, rates, found = _summed(organization_id, view, asked, measures, impacts, folded, known, pools)
+        if found == pools:
+            return sums, rates
+        pools = found
+    raise RuntimeError(f"The pools of view {view.id} changed {ATTEMPTS} times while they were read.")
+
+
+ATTEMPTS: Final = 5
+RateOf = tuple[str, str, int]
+
+
+def _summed(
+    organization_id: int,
+    view: View,
+    asked: Filter,
+    measures: Sequence[str],
+    impacts: Sequence[Impact],
+    folded: frozenset[str],
+    known: Sequence[str],
+    pools: frozenset[str],
+) -> tuple[pd.DataFrame, Mapping[RateOf, Rate], frozenset[str]]:
+    """Read sums, rates and the pools that have rates in one snapshot."""
     table, day = _table(asked)
+    pool, pool_values = pool_sql(pools)
     start = _START[asked.grain].format(day=f"d.{day}")
     groups = {
         "start": start,
         **{name: f"r.{name}" for name in columns_of(asked, folded)},
         "shared_error_id": "r.shared_error_id",
         "year": f"extract(year from d.{day})::int",
+        "pool": pool,
     }
     sums = {
         "records": "sum(d.records)::float8",
@@ -244,18 +275,39 @@ def _sums(
         sums[impact.name + suffix] = f"{column}::float8 / {impact.per_unit}"
     where, values = conditions(organization_id, asked)
     where += "".join(f" and d.{known_column(name)} is not null" for name in known)
+    selected = ", ".join(f'{expression} as "{name}"' for name, expression in (groups | sums).items())
     with connection.cursor() as cursor:
         cursor.execute(
-            f"select {', '.join(groups.values())}, {', '.join(sums.values())} from {table} d"
+            f"with s as (select {selected} from {table} d"
             " join accounting_resolved_series r on r.organization_id = d.organization_id and r.id = d.resolved_id"
             f" where d.organization_id = %s and d.view_id = %s and d.{day} >= %s and d.{day} <= %s and {where}"
-            f" group by {', '.join(str(position) for position in range(1, len(groups) + 1))}",
-            [organization_id, view.id, asked.from_day, asked.to_day, *values],
+            f" group by {', '.join(str(position) for position in range(1, len(groups) + 1))}),"
+            " m as (select market, pool, extract(year from period_start)::int as year, g_per_kwh, g_per_kwh_low,"
+            "  g_per_kwh_high from accounting_marketrate where organization_id = %s and view_id = %s)"
+            " select s.*, e.market, case when o.market is null then array[b.g_per_kwh, b.g_per_kwh_low, b.g_per_kwh_high]"
+            "  else array[o.g_per_kwh, o.g_per_kwh_low, o.g_per_kwh_high] end,"
+            "  (select array_agg(distinct pool) from m where pool <> '') from s"
+            " join accounting_sharederror e on e.organization_id = %s and e.id = s.shared_error_id"
+            " left join m o on o.market = e.market and o.pool = s.pool and o.year = s.year"
+            " left join m b on b.market = e.market and b.pool = '' and b.year = s.year",
+            [
+                *(*pool_values, organization_id, view.id, asked.from_day, asked.to_day, *values),
+                *(organization_id, view.id, organization_id),
+            ],
         )
-        frame = pd.DataFrame(cursor.fetchall(), columns=[*groups, *sums])
+        rows = cursor.fetchall()
+    joined = [*groups, *sums, "market", "rate", "pools"]
+    frame = pd.DataFrame(rows, columns=joined)
+    rates = {
+        (market, pool, year): (rate[0], rate[1], rate[2])
+        for market, pool, year, rate in frame[["market", "pool", "year", "rate"]].itertuples(index=False)
+        if market is not None and rate[0] is not None
+    }
+    found = frozenset(rows[0][-1] or ()) if rows else pools
+    frame = frame[[*groups, *sums]]
     frame[list(sums)] = frame[list(sums)].astype(float)
     frame["start"] = pd.to_datetime(frame["start"], utc=True)
-    return frame
+    return frame, rates, found
 
 
 _START: Final = {
@@ -280,22 +332,11 @@ def _errors(organization_id: int, ids: list[int]) -> SharedErrors:
         group={row.id: row.group for row in rows},
         zone_group={row.id: row.zone_group for row in rows},
         market={row.id: row.market for row in rows},
-        pool={row.id: row.pool for row in rows},
         widths={row.id: row.widths for row in rows},
     )
 
 
-def _rates(organization_id: int, view: View, asked: Filter) -> dict[tuple[str, str, int], Rate]:
-    """Read the market rates of the period's years, by market, pool and year."""
-    found = MarketRate.objects.filter(
-        organization_id=organization_id,
-        view_id=view.id,
-        period_start__lte=asked.to_day,
-        period_end__gt=date(asked.from_day.year, 1, 1),
-        g_per_kwh__isnull=False,
-    )
-    columns = ("market", "pool", "period_start", "g_per_kwh", "g_per_kwh_low", "g_per_kwh_high")
-    return {
-        (market, pool, start.year): (value, low, high)
-        for market, pool, start, value, low, high in found.values_list(*columns)
-    }
+def pools_with_rates(organization_id: int, view_id: int) -> frozenset[str]:
+    """List the pools that instruments have made rates for."""
+    rates = MarketRate.objects.filter(organization_id=organization_id, view_id=view_id).exclude(pool="")
+    return frozenset(rates.values_list("pool", flat=True).distinct())

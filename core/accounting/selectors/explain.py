@@ -16,10 +16,12 @@ from core.accounting.explain import FIGURES, UNITS, Used, parts_of, register_bra
 from core.accounting.figures import Filter, FilterError
 from core.accounting.models import Plan as StoredPlan
 from core.accounting.models import View
+from core.accounting.pools import pool_sql, pools_of
 from core.accounting.rows import dates_of, numbers_of
 from core.accounting.selectors.conditions import conditions, folded_teams_of, matches, source_names, unfolded
 from core.accounting.selectors.disclosed import lines_of
 from core.accounting.selectors.emissions import emissions
+from core.accounting.selectors.market import PoolRates, pool_rates
 from core.accounting.selectors.on_read import asks_for_runs, derived_on_read, run_sums
 from core.accounting.selectors.views import current_view
 from core.accounting.small_groups import SMALL_GROUPS
@@ -31,7 +33,7 @@ from core.quantification.cells import to_units
 from core.quantification.methods import methodology_of
 from core.quantification.overrides import Override
 from core.quantification.pack import FactorPack
-from core.quantification.plan import Plan, make_plan
+from core.quantification.plan import Plan, make_plan, with_market_rate
 from core.quantification.records import to_activity
 from core.quantification.use import USE_TEXT, Use
 
@@ -130,24 +132,26 @@ def _whole(organization_id: int, view: View, asked: Filter, impact: str) -> dict
 def _period(organization_id: int, view: View, asked: Filter) -> list[Used]:
     """Read which plans made the period's rows, with the sums of the measures that went into each."""
     where, values = conditions(organization_id, asked)
+    covered = pool_rates(organization_id, view.id)
+    pool, pool_values = pool_sql(covered.pools)
     sums = ", ".join(f"coalesce(sum(d.{name}), 0)" for name in MEASURE_COLUMNS)
     listed = ", ".join(f"array_agg(distinct r.{name}) filter (where r.{name} is not null)" for name in SUBJECT)
     with connection.cursor() as cursor:
         cursor.execute(
-            "select r.plan_id, r.source_id, sum(d.records), array_agg(distinct r.series_id), min(d.day), max(d.day),"
+            f"select r.plan_id, r.source_id, {pool}, sum(d.records), array_agg(distinct r.series_id), min(d.day), max(d.day),"
             f" {listed}, {sums} from accounting_daily d"
             " join accounting_resolved_series r on r.organization_id = d.organization_id and r.id = d.resolved_id"
             f" where d.organization_id = %s and d.view_id = %s and d.day >= %s and d.day <= %s and {where}"
-            " group by r.plan_id, r.source_id order by r.plan_id, r.source_id",
-            [organization_id, view.id, asked.from_day, asked.to_day, *values],
+            " group by 1, 2, 3 order by 1, 2, 3",
+            [*pool_values, organization_id, view.id, asked.from_day, asked.to_day, *values],
         )
         rows = cursor.fetchall()
     plans = StoredPlan.objects.filter(organization_id=organization_id).in_bulk({row[0] for row in rows})
-    cells = _cells(organization_id, sorted({each for row in rows for each in row[3]}), asked)
+    cells = _cells(organization_id, sorted({each for row in rows for each in row[4]}), asked)
     names, pack = source_names(organization_id), pack_of(view.factor_set.content_hash)
     return [
         Used(
-            plan=_made_again(plans[plan_id], pack),
+            plan=_covered(_made_again(plans[plan_id], pack), pool, covered),
             sums={name: int(each) for name, each in zip(MEASURE_COLUMNS, rest[len(SUBJECT) :], strict=True)},
             records=int(records),
             subjects={name: each for name, each in zip(SUBJECT, rest[: len(SUBJECT)], strict=True) if each},
@@ -157,7 +161,7 @@ def _period(organization_id: int, view: View, asked: Filter) -> list[Used]:
             first_day=first.isoformat(),
             last_day=last.isoformat(),
         )
-        for plan_id, source_id, records, series_ids, first, last, *rest in rows
+        for plan_id, source_id, pool, records, series_ids, first, last, *rest in rows
     ]
 
 
@@ -165,6 +169,12 @@ def _made_again(stored: StoredPlan, pack: FactorPack) -> Plan:
     """Make a plan again with its formulas, which are not stored."""
     plan = make_plan(pack, methodology_of(stored.methodology), use_from(stored.use))
     return without_impacts(plan) if OUT_OF_RANGE in stored.notes else plan
+
+
+def _covered(plan: Plan, pool: str, covered: PoolRates) -> Plan:
+    """Put the rate that instruments make into the formulas, where there is one for the plan's market, pool and year."""
+    factor = covered.factors.get((plan.market_key or "", pool, plan.use.year))
+    return plan if factor is None else with_market_rate(plan, factor)
 
 
 def _cells(organization_id: int, series_ids: list[int], asked: Filter) -> dict[tuple[int, int], int]:
@@ -181,7 +191,7 @@ def _cells(organization_id: int, series_ids: list[int], asked: Filter) -> dict[t
 def _runs(organization_id: int, view: View, asked: Filter) -> list[Used]:
     """Quantify the records of runs, by the rules in force."""
     rows = run_sums(organization_id, asked)
-    return _derived(organization_id, derived_on_read(organization_id, view, rows), rows, asked)
+    return _derived(organization_id, view, derived_on_read(organization_id, view, rows), rows, asked)
 
 
 def _record(organization_id: int, view: View, asked: Filter, record_id: str) -> list[Used]:
@@ -195,7 +205,7 @@ def _record(organization_id: int, view: View, asked: Filter, record_id: str) -> 
         records=0 if record["corrects"] else 1,
         day=numbers_of([record["started_at"].date()]),
     )
-    used = _derived(organization_id, derived_on_read(organization_id, view, rows), rows, asked)
+    used = _derived(organization_id, view, derived_on_read(organization_id, view, rows), rows, asked)
     if not used:
         raise NothingToExplain(f"There is no record {record_id!r} in what was asked for.")
     return used
@@ -209,7 +219,7 @@ def _corrections(organization_id: int, record_id: str) -> list[dict[str, Any]]:
     ]
 
 
-def _derived(organization_id: int, derived: Derived, rows: pd.DataFrame, asked: Filter) -> list[Used]:
+def _derived(organization_id: int, view: View, derived: Derived, rows: pd.DataFrame, asked: Filter) -> list[Used]:
     """Turn figures derived on read into uses, those that the filter keeps."""
     resolved = derived.resolved.assign(
         **{name: [getattr(plan, name) for plan in derived.plans] for name in ("method", "scope")}
@@ -217,6 +227,8 @@ def _derived(organization_id: int, derived: Derived, rows: pd.DataFrame, asked: 
     names = source_names(organization_id)
     kept = matches(resolved, asked, names, folded_teams_of(organization_id)).to_numpy()
     position = derived.rows["resolved"].to_numpy()
+    covered = pool_rates(organization_id, view.id)
+    pools = pools_of(resolved, covered.pools).tolist()
     found = []
     for each in np.flatnonzero(kept):
         own = rows[position == each]
@@ -225,7 +237,7 @@ def _derived(organization_id: int, derived: Derived, rows: pd.DataFrame, asked: 
         records = int(own["records"].sum())
         found.append(
             Used(
-                plan=derived.plans[int(each)],
+                plan=_covered(derived.plans[int(each)], pools[int(each)], covered),
                 sums={name: int(own[name].sum()) for name in MEASURE_COLUMNS},
                 records=records,
                 subjects={name: [one[name]] for name in SUBJECT if one[name] is not None},

@@ -16,8 +16,10 @@ from core.accounting.columns import EMBODIED, IMPACTS, SUFFIXES, Impact
 from core.accounting.derive import Derived, facts_of, figures, market_rates
 from core.accounting.figures import Filter
 from core.accounting.models import View
+from core.accounting.pools import pools_of
 from core.accounting.rows import SUMMED, hour_cells, numbers_of
 from core.accounting.selectors.conditions import matches, source_names
+from core.accounting.selectors.market import pool_rates
 from core.accounting.selectors.rules import rules_of
 from core.factors.selectors import pack_of
 from core.ledger.selectors import records_of_runs, runs, series_by_id
@@ -59,10 +61,12 @@ def sums_on_read(
     for name in known:
         kept &= derived.rows[known_column(name)].notna().to_numpy()
     frame = frame[kept]
+    covered = pool_rates(organization_id, view.id)
+    frame = frame.assign(pool=pools_of(frame, covered.pools))
     rates = {
         (each.market, "", each.year): (each.rate.value, each.rate.low, each.rate.high)
         for each in market_rates(derived.plans)
-    }
+    } | {key: (factor["value"], factor["low"], factor["high"]) for key, factor in covered.factors.items()}
     return OnRead(frame.reset_index(drop=True), errors, rates)
 
 
@@ -156,5 +160,5 @@ def _as_sums(
     frame = pd.DataFrame(columns)
     frame["start"] = pd.to_datetime(frame["start"], utc=True)
     by_error = dict(zip(error_keys.tolist(), (fact.shared_error for fact in facts), strict=True))
-    names = ("group", "zone_group", "market", "pool", "widths")
+    names = ("group", "zone_group", "market", "widths")
     return frame, SharedErrors(*({key: each[name] for key, each in by_error.items()} for name in names))

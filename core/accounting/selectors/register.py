@@ -142,7 +142,11 @@ def month_end(month: date) -> date:
 
 
 def _rates(organization_id: int, view: View) -> dict[tuple[str, int], tuple[float, float, float]]:
-    """Read the view's market rates of the default pool, by market and year."""
+    """
+    Read the view's rates without instruments, by market and year. [g CO2e/kWh]
+
+    What a meter shows beyond the records is no consumption that instruments cover: they never cover more than was recorded.
+    """
     found = MarketRate.objects.filter(
         organization_id=organization_id, view_id=view.id, pool="", g_per_kwh__isnull=False
     )

@@ -10,6 +10,17 @@ from core.accounting.services.coverage import (
     set_coverage_unit,
 )
 from core.accounting.services.derive import DeriveResult, derive_day, derive_days, derive_dirty_days
+from core.accounting.services.instruments import (
+    EntryError,
+    InstrumentError,
+    MarketsError,
+    add_instrument_hours,
+    add_instruments,
+    retire_instrument,
+    set_markets,
+    withdraw_instrument,
+)
+from core.accounting.services.market_rates import cover_marked_years
 from core.accounting.services.names import remove_alias, set_alias
 from core.accounting.services.own_factors import add_own_factor, end_own_factor, remove_own_factor
 from core.accounting.services.register import add_register_entries, add_site, change_site, check_register_entries
@@ -25,8 +36,13 @@ from core.accounting.services.views import (
 __all__ = [
     "CoverageError",
     "DeriveResult",
+    "EntryError",
+    "InstrumentError",
+    "MarketsError",
     "Restatement",
     "ViewError",
+    "add_instrument_hours",
+    "add_instruments",
     "add_own_factor",
     "add_register_entries",
     "add_site",
@@ -34,6 +50,7 @@ __all__ = [
     "build_view",
     "change_site",
     "check_register_entries",
+    "cover_marked_years",
     "declare_independent",
     "derive_day",
     "derive_days",
@@ -47,7 +64,10 @@ __all__ = [
     "remove_link",
     "remove_own_factor",
     "restate",
+    "retire_instrument",
     "set_alias",
     "set_coverage_unit",
+    "set_markets",
     "switch_view",
+    "withdraw_instrument",
 ]

@@ -26,6 +26,7 @@ from core.accounting.interning import intern_resolved
 from core.accounting.models import View
 from core.accounting.rules import Rules
 from core.accounting.selectors import live_views, rules_of
+from core.accounting.services.market_rates import cover_marked_years, cover_years
 from core.accounting.services.marks import settled_rules
 from core.accounting.services.views import ensure_current_view
 from core.factors.selectors import pack_of
@@ -94,11 +95,13 @@ def derive_dirty_days(organization_id: int, *, limit_s: float = 20.0) -> DeriveR
     Args:
         limit_s: no new pass begins after this time; ``left`` says whether marks remain.
 
-    Months that another worker is deriving are left to it. `left` is then False when nothing else remains: that worker, or
-    the next sweep, sees their marks. A day whose rows cannot be derived is logged and keeps its mark, which holds the
-    watermark back; the other days go on without it, and the next sweep tries it again.
+    Years whose instruments changed are covered again first. Months that another worker is deriving are left to it. `left` is
+    then False when nothing else remains: that worker, or the next sweep, sees their marks. A day whose rows cannot be derived
+    is logged and keeps its mark, which holds the watermark back; the other days go on without it, and the next sweep tries it
+    again.
     """
     ensure_current_view(organization_id)
+    cover_marked_years(organization_id)
     ends = time.monotonic() + limit_s
     derived, written, skipped, failed = 0, 0, set[date](), list[date]()
     while True:
@@ -177,6 +180,7 @@ def _derive(organization_id: int, days: list[date], views: Sequence[View] | None
             with organization_scope(organization_id):
                 for (view, result), ids in zip(derived, resolved_ids, strict=True):
                     _replace(organization_id, view, days, result, ids)
+                cover_years(organization_id, read.views, {day.year for day in days})
                 _delete_marks(organization_id, read.marks)
             break
         except OperationalError as error:

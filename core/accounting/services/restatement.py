@@ -29,7 +29,9 @@ from core.accounting.services.views import (
     ensure_current_view,
     switch_view,
 )
+from core.factors.instrument_selectors import has_instruments
 from core.factors.selectors import factor_set_of
+from core.organizations.tenancy import organization_scope
 from core.quantification.methods import methodology_of
 
 FIGURES: Final = (*(impact.name for impact in REPORTED), TOTAL)
@@ -122,7 +124,8 @@ def restate(
         asked: period, dimensions, basis and parts of the totals.
         factor_set: name or hash; default: the current view's.
         methodology: version; default: the current view's.
-        apply: build every day and make the new view current; else it is discarded, and only the period was derived.
+        apply: build every day and make the new view current; else it is discarded, and only the period was derived (its
+            whole years, where there are instruments).
         progress: told of every month; what it raises ends the restatement and leaves nothing.
 
     Raises:
@@ -160,9 +163,15 @@ def restate(
 
 
 def _months_of(organization_id: int, asked: Filter) -> list[list[date]]:
-    """List the period's days that have cells, by month."""
-    months = months_with_cells(organization_id, asked.from_day.replace(day=1)).values()
-    within = ([day for day in month if asked.from_day <= day <= asked.to_day] for month in months)
+    """
+    List the period's days that have cells, by month; those of its whole years where instruments cover a year's consumption.
+    """
+    first, last = asked.from_day, asked.to_day
+    with organization_scope(organization_id):
+        if has_instruments(organization_id):
+            first, last = date(first.year, 1, 1), date(last.year, 12, 31)
+    months = months_with_cells(organization_id, first.replace(day=1)).values()
+    within = ([day for day in month if first <= day <= last] for month in months)
     return [month for month in within if month]
 
 

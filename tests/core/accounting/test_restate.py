@@ -54,6 +54,19 @@ def test_a_rehearsal_tells_the_difference_and_leaves_nothing(organization, figur
     assert sorted(table(organization, "select state from accounting_view")["state"]) == ["current", "retired"]
 
 
+def test_a_rehearsal_of_a_month_covers_it_as_the_year_does(organization, figures):
+    go = {"type": "contract", "energy_kwh": "9", "intensity_g_per_kwh": "0", "market": "DE", "vintage": "2026"}
+    services.add_instruments(organization_id=organization.id, given=[go], today=date(2026, 11, 25))
+    services.derive_dirty_days(organization.id)
+
+    restated = services.restate(organization_id=organization.id, asked=JULY, factor_set=figures.name)
+
+    # The year has 10 x 1.35 x 1.58 + 5 = 26.33 kWh, of which 9 are covered: in July as in August.
+    uncovered_kwh = 21.33 * (1 - 9 / 26.33)
+    assert restated.old["market_kg_co2e"] == pytest.approx(uncovered_kwh * 0.329)
+    assert restated.new["market_kg_co2e"] == pytest.approx(uncovered_kwh * 0.4)
+
+
 def test_method_and_factors_are_told_apart(organization, figures, warmer_hosts):
     restated = services.restate(
         organization_id=organization.id, asked=JULY, factor_set=figures.name, methodology="test"

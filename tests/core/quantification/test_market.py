@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pandas as pd
 import pytest
 
+import core.accounting
+import core.quantification
+from core.quantification.factor import NAMES
 from core.quantification.market import join_market
 from core.quantification.pack import pack_from_tables
 
@@ -75,3 +81,33 @@ def test_joined_rate_of_zero_is_zero():
     some = pd.DataFrame([[2.0, 1.0, 4.0]], columns=["value", "low", "high"])
 
     assert join_market(some, zero).iloc[0].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "record", [{"zone": "DE"}, {"zone": "FR", "hosting": "cloud", "provider": "aws", "region": "eu-west-3"}]
+)
+def test_marginal_signals_reach_no_figure(one, pack, record):
+    """They answer what one kWh more would cause (methodology 3.5), so a table of them beside the others changes nothing."""
+    marginal = (
+        b"zone_id,year,g_per_kwh,gas_basis,boundary,preferred,source\n"
+        b"DE,2026,9999,CO2e,direct,True,a signal\nFR,2026,9999,CO2e,direct,True,a signal\n"
+    )
+    with_signal = pack_from_tables("with a signal", {**pack.blobs, "grid_marginal--test": marginal})
+
+    plain, beside = energy(one, **record), energy(one, within=with_signal, **record)
+
+    assert [factor["value"] for factor in beside.plan.factors] == [factor["value"] for factor in plain.plan.factors]
+    assert np.array_equal(beside.plan.base, plain.plan.base, equal_nan=True)
+    assert {name: values.tolist() for name, values in beside.plan.coefficients.items()} == {
+        name: values.tolist() for name, values in plain.plan.coefficients.items()
+    }
+
+
+def test_no_factor_and_no_code_of_figures_knows_marginal_rows():
+    sources = [
+        path for package in (core.quantification, core.accounting) for path in Path(package.__path__[0]).rglob("*.py")
+    ]
+
+    assert len(sources) > 50
+    assert [path.name for path in sources if "grid_marginal" in path.read_text()] == []
+    assert [name for name in NAMES if "marginal" in name] == []

@@ -1,6 +1,7 @@
 """A draft inventory, checked against its schema and against figures worked out by hand."""
 
 import json
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 import reporting.disclosures
+from core.accounting.services import add_instruments, derive_dirty_days
 from core.organizations.tenancy import organization_scope
 from reporting.disclosures import RefusedError
 from reporting.disclosures.inventory_json import content_hash
@@ -138,3 +140,41 @@ def test_the_command_says_why_not(organization, tmp_path, options, message):
 
     with pytest.raises(CommandError, match=message):
         call_command("disclose", **(defaults | options))
+
+
+def test_instruments_of_the_market_figure_are_listed(organization, inventory):
+    add_instruments(
+        organization_id=organization.id,
+        given=[
+            {
+                "type": "certificate",
+                "kind": "GO",
+                "energy_kwh": "1500",
+                "intensity_g_per_kwh": "20",
+                "market": "AIB",
+                "vintage": "2026",
+                "technology": "hydro",
+                "document": "statement 7",
+                "retired_on": "2026-11-01",
+                "registry": "UBA",
+                "serial_first": "A1",
+                "serial_last": "A2",
+            }
+        ],
+        today=date(2026, 11, 25),
+    )
+    derive_dirty_days(organization.id)
+    with organization_scope(organization.id):
+        covered = draft_inventory(organization, "2026-Q3")
+
+    # 6,000 kWh in the year, 1,500 of them covered: a quarter of the 1,000 kWh of this quarter.
+    (instrument,) = covered["instruments"]
+    assert (instrument["type"], instrument["mwh"]) == ("eac_unbundled", "0.25")
+    assert (instrument["certificate_ids"], instrument["retired_on"]) == ("A1 – A2", "2026-11-01")
+    assert instrument["emission_factor_kg_per_mwh"] == "20"
+    assert covered["totals"]["instrument_percent"] == "25"
+    assert [factor["id"] for factor in covered["factors"] if factor["kind"] == "instrument"] == [instrument["id"]]
+    # 250 kWh x 20 g + 750 kWh x 329 g = 0.25175 t; location stays.
+    assert Decimal(covered["totals"]["scope2_market"]) == pytest.approx(Decimal("0.25175"), abs=Decimal("1e-8"))
+    assert covered["totals"]["scope2_location"] == inventory["totals"]["scope2_location"]
+    assert [error.message for error in jsonschema.Draft202012Validator(SCHEMA).iter_errors(covered)] == []

@@ -1,0 +1,61 @@
+"""
+Which pool a row of own electricity belongs to: once as SQL and once on frames derived on read.
+
+Found when rates are joined, never stored with rows, so that assigning an instrument rewrites no row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, Final
+
+import pandas as pd
+
+from core.quantification.instrument_entry import POOL_DIMENSIONS
+from core.quantification.market_coverage import WHOLE_MARKET
+
+OWN_HOSTINGS: Final = ("owned", "colocated")
+"""Whose electricity instruments can cover; rented hardware and services keep what their provider states."""
+
+UNCOVERED: Final = ""
+"""The pool of what no instrument may cover: its rate is the one without instruments."""
+
+
+def pool_sql(pools: Collection[str]) -> tuple[str, list[Any]]:
+    """
+    Write the pool of a resolved series (``r``) as SQL.
+
+    Args:
+        pools: those that have rates; none: nothing is covered.
+
+    Returns:
+        An expression, and its parameters in order.
+    """
+    if not pools:
+        return f"'{UNCOVERED}'::text", []
+    cases, values = [], list[Any]()
+    for dimension in POOL_DIMENSIONS:
+        names = _values(pools, dimension)
+        if names:
+            cases.append(f"when r.{dimension} = any(%s) then '{dimension}:' || r.{dimension}")
+            values.append(names)
+    own = f"case {' '.join(cases)} else '{WHOLE_MARKET}' end" if cases else f"'{WHOLE_MARKET}'"
+    return f"case when r.hosting = any(%s) then {own} else '{UNCOVERED}' end", [list(OWN_HOSTINGS), *values]
+
+
+def pools_of(frame: pd.DataFrame, pools: Collection[str]) -> pd.Series:
+    """Name the pool of each row of a frame with the dimensions of a resolved series. [rows]"""
+    found = pd.Series(UNCOVERED, index=frame.index, dtype=object)
+    if not pools:
+        return found
+    own = frame["hosting"].isin(OWN_HOSTINGS)
+    found = found.mask(own, WHOLE_MARKET)
+    for dimension in reversed(POOL_DIMENSIONS):
+        inside = own & frame[dimension].isin(_values(pools, dimension))
+        found = found.mask(inside, f"{dimension}:" + frame[dimension].astype(str))
+    return found
+
+
+def _values(pools: Collection[str], dimension: str) -> list[str]:
+    prefix = f"{dimension}:"
+    return sorted(pool.removeprefix(prefix) for pool in pools if pool.startswith(prefix))

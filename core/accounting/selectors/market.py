@@ -1,0 +1,185 @@
+"""Market-based electricity: what was consumed in each market and pool, and what instruments make of its rates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from django.db import connection
+
+from core.accounting.models import MarketRate, View
+from core.accounting.pools import OWN_HOSTINGS, pool_sql
+from core.accounting.selectors.views import current_view
+from core.factors.instrument_selectors import Held, markets_of
+from core.factors.selectors import NoFactorSet, pack_of, shipped_factor_set
+from core.quantification import units
+from core.quantification.electricity_markets import Markets
+from core.quantification.market_coverage import WHOLE_MARKET, Assigned, Consumed, CoveredRate
+from core.quantification.resolve import catalog_of
+
+COVERABLE: Final = ("residual", "location")
+"""
+Rates without instruments whose electricity an instrument may cover. A provider's, and an own market factor, is the evidence of
+what was contracted for it.
+"""
+
+
+def countries_known(organization_id: int) -> dict[str, str]:
+    """Map every zone of the factor set in use to its country."""
+    view = current_view(organization_id)
+    try:
+        factor_set = view.factor_set if view else shipped_factor_set()
+    except NoFactorSet:
+        return {}
+    return catalog_of(pack_of(factor_set.content_hash)).country_of
+
+
+def market_of_key(key: str, markets: Markets, countries: Mapping[str, str]) -> str | None:
+    """
+    Return the market in which instruments may cover a rate's electricity; None where its place is not known.
+
+    >>> market_of_key("location:DE:exact", Markets(), {"DE": "DE"}), market_of_key("location:WLD:world", Markets(), {})
+    ('AIB', None)
+    >>> market_of_key("location:DE:override:own:7:329.0:329.0:329.0", Markets(), {"DE": "DE"})
+    'AIB'
+    """
+    kind, _, rest = key.partition(":")
+    zone, _, match = rest.partition(":")
+    country = countries.get(zone, "")
+    if kind not in COVERABLE or match == "world" or not country:
+        return None
+    return markets.of(zone, country)
+
+
+def assigned_instruments(held: Sequence[Held]) -> list[Assigned]:
+    """Give instruments as the arithmetic takes them."""
+    return [each.assigned for each in held]
+
+
+def consumed_in(
+    organization_id: int, view: View, year: int, held: Sequence[Held]
+) -> tuple[list[Consumed], dict[str, dict[str, Any]]]:
+    """
+    Add the counted own electricity of a year up, by rate and pool, inside the organization's scope.
+
+    Returns:
+        What was consumed, and the factor of each rate without instruments as `quantify` prints it.
+    """
+    consumed = [each for _, each in consumed_between(organization_id, view, date(year, 1, 1), date(year, 12, 31), held)]
+    base = MarketRate.objects.filter(
+        organization_id=organization_id, view_id=view.id, pool="", period_start=date(year, 1, 1)
+    )
+    return consumed, {rate.market: rate.factor for rate in base}
+
+
+def consumed_between(
+    organization_id: int, view: View, from_day: date, to_day: date, held: Sequence[Held]
+) -> list[tuple[int, Consumed]]:
+    """
+    Add the counted own electricity of whole months up, by year, rate and pool, inside the organization's scope.
+
+    Args:
+        from_day, to_day: first day of a month and last day of one, UTC.
+        held: instruments, whose pools are told apart.
+    """
+    pools = sorted({each.facts.pool for each in held if each.facts.pool})
+    pool, values = pool_sql(pools or ["own"])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"select extract(year from d.month)::int, e.market, {pool}, sum(d.energy_facility_pkwh),"
+            " coalesce(sum(d.location_nkg), 0)"
+            " from accounting_monthly d"
+            " join accounting_resolved_series r on r.organization_id = d.organization_id and r.id = d.resolved_id"
+            " join accounting_sharederror e on e.organization_id = r.organization_id and e.id = r.shared_error_id"
+            " where d.organization_id = %s and d.view_id = %s and d.month >= %s and d.month <= %s"
+            "  and r.role = 'counted' and r.hosting = any(%s) and e.market is not null"
+            "  and d.energy_facility_pkwh is not null"
+            " group by 1, 2, 3 order by 1, 2, 3",
+            [*values, organization_id, view.id, from_day, to_day, list(OWN_HOSTINGS)],
+        )
+        rows = cursor.fetchall()
+    rates = {
+        (rate.period_start.year, rate.market): (rate.g_per_kwh, rate.g_per_kwh_low, rate.g_per_kwh_high)
+        for rate in MarketRate.objects.filter(
+            organization_id=organization_id, view_id=view.id, pool="", g_per_kwh__isnull=False
+        )
+    }
+    markets, countries = markets_of(organization_id), catalog_of(pack_of(view.factor_set.content_hash)).country_of
+    return [
+        (
+            year,
+            Consumed(
+                key=key,
+                market=market_of_key(key, markets, countries),
+                pool=pool,
+                kwh=float(pkwh) / units.PER_KWH,
+                location_kg=float(nkg) / units.PER_KG,
+                rate=rates[year, key],  # type: ignore[arg-type]  # not null, see the filter
+            ),
+        )
+        for year, key, pool, pkwh, nkg in rows
+        if (year, key) in rates
+    ]
+
+
+def covered_factor(
+    covered: CoveredRate, year: int, held: Mapping[str, Held], without: Mapping[str, Any]
+) -> dict[str, Any]:
+    """
+    Write a covered rate as the factor that it is.
+
+    Returns:
+        The entry of contracts.md section 5, with ``instruments`` (what each contributes), ``uncovered_share``, and
+        ``without``: the factor of the uncovered share.
+    """
+    value, low, high = covered.rate
+    parts = [_part(held[part.instrument], part.share) for part in covered.parts]
+    return {
+        "id": f"instruments:{covered.market}:{year}:{covered.pool}:{covered.key}",
+        "name": "grid_market",
+        "value": value,
+        "low": low,
+        "high": high,
+        "unit": without.get("unit", "g CO2e/kWh"),
+        "source": f"contractual instruments in the market {covered.market}, then {without.get('source', '')}",
+        "valid_from": f"{year}-01-01",
+        "match": without.get("match", "default"),
+        "year": year,
+        "market": covered.market,
+        "pool": "" if covered.pool == WHOLE_MARKET else covered.pool,
+        "uncovered_share": 1.0 - sum(part.share for part in covered.parts),
+        "instruments": parts,
+        "without": dict(without),
+    }
+
+
+def _part(held: Held, share: float) -> dict[str, Any]:
+    facts = held.facts
+    return {
+        "id": facts.id,
+        "type": facts.type,
+        "kind": facts.kind,
+        "technology": facts.technology,
+        "intensity_g_per_kwh": facts.intensity_g_per_kwh,
+        "share": share,
+    }
+
+
+@dataclass(frozen=True)
+class PoolRates:
+    """The rates that instruments made, by rate without them, pool and year: their factor with value, low and high."""
+
+    factors: Mapping[tuple[str, str, int], dict[str, Any]]
+
+    @property
+    def pools(self) -> set[str]:
+        """Return the pools that have rates."""
+        return {pool for _, pool, _ in self.factors}
+
+
+def pool_rates(organization_id: int, view_id: int) -> PoolRates:
+    """Read the rates that instruments made, inside the organization's scope."""
+    rows = MarketRate.objects.filter(organization_id=organization_id, view_id=view_id).exclude(pool="")
+    return PoolRates({(row.market, row.pool, row.period_start.year): row.factor for row in rows})
