@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final, NamedTuple, TypeVar
 
 import pandas as pd
@@ -46,7 +45,6 @@ class Product:
     constant: float = 1.0
 
     @classmethod
-    @lru_cache(maxsize=65_536)  # a place's factors stand in the products of thousands of plans
     def of(cls, *factors: Factor) -> Product:
         """Multiply factors."""
         return cls(tuple([(factor, 1) for factor in factors]))
