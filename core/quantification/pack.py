@@ -30,7 +30,7 @@ class FactorPack:
     Hold the factor tables of one set, as delivered.
 
     Attributes:
-        name: what people call it, such as ``wattledger-2026.11``.
+        name: what people call it, such as ``wattledger-2026.12``.
         content_hash: ``sha256:<hex>`` over the sorted table names and their canonical bytes; two packs with the same
             hash give the same figures.
         blobs: table name (without ``.csv``) to canonical CSV bytes (UTF-8, LF).
