@@ -67,8 +67,9 @@ def given_of(subjects: pd.DataFrame, factors: Sequence[OwnFactor], catalog: Cata
     """
     Choose each subject's own factors.
 
-    Of several that fit, the one with most conditions goes first, then the one whose zone is the finest, then the one that
-    began last, then the later in this order.
+    Of several that fit, the one with most conditions goes first, then the one for a site, then the one that somebody entered
+    before what follows from the site's meters, then the one whose zone is the finest, then the one that began last, then the
+    later in this order.
 
     Args:
         subjects: ``SELECTORS`` as resolved by own aliases, and ``day`` (days since 1970).
@@ -103,7 +104,7 @@ class _Names:
         self._subjects = subjects
         self._catalog = catalog
         self._known: dict[str, npt.NDArray[np.object_]] = {}
-        self._rank: dict[tuple[int, str], tuple[int, int]] = {}
+        self._rank: dict[tuple[int, str], tuple[int, ...]] = {}
 
     def fit(self, factor: OwnFactor) -> npt.NDArray[np.bool_]:
         """Tell which subjects meet every condition of a factor."""
@@ -119,8 +120,8 @@ class _Names:
         """Take a factor for a subject unless the one it has fits more closely."""
         zone = factor.where.get("zone")
         finer = 0 if zone is None else -self._zones[position].index(zone.upper())
-        rank = (len(factor.where), finer)
-        if rank >= self._rank.get((position, factor.name), (-1, 0)):
+        rank = (len(factor.where), "site" in factor.where, factor.match == "override", finer)
+        if rank >= self._rank.get((position, factor.name), (-1,)):
             self._rank[position, factor.name] = rank
             chosen[factor.name] = factor.as_override()
 

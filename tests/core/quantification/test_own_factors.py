@@ -93,3 +93,13 @@ def test_different_factors_stand_beside_each_other(chosen):
         "pue": 1.2,
         "wue_l_per_kwh": 0.3,
     }
+
+
+def test_number_that_was_entered_goes_before_what_meters_give(chosen):
+    entered = own(value=1.25, where={"site": "berlin"})
+    metered = own(value=1.31, where={"site": "berlin"}, valid_from=DAY, match="exact")
+    everywhere = own(value=1.5)
+    german = own(value=1.4, where={"zone": "DE"})
+
+    assert chosen(metered, entered, german, site="berlin", zone="DE") == {"pue": 1.25}
+    assert chosen(metered, everywhere, german, site="berlin", zone="DE") == {"pue": 1.31}
