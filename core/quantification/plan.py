@@ -10,7 +10,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from core.quantification.bounds import HalfWidths, half_widths
+from core.quantification.draft import Draft, Shared, coefficients_of
+from core.quantification.electricity import add_electricity, grid_of
 from core.quantification.embodied import Embodied, Share, embodied
 from core.quantification.energy.device import device
 from core.quantification.energy.flops import flops
@@ -19,29 +20,14 @@ from core.quantification.energy.measured import measured
 from core.quantification.energy.seats import seats, seats_kg_co2e, spend_kg_co2e, wide
 from core.quantification.energy.tokens import tokens
 from core.quantification.factor import Factor, spread
-from core.quantification.market import Market, choose_market, market_based_kg_co2e
+from core.quantification.market import Market
 from core.quantification.methods import Methodology
-from core.quantification.operational import (
-    Grid,
-    choose_grid,
-    choose_pue,
-    facility_energy_kwh,
-    it_of_facility_kwh,
-    location_based_kg_co2e,
-    loss_share,
-    upstream_kg_co2e,
-)
+from core.quantification.operational import Grid
 from core.quantification.overrides import override_factor
 from core.quantification.pack import FactorPack
 from core.quantification.scope import scopes_of
 from core.quantification.terms import IMPACTS, UNIT, Product, Term, make_term
-from core.quantification.use import PER_UNIT, Context, Energy, EnergyTerm, Refusal, Use
-from core.quantification.water import choose_resources, choose_wue, grid_resources, grid_water_l, site_water_l
-
-_COLUMN_OF: Final = {impact: 3 * position for position, impact in enumerate(IMPACTS)}
-"""First of the three columns of each impact: value, low, high."""
-
-Shared = dict[str, tuple[float, float, float, float]]
+from core.quantification.use import Context, Energy, Refusal, Use
 
 _METHODS: Final[dict[str, tuple[tuple[str, ...], Callable[[Use, Context], Energy | Refusal]]]] = {
     "measured": (("energy_kwh",), measured),
@@ -116,28 +102,6 @@ class Plan:
         return tuple(impact for position, impact in enumerate(IMPACTS) if np.isnan(self.base[3 * position]))
 
 
-@dataclass
-class _Draft:
-    """A plan in the making: terms, factors in order, notes, and which impacts have a value."""
-
-    terms: list[Term] = field(default_factory=list)
-    factors: dict[tuple[str, str, str, float], Factor] = field(default_factory=dict)
-    notes: dict[str, None] = field(default_factory=dict)
-    known: set[str] = field(default_factory=set)
-    shared: Shared = field(default_factory=dict)
-
-    def note(self, *codes: str) -> None:
-        self.notes.update(dict.fromkeys(codes))
-
-    def show(self, *factors: Factor) -> None:
-        for factor in factors:
-            self.factors.setdefault((factor.name, factor.id, factor.unit, factor.value), factor)
-
-    def add(self, impact: str, measure: str, product: Product, *, sign: int = 1) -> None:
-        self.terms.append(make_term(impact, measure, PER_UNIT[measure], product, sign=sign))
-        self.known.add(impact)
-
-
 @lru_cache(maxsize=8_192)
 def make_plan(pack: FactorPack, method: Methodology, use: Use) -> Plan:
     """Choose method and factors for one use and multiply its coefficients out. Remembered: a use is planned once."""
@@ -151,22 +115,22 @@ def _formulas(pack: FactorPack, method: Methodology, use: Use) -> tuple[Term, ..
 def _planned(pack: FactorPack, method: Methodology, use: Use) -> tuple[Plan, list[Term]]:
     """Make a plan; the terms that its coefficients were added up from go with it only where they are asked for."""
     context = Context.of(use, pack, method)
-    draft = _Draft()
+    draft = Draft()
     energy = choose_energy(use, context, draft)
-    grid = _grid(use, context)
+    grid = grid_of(use, context)
     match, name, quality = grid.match, None, None
     market: Market | None = None
     family = ""
     if energy is not None:
         name, quality, family = energy.method, energy.data_quality, energy.family
-        market = _electricity(use, context, energy, grid, draft)
+        market = add_electricity(use, context, energy, grid, draft)
         _embody(embodied(use, context, energy.method), draft)
         if match == "world":
             quality = min(5, quality + 1)
     else:
         name, quality = _not_physical(use, context, draft)
     scopes = scopes_of(use.hosting)
-    coefficients, base = _coefficients(draft)
+    coefficients, base = coefficients_of(draft)
     plan = Plan(
         use=use,
         method=name,
@@ -209,7 +173,7 @@ def with_market_rate(plan: Plan, entry: Mapping[str, Any]) -> Plan:
     return replace(plan, factors=factors, formulas=lambda: tuple(changed(term) for term in plan.terms))
 
 
-def choose_energy(use: Use, context: Context, draft: _Draft) -> Energy | None:
+def choose_energy(use: Use, context: Context, draft: Draft) -> Energy | None:
     """
     Choose the best physical method whose measure and names are there; each that is passed over leaves a note.
 
@@ -245,167 +209,7 @@ def _instance_before_device(order: list[str]) -> list[str]:
     return rest
 
 
-def _grid(use: Use, context: Context) -> Grid:
-    """Return the grid of a use: an override counts as a lifecycle factor."""
-    own = override_factor("grid_g_co2e_per_kwh", use.overrides)
-    chosen = choose_grid(context.pack, context.place.zones, context.place.notes, use.year, context.method)
-    if own is None:
-        return chosen
-    fuel = replace(own, name="grid_upstream", value=0.0, low=0.0, high=0.0)
-    zone = context.place.zones[0][0] if context.place.zones else None
-    key = zone or f"{own.id}:{own.value!r}"
-    return Grid(own, fuel, (own,), losses_inside=False, match="override", zone=key, notes=("upstream_in_location",))
-
-
-def _electricity(use: Use, context: Context, energy: Energy, grid: Grid, draft: _Draft) -> Market | None:
-    """Add the terms of everything that follows from energy; return the market rate that was used."""
-    method = context.method
-    pue = override_factor("pue", use.overrides)
-    if pue is None:
-        pue, pue_notes = choose_pue(context.pack, context.place, use.hosting, use.provider, use.year, method)
-        draft.note(*pue_notes)
-    draft.note(*grid.notes)
-    wue = override_factor("wue_l_per_kwh", use.overrides)
-    if wue is None:
-        wue = choose_wue(context.pack, context.place, use.hosting, use.provider, use.year, method)
-    resources = _resources(use, context, grid)
-    market = _market(use, context, grid)
-    draft.note(*market.notes)
-    losses = _losses(use, grid, draft)
-    listed = energy.listed or tuple(factor for term in energy.terms for factor, _ in term.energy.inputs)
-    draft.show(*(factor for factor in listed if not factor.name.endswith("_spread")))
-    for term in energy.terms:
-        it, facility = _both_sides(term, pue)
-        if it is not None:
-            draft.add("energy_it_kwh", term.measure, it, sign=term.sign)
-        if facility is not None:
-            draft.add("energy_facility_kwh", term.measure, facility, sign=term.sign)
-            _per_facility_kwh(term, facility, grid, market, losses, resources, draft)
-    if pue is not None:
-        draft.show(pue)
-    draft.show(*(factor for factor in (grid.location, grid.fuel, market.rate) if factor is not None))
-    _site_water(use, energy, wue, draft)
-    if "grid_water" not in resources:
-        draft.note("no_grid_water_factor")
-        draft.known.discard("water_l")
-    draft.show(*resources.values())
-    draft.note(*(f"no_{name}_factor" for name in ("primary_energy", "adpe") if name not in resources))
-    _share_widths(energy, pue, grid, market, draft)
-    return market
-
-
-def _both_sides(term: EnergyTerm, pue: Factor | None) -> tuple[Product | None, Product | None]:
-    """Return IT and facility energy; a facility meter holds PUE already, so IT is what remains without it."""
-    if term.at_facility:
-        return None if pue is None else it_of_facility_kwh(term.energy, Product.of(pue)), term.energy
-    return term.energy, None if pue is None else facility_energy_kwh(term.energy, Product.of(pue))
-
-
-def _per_facility_kwh(
-    term: EnergyTerm,
-    facility: Product,
-    grid: Grid,
-    market: Market,
-    losses: tuple[tuple[Factor, Factor], ...],
-    resources: Mapping[str, Factor],
-    draft: _Draft,
-) -> None:
-    def add(impact: str, product: Product) -> None:
-        draft.add(impact, term.measure, product, sign=term.sign)
-
-    if grid.location is not None:
-        add("location_kg_co2e", location_based_kg_co2e(facility, Product.of(grid.location)))
-    if market.rate is not None:
-        add("market_kg_co2e", market_based_kg_co2e(facility, Product.of(market.rate)))
-    if grid.fuel is not None:
-        add("upstream_kg_co2e", upstream_kg_co2e(facility, Product.of(grid.fuel)))
-        for share, base in losses:
-            lost = facility * Product.of(share)
-            add("upstream_kg_co2e", upstream_kg_co2e(lost, Product.of(base)))
-    if "grid_water" in resources:
-        add("water_l", grid_water_l(facility, Product.of(resources["grid_water"])))
-    for name, impact in (("primary_energy", "primary_energy_mj"), ("adpe", "adpe_kg_sbeq")):
-        if name in resources:
-            add(impact, grid_resources(facility, Product.of(resources[name])))
-
-
-def _losses(use: Use, grid: Grid, draft: _Draft) -> tuple[tuple[Factor, Factor], ...]:
-    """Return pairs of (kWh lost per kWh, intensity of what is lost); none where losses are unknown or inside."""
-    if grid.location is None or grid.losses_inside:
-        return ()
-    fraction = override_factor("grid_loss_fraction", use.overrides)
-    if fraction is None:
-        draft.note("no_loss_factor")
-        return ()
-    draft.show(fraction)
-    share = replace(
-        fraction,
-        name="grid_losses",
-        value=loss_share(fraction.value),
-        low=loss_share(fraction.low),
-        high=loss_share(fraction.high),
-        unit="kWh lost/kWh",
-    )
-    return tuple((share, base) for base in grid.losses_base)
-
-
-def _market(use: Use, context: Context, grid: Grid) -> Market:
-    own = override_factor("market_g_co2e_per_kwh", use.overrides)
-    if own is not None:
-        return Market(f"{own.id}:{own.value!r}:{own.low!r}:{own.high!r}", own)
-    place, year = context.place, use.year
-    chosen = choose_market(context.pack, place, use.hosting, use.provider, grid, year, context.method)
-    if grid.match == "override" and "no_market_factor" in chosen.notes and chosen.rate is not None:
-        rate = chosen.rate
-        return replace(chosen, key=f"{chosen.key}:{rate.id}:{rate.value!r}:{rate.low!r}:{rate.high!r}")
-    return chosen
-
-
-def _resources(use: Use, context: Context, grid: Grid) -> dict[str, Factor]:
-    zone, match = grid.zone, grid.match
-    if match == "override":
-        place = context.place
-        zone, match = place.zones[0] if place.zones else (None, "world")
-    found = dict(choose_resources(context.pack, None if match == "world" else zone, match, context.method))
-    own = override_factor("grid_water_l_per_kwh", use.overrides)
-    if own is not None:
-        found["grid_water"] = own
-    return found
-
-
-def _site_water(use: Use, energy: Energy, wue: Factor | None, draft: _Draft) -> None:
-    """Add on-site water: the record's own figure, else IT energy times WUE; null where neither is known."""
-    if "water_l" in use.present:
-        draft.note("site_water_reported")
-        draft.add("water_l", "water_nl", UNIT)
-    elif wue is None:
-        draft.note("no_wue")
-        draft.known.discard("water_l")
-    else:
-        draft.show(wue)
-        for term in [term for term in draft.terms if term.impact == "energy_it_kwh"]:
-            it = Product(term.inputs, term.constant)
-            draft.add("water_l", term.measure, site_water_l(it, Product.of(wue)), sign=term.sign)
-
-
-def _share_widths(energy: Energy, pue: Factor | None, grid: Grid, market: Market, draft: _Draft) -> None:
-    """Note the ln half-widths that all items of a zone share, impact by impact."""
-    none: HalfWidths = (0.0, 0.0)
-    at_facility = all(term.at_facility for term in energy.terms)
-    site = none if pue is None or at_facility else half_widths(pue.value, pue.low, pue.high)
-
-    def widths(factor: Factor | None) -> HalfWidths:
-        return none if factor is None else half_widths(factor.value, factor.low, factor.high) if factor.value else none
-
-    own = none if pue is None or not at_facility else half_widths(pue.value, pue.low, pue.high)
-    draft.shared["energy_it_kwh"] = (*none, own[1], own[0])
-    draft.shared["energy_facility_kwh"] = (*none, *site)
-    draft.shared["location_kg_co2e"] = (*widths(grid.location), *site)
-    draft.shared["market_kg_co2e"] = (*widths(market.rate), *site)
-    draft.shared["upstream_kg_co2e"] = (*widths(grid.fuel), *site)
-
-
-def _embody(found: Embodied, draft: _Draft) -> None:
+def _embody(found: Embodied, draft: Draft) -> None:
     draft.note(*found.notes)
     columns: tuple[tuple[str, tuple[Share, ...] | None], ...] = (
         ("embodied_kg_co2e", found.kg),
@@ -420,7 +224,7 @@ def _embody(found: Embodied, draft: _Draft) -> None:
         draft.note("hardware_not_in_resources")
 
 
-def _not_physical(use: Use, context: Context, draft: _Draft) -> tuple[str | None, int | None]:
+def _not_physical(use: Use, context: Context, draft: Draft) -> tuple[str | None, int | None]:
     """Answer for records without energy: a factor in kg for seats or spend, else the supplier's figure as it stands."""
     if "water_l" in use.present:
         draft.add("water_l", "water_nl", UNIT)
@@ -449,7 +253,7 @@ def _not_physical(use: Use, context: Context, draft: _Draft) -> tuple[str | None
     return None, None
 
 
-def _reported(use: Use, context: Context, draft: _Draft) -> tuple[str, int]:
+def _reported(use: Use, context: Context, draft: Draft) -> tuple[str, int]:
     method = context.method
     width = spread("reported_spread", method.gsd["reported"], method.source)
     impact = "market_kg_co2e" if use.reported_basis == "market" else "location_kg_co2e"
@@ -458,24 +262,6 @@ def _reported(use: Use, context: Context, draft: _Draft) -> tuple[str, int]:
     source = f"{use.provider or 'the supplier'}'s own statement"
     draft.show(Factor("record:reported_kg_co2e", "reported", 1.0, width.low, width.high, "1", source, None, "provider"))
     return "reported", 5
-
-
-def _coefficients(draft: _Draft) -> tuple[dict[str, npt.NDArray[np.float64]], npt.NDArray[np.float64]]:
-    """Add terms up to coefficients per stored integer, and mark impacts that are null."""
-    width = 3 * len(IMPACTS)
-    draft.terms = [term for term in draft.terms if term.impact in draft.known]
-    sums: dict[str, list[float]] = {}
-    for term in draft.terms:
-        row = sums.setdefault(term.measure, [0.0] * width)
-        at = _COLUMN_OF[term.impact]
-        row[at] += term.sign * term.value / term.per_unit
-        row[at + 1] += term.sign * term.low / term.per_unit
-        row[at + 2] += term.sign * term.high / term.per_unit
-    base = np.zeros(width)
-    for impact, at in _COLUMN_OF.items():
-        if impact not in draft.known:
-            base[at : at + 3] = np.nan
-    return {measure: np.array(row) for measure, row in sums.items()}, base
 
 
 def _resolved(use: Use, context: Context, grid: Grid | None) -> dict[str, str | None]:
