@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -11,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from core.accounting.figures import FilterError
+from core.accounting.figures import Filter, FilterError
 from core.accounting.selectors.explain import NothingToExplain, explain
 from core.organizations.access import requires
 from core.organizations.policy import Action, may
@@ -125,7 +126,7 @@ def plan_node(plan: dict[str, Any], scale: figures.Scale, method: str) -> dict[s
     return {
         "label": ", ".join(about) or _("without a name"),
         "where": ", ".join(
-            [*subjects.get("zone", []), *(stage_name(stage) for stage in subjects.get("stage", [])), str(plan["year"])]
+            [*subjects.get("zone", []), *(stage_name(stage) for stage in subjects.get("stage", [])), days_of(plan)]
         ),
         "teams": ", ".join(subjects.get("team", [])) or _("unattributed"),
         "value": shown(plan["value"], scale),
@@ -136,6 +137,14 @@ def plan_node(plan: dict[str, Any], scale: figures.Scale, method: str) -> dict[s
         "lines": [line(term, scale, method) for term in plan["terms"]],
         "notes": plan["notes"],
     }
+
+
+def days_of(plan: dict[str, Any]) -> str:
+    """Name the days that a plan is about: own factors and meter readings give one use several plans a year."""
+    if plan["first_day"] is None:
+        return str(plan["year"])
+    first, last = (date.fromisoformat(plan[name]) for name in ("first_day", "last_day"))
+    return f"{first.day} {first:%b} {first.year}" if first == last else period_name(Filter(first, last))
 
 
 def line(term: dict[str, Any], scale: figures.Scale, method: str) -> dict[str, Any]:
