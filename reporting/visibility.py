@@ -23,6 +23,6 @@ def may_see_record(identity: Identity, tree: dict[str, Any]) -> bool:
 
 
 def whole_organization(identity: Identity) -> None:
-    """Refuse whoever is narrowed to a team or project: instruments are those of the whole organization."""
+    """Refuse whoever is narrowed to a team or project, where something is the whole organization's."""
     if narrowing(identity):
-        raise PermissionDenied("Instruments are shown to those who may see all teams.")
+        raise PermissionDenied("This is the whole organization's: it is for those who may see all teams.")

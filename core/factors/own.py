@@ -18,7 +18,7 @@ from core.organizations.tenancy import organization_scope
 from core.quantification.overrides import UNITS, ImpossibleFactor, parse_override
 from core.quantification.own_factors import SELECTORS
 
-OWN_FACTOR_LOCK = 0x57A81  # first key of the advisory lock under which an organization's own factors change
+OWN_FACTOR_LOCK = 0x57A84  # first key of the advisory lock under which an organization's own factors change
 
 
 class OwnFactorError(Exception):
@@ -114,6 +114,7 @@ def remove_own_factor(*, organization_id: int, factor_id: int, reason: str) -> O
     if not reason.strip():
         raise OwnFactorError("reason", "Say why the factor is taken back.")
     with organization_scope(organization_id):
+        _lock(organization_id)
         factor = _found(organization_id, factor_id)
         OwnFactor.objects.filter(organization_id=organization_id, id=factor_id).delete()
         record_event(

@@ -114,8 +114,9 @@ def allowed(request: HttpRequest, action: Action, scope: Action | None, what: st
         raise Problem(
             403, "not-allowed", f"{what[0].upper()}{what[1:]} needs a role ({roles}) or a token of scope {needed}."
         )
-    if identity.token_id is not None and (identity.team or identity.project):
-        raise Problem(403, "not-allowed", f"This token is narrowed to a team or project; {what} concerns all of them.")
+    if identity.token_id is not None and (identity.team or identity.project or identity.source or identity.stage):
+        told = "This token is narrowed to a team, project, stage or source"
+        raise Problem(403, "not-allowed", f"{told}; {what} concerns all of them.")
     return identity
 
 

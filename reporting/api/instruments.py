@@ -90,6 +90,7 @@ class InstrumentsView(APIView):
             raise PermissionDenied(
                 f"Instruments are entered by: {', '.join(roles_that_may(Action.MANAGE_INSTRUMENTS))}."
             )
+        whole_organization(identity)
         try:
             made = add_instruments(
                 organization_id=identity.organization_id, given=given_in(request), today=datetime.now(UTC).date()
