@@ -228,8 +228,8 @@ def _interval(
     if not bounds:
         return (_plain_sum(value, codes, size),)
     error_codes, error_ids = pd.factorize(sums["shared_error_id"])
-    zones, _ = pd.factorize(np.array([errors.zone_group[error] for error in error_ids], dtype=object))
-    groups, _ = pd.factorize(np.array([errors.group[error] for error in error_ids], dtype=object))
+    zone_names, zones = np.unique([errors.zone_group[error] for error in error_ids], return_inverse=True)
+    group_names, groups = np.unique([errors.group[error] for error in error_ids], return_inverse=True)
     widths = np.array([errors.widths[error].get(impact.name, (0.0,) * 4) for error in error_ids], dtype=float)
     widths = widths.reshape(-1, 4)[error_codes]
     if impact is MARKET:  # the width of the rate that was joined, which instruments narrow
@@ -243,6 +243,8 @@ def _interval(
         sums[impact.name + "_high"].to_numpy(float),
         widths,
         figures=size,
+        zone_names=zone_names.tolist(),
+        group_names=group_names.tolist(),
     )
     return made.value, made.low, made.high
 

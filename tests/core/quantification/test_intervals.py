@@ -54,6 +54,8 @@ def intervals(*figures: Sequence[Item]) -> Intervals:
         bounds[:, 1],
         np.array(widths),
         figures=len(figures),
+        zone_names=zones,
+        group_names=groups,
     )
 
 
@@ -240,6 +242,8 @@ def test_low_of_zero_stays_possible():
         np.array([20.0, 14.0]),
         np.zeros((2, 4)),
         figures=1,
+        zone_names=["DE"],
+        group_names=["a", "b"],
     )
 
     assert 0 <= made.low[0] <= made.value[0] <= made.high[0]
@@ -248,7 +252,10 @@ def test_low_of_zero_stays_possible():
 def plain(value: float, low: float, high: float) -> Intervals:
     one = np.zeros(1, dtype=np.int64)
     return reported_intervals(
-        one, one, one, np.array([value]), np.array([low]), np.array([high]), np.zeros((1, 4)), figures=2
+        *(one, one, one, np.array([value]), np.array([low]), np.array([high]), np.zeros((1, 4))),
+        figures=2,
+        zone_names=["DE"],
+        group_names=["a"],
     )
 
 
@@ -269,3 +276,13 @@ def test_a_figure_without_items_is_not_known():
 
     assert np.isnan([made.value, made.low, made.high]).all()
     assert not made.simulated.any()
+
+
+def test_a_figure_has_one_interval_whatever_is_asked_for_beside_it():
+    wide = SCENARIOS["a wide group beside narrow ones"]
+    others = [Item(7, 2.0, group=f"{name}-first", zone=name) for name in ("AT", "MX", "ZZ")]
+
+    alone, among = intervals(wide), intervals(others, wide, others)
+
+    assert (alone.low[0], alone.high[0]) == (among.low[1], among.high[1])
+    assert alone.simulated[0]
