@@ -30,7 +30,7 @@ from core.quantification.instrument_entry import (
     read_hours,
     read_retirement,
 )
-from core.quantification.serials import blocks_of
+from core.quantification.serials import blocks_of, serial_range
 
 INSTRUMENT_LOCK = 0x57A81  # first key of the advisory lock over an organization's instruments
 CLAIM_LOCK = 0x57A82  # advisory lock over the claims of all organizations
@@ -198,6 +198,7 @@ def retire_instrument(
 
 
 def _retire(instrument: ContractualInstrument, retirement: Retirement, row: int) -> InstrumentEvent:
+    _refuse_same_numbers(instrument.organization_id, retirement, row)
     claim = _claim(retirement, row)
     serials = retirement.serials
     return InstrumentEvent.objects.create(
@@ -210,6 +211,20 @@ def _retire(instrument: ContractualInstrument, retirement: Retirement, row: int)
         serial_last=retirement.serial_last if serials.count > 1 else retirement.serial_first,
         claim=claim,
     )
+
+
+def _refuse_same_numbers(organization_id: int, retirement: Retirement, row: int) -> None:
+    """Refuse numbers that the organization has retired under another registry: rather one registry spelled in two ways."""
+    retired = InstrumentEvent.objects.filter(organization_id=organization_id, kind=InstrumentEventKind.RETIRED)
+    withdrawn = InstrumentEvent.objects.filter(organization_id=organization_id, kind=InstrumentEventKind.WITHDRAWN)
+    for event in retired.exclude(instrument_id__in=withdrawn.values("instrument_id")).order_by("id"):
+        there = serial_range(event.registry, event.serial_first, event.serial_last)
+        if retirement.serials.registry != there.registry and retirement.serials.same_numbers(there):
+            reason = (
+                f"Instrument {event.instrument_id} has the same numbers of {event.registry}. If it is the same registry, write"
+                " it the same way; if it is another, put its own letters before the numbers."
+            )
+            raise EntryError([Fault(row, "registry", reason)])
 
 
 def _claim(retirement: Retirement, row: int) -> UUID:

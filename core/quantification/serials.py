@@ -30,6 +30,20 @@ class SerialRange:
         """Return how many certificates they are; one stands for 1 MWh."""
         return self.last - self.first + 1
 
+    def same_numbers(self, other: SerialRange) -> bool:
+        """Tell whether two ranges share a number, whatever their registries are called."""
+        return self.prefix == other.prefix and self.first <= other.last and other.first <= self.last
+
+
+def registry_name(registry: str) -> str:
+    """
+    Write a registry's name for comparison: without what stands in brackets, punctuation and case.
+
+    >>> registry_name(" HKNR (UBA) "), registry_name("M-RETS")
+    ('hknr', 'm rets')
+    """
+    return " ".join(re.sub(r"\s*\(.*?\)|[^\w]+", " ", registry).casefold().split())
+
 
 def serial_range(registry: str, first: str, last: str = "") -> SerialRange:
     """
@@ -40,7 +54,7 @@ def serial_range(registry: str, first: str, last: str = "") -> SerialRange:
     >>> serial_range("UBA", "DE-2026-000101", "DE-2026-000350").count
     250
     """
-    named = " ".join(registry.split())
+    named = registry_name(registry)
     start, end = (_SERIAL.fullmatch(text.strip()) for text in (first, last or first))
     if not named:
         raise SerialError("Serial numbers need the registry that issued them.")
@@ -48,7 +62,7 @@ def serial_range(registry: str, first: str, last: str = "") -> SerialRange:
         raise SerialError("A serial number ends in digits, at most 40 of them.")
     if start["prefix"] != end["prefix"]:
         raise SerialError(f"The first and the last serial number begin differently: {first} and {last}.")
-    found = SerialRange(named.casefold(), start["prefix"].casefold(), int(start["number"]), int(end["number"]))
+    found = SerialRange(named, start["prefix"].casefold(), int(start["number"]), int(end["number"]))
     if found.count < 1:
         raise SerialError(f"The last serial number lies before the first: {first} and {last}.")
     return found

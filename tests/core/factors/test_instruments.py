@@ -129,6 +129,25 @@ def test_a_certificate_is_claimed_once_by_anybody(organization, other_organizati
     add(other_organization, {**overlapping, "serial_first": "GO-102"})
 
 
+@pytest.mark.parametrize(
+    ("registry", "says"),
+    [("uba (HKNR)", "claimed already"), ("Herkunftsnachweisregister", "the same numbers of UBA")],
+)
+def test_a_registry_spelled_otherwise_does_not_make_another_certificate(organization, registry, says):
+    add(organization, {**GO, **RETIRED})
+
+    with pytest.raises(EntryError, match=says):
+        add(organization, {**GO, **RETIRED, "registry": registry})
+
+
+def test_numbers_of_another_series_are_other_certificates(organization):
+    add(organization, {**GO, **RETIRED})
+
+    add(organization, {**GO, **RETIRED, "registry": "M-RETS", "serial_first": "US-100", "serial_last": "US-101"})
+
+    assert len(kept(organization)) == 2
+
+
 def test_two_rows_of_one_file_cannot_claim_the_same_certificate(organization):
     with pytest.raises(EntryError, match="Row 2, serial_first: One of these certificates is claimed already"):
         add(organization, {**GO, **RETIRED}, {**GO, **RETIRED})
