@@ -20,7 +20,7 @@ import pandas as pd
 from core.accounting.columns import IMPACTS, MARKET, SUFFIXES, WATER, Impact
 from core.accounting.rules import Rules
 from core.quantification.activity import MASK_BITS, MEASURES
-from core.quantification.attribute import attribute, resolve_names
+from core.quantification.attribute import attribute, resolve_names, usable
 from core.quantification.coverage import roles_of
 from core.quantification.factor import Factor
 from core.quantification.own_factors import given_of
@@ -83,7 +83,8 @@ class Subjects:
     Series as derive understands them, one entry for each time that the rules are the same.
 
     Args:
-        frame: series_id, source_id, ``DIMENSIONS``, energy_boundary, reported_basis, techniques, mask, role, given, use_id.
+        frame: series_id, source_id, ``DIMENSIONS``, energy_boundary, reported_basis, techniques, mask, use_mask, role, given,
+            use_id.
         position: of each row's subject in the frame. [rows]
     """
 
@@ -111,7 +112,8 @@ def understand(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules, catalog: 
     frame = attribute(resolve_names(frame, rules.aliases), rules.source_settings)
     frame["role"] = roles_of(frame, rules.links, rules.counting)
     frame["given"] = given_of(frame, rules.own_factors, catalog)
-    frame["use_id"] = _distinct(frame, (*USE_TEXT, "techniques", "mask", "given"))
+    frame["use_mask"] = usable(frame)
+    frame["use_id"] = _distinct(frame, (*USE_TEXT, "techniques", "use_mask", "given"))
     return Subjects(frame, position.reshape(-1).astype(np.int64))
 
 
@@ -146,7 +148,7 @@ def figures(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules, pack: Factor
     activity = rows[[measure.column for measure in MEASURES]].assign(
         use_id=of_row["use_id"].to_numpy(),
         year=year,
-        mask=of_row["mask"].to_numpy(),
+        mask=of_row["use_mask"].to_numpy(),
         techniques=of_row["techniques"].to_numpy(),
         given=of_row["given"].to_numpy(),
         **{name: of_row[name].to_numpy() for name in USE_TEXT},

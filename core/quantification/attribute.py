@@ -10,8 +10,13 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from core.quantification.activity import MASK_BITS
+
 DEFAULTED: Final = ("team", "project", "environment", "stage", "hosting")
 """Dimensions that a source's settings complete where records leave them empty."""
+
+CHARGE_CATEGORY: Final = "charge_category"
+"""Label of money on a bill that is no usage, in the words of FOCUS: tax, credit, purchase, adjustment."""
 
 _EPOCH: Final = date(1970, 1, 1)
 
@@ -74,3 +79,16 @@ def attribute(subjects: pd.DataFrame, source_settings: Mapping[int, Mapping[str,
             if value:
                 completed[name] = completed[name].mask(own & completed[name].isna(), value)
     return completed
+
+
+def usable(subjects: pd.DataFrame) -> pd.Series:
+    """
+    Return the presence mask that a use is quantified by: money that is no usage is no spend (methodology 2.6).
+
+    Args:
+        subjects: ``mask``, and ``labels`` (dicts) where there are any.
+    """
+    if "labels" not in subjects:
+        return subjects["mask"]
+    charged = np.array([CHARGE_CATEGORY in (labels or {}) for labels in subjects["labels"]], dtype=bool)
+    return subjects["mask"].mask(charged, subjects["mask"] & ~(1 << MASK_BITS["cost"]))

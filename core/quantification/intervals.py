@@ -98,7 +98,8 @@ def reported_intervals(
         plain_high = np.where(some, np.maximum(made_high, total), plain_high)
         simulated &= some
     none = count == 0
-    value, low, high = (np.where(none, np.nan, each) for each in (total, plain_low, plain_high))
+    ends = np.minimum(plain_low, plain_high), np.maximum(plain_low, plain_high)  # of a negative sum they change places
+    value, low, high = (np.where(none, np.nan, each) for each in (total, *ends))
     return Intervals(value, low, high, simulated)
 
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from core.quantification import units
+from core.quantification.attribute import CHARGE_CATEGORY
 from ingestion.sources import bill_columns
 from ingestion.sources.base import LABEL_TEXT
 from ingestion.sources.bill_columns import Column
@@ -346,15 +347,18 @@ _OF_MEANING: Final = {
 
 
 def _labels_and_runs(head: Rows, tags: np.ndarray, tag_codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    columns = {name: head.codes_of(name) for name in ("SkuId", "ResourceName", "ResourceId", "RegionId")}
+    names = ("SkuId", "ResourceName", "ResourceId", "RegionId", "ChargeCategory")
+    columns = {name: head.codes_of(name) for name in names}
     combinations = bill_columns.distinct([head.meaning, tag_codes, *(each.codes for each in columns.values())])
     labels = np.empty(len(combinations.first), dtype=object)
     runs = np.full(len(combinations.first), None, dtype=object)
     values = {name: [*each.values, None] for name, each in columns.items()}
     for position, at in enumerate(combinations.first.tolist()):
-        sku, name, resource_id, region = (values[column][columns[column].codes[at]] for column in columns)
+        sku, name, resource_id, region, category = (values[column][columns[column].codes[at]] for column in columns)
         resource, runs[position] = resource_of(name, resource_id)
         labels[position] = _labels(head.meanings[head.meaning[at]], tags[tag_codes[at]], sku, resource, region)
+        if category and category.lower() != "usage":
+            labels[position][CHARGE_CATEGORY] = category.lower()
     return labels[combinations.inverse], runs[combinations.inverse]
 
 

@@ -108,6 +108,20 @@ def test_private_model_gets_a_figure_by_its_size(organization, write):
     assert (daily(organization)["energy_it_pkwh"] > 0).all()
 
 
+def test_credits_and_taxes_are_no_spend(organization, write):
+    bill = {"provider": "aws", "model": None, "requests": None, "input_tokens": None, "output_tokens": None}
+    write(
+        call(1, **bill, cost=100.0, currency="USD"),
+        call(2, **bill, cost=-40.0, currency="USD", labels={"charge_category": "credit"}),
+        call(3, **bill, cost=19.0, currency="USD", labels={"charge_category": "tax"}),
+    )
+    add(organization, name="spend_kg_co2e", value=0.3, where={"currency": "USD"})
+
+    rows = daily(organization)
+    assert rows["location_nkg"].sum() == 30 * 10**9  # 100 USD of usage at 0.3 kg
+    assert rows["nano_cost"].sum() == 79 * 10**9  # money is money all the same
+
+
 @pytest.mark.parametrize(
     ("fields", "field", "says"),
     [

@@ -259,10 +259,10 @@ def plain(value: float, low: float, high: float) -> Intervals:
     )
 
 
-def test_negative_sums_keep_their_plain_bounds():
+def test_bounds_of_a_negative_sum_change_places():
     made = plain(-10.0, -9.0, -11.0)
 
-    assert (made.value[0], made.low[0], made.high[0]) == (-10.0, -9.0, -11.0)
+    assert (made.value[0], made.low[0], made.high[0]) == (-10.0, -11.0, -9.0)
 
 
 def test_nothing_is_reported_as_nothing():

@@ -241,6 +241,8 @@ def test_rows_that_are_money_only_never_count_use(changes: dict[str, str]) -> No
     assert pd.isna(found["input_tokens"])
     assert found["cost"] == float(changes.get("EffectiveCost", "0.5"))
     assert pd.isna(found["corrects"])
+    category = changes.get("ChargeCategory", "Usage").lower()
+    assert found["labels"].get("charge_category") == (None if category == "usage" else category)
 
 
 def test_idle_reservation_is_held_at_utilization_zero() -> None:
