@@ -15,8 +15,9 @@ from django.db import connection
 from core.factors.models import OwnFactor
 from core.organizations.services import record_event
 from core.organizations.tenancy import organization_scope
+from core.quantification.activity import HOSTINGS
 from core.quantification.overrides import UNITS, ImpossibleFactor, parse_override
-from core.quantification.own_factors import SELECTORS
+from core.quantification.own_factors import SELECTORS, implausible
 
 OWN_FACTOR_LOCK = 0x57A84  # first key of the advisory lock under which an organization's own factors change
 
@@ -59,6 +60,8 @@ def add_own_factor(
         OwnFactorError: it cannot be, has no source, or overlaps one for the same uses.
     """
     conditions = _conditions(where or {})
+    if name == "spend_kg_co2e" and "currency" not in conditions:
+        raise OwnFactorError("where_currency", "A factor of spend holds for one currency: say which.")
     value, low, high = _number(name, value, low, high)
     if not source.strip():
         raise OwnFactorError("source", "Say where the number comes from: an auditor will ask.")
@@ -67,6 +70,7 @@ def add_own_factor(
     with organization_scope(organization_id):
         _lock(organization_id)
         _refuse_overlap(organization_id, name, conditions, valid_from, valid_to)
+        _refuse_idle_above_peak(organization_id, name, value, conditions, valid_from, valid_to)
         factor = OwnFactor.objects.create(
             organization_id=organization_id,
             name=name,
@@ -132,7 +136,11 @@ def _number(name: str, value: float, low: float | None, high: float | None) -> t
     if (low is None) != (high is None):
         raise OwnFactorError("low", "An interval needs both ends.")
     try:
-        return parse_override(name, value if low is None else {"value": value, "low": low, "high": high})
+        number = parse_override(name, value if low is None else {"value": value, "low": low, "high": high})
+        doubt = implausible(name, number[0])
+        if doubt is not None:
+            raise OwnFactorError("value", doubt)
+        return number
     except ImpossibleFactor as error:
         raise OwnFactorError("name" if error.reason == "unknown_factor" else "value", str(error)) from error
 
@@ -142,7 +150,10 @@ def _conditions(where: Mapping[str, str]) -> dict[str, str]:
     for selector in where:
         if selector not in SELECTORS:
             raise OwnFactorError("where", f"{selector!r} is not one of {', '.join(SELECTORS)}.")
-    return {selector: name for selector in SELECTORS if (name := str(where.get(selector) or "").strip())}
+    conditions = {selector: name for selector in SELECTORS if (name := str(where.get(selector) or "").strip())}
+    if conditions.get("hosting", "owned").casefold() not in HOSTINGS:
+        raise OwnFactorError("where_hosting", f"Hosting is one of {', '.join(HOSTINGS)}.")
+    return conditions
 
 
 def _refuse_overlap(
@@ -155,21 +166,46 @@ def _refuse_overlap(
     but: int | None = None,
 ) -> None:
     """Of two numbers for the same uses on the same day nobody could say which holds."""
-    wanted = {selector: text.casefold() for selector, text in where.items()}
-    for other in (
-        OwnFactor.objects.filter(organization_id=organization_id, name=name).exclude(id=but or 0).order_by("id")
-    ):
-        if {selector: text.casefold() for selector, text in other.where.items()} != wanted:
-            continue
-        begins_before_end = valid_to is None or other.valid_from is None or other.valid_from < valid_to
-        ends_after_begin = valid_from is None or other.valid_to is None or other.valid_to > valid_from
-        if begins_before_end and ends_after_begin:
+    for other in _same_uses(organization_id, name, where, valid_from, valid_to):
+        if other.id != but:
             since = other.valid_from.isoformat() if other.valid_from else "always"
             raise OwnFactorError(
                 "valid_from",
                 f"Own factor {other.id} ({other.value:g}, from {since}) holds for the same uses on some of these days:"
                 " end it first.",
             )
+
+
+def _refuse_idle_above_peak(
+    organization_id: int,
+    name: str,
+    value: float,
+    where: Mapping[str, str],
+    valid_from: date | None,
+    valid_to: date | None,
+) -> None:
+    """A device that draws more idle than at full load has no power curve: every figure of it would be null."""
+    pair = {"device_idle_w": "device_tdp_w", "device_tdp_w": "device_idle_w"}.get(name)
+    for other in _same_uses(organization_id, pair, where, valid_from, valid_to) if pair else ():
+        idle, peak = (value, other.value) if name == "device_idle_w" else (other.value, value)
+        if idle > peak:
+            reason = f"{idle:g} W idle would be above {peak:g} W at full load (own factor {other.id})."
+            raise OwnFactorError("value", reason)
+
+
+def _same_uses(
+    organization_id: int, name: str, where: Mapping[str, str], valid_from: date | None, valid_to: date | None
+) -> list[OwnFactor]:
+    """List factors of a name that hold for the same uses on some of the days."""
+    wanted = {selector: text.casefold() for selector, text in where.items()}
+    found = []
+    for other in OwnFactor.objects.filter(organization_id=organization_id, name=name).order_by("id"):
+        same = {selector: text.casefold() for selector, text in other.where.items()} == wanted
+        begins_before_end = valid_to is None or other.valid_from is None or other.valid_from < valid_to
+        ends_after_begin = valid_from is None or other.valid_to is None or other.valid_to > valid_from
+        if same and begins_before_end and ends_after_begin:
+            found.append(other)
+    return found
 
 
 def _found(organization_id: int, factor_id: int) -> OwnFactor:

@@ -87,17 +87,19 @@ def unusual_licences(factor_set: FactorSet) -> list[str]:
 def own_factors(organization_id: int) -> list[OwnFactor]:
     """List an organization's own factors, by name and first day, inside its scope."""
     rows = models.OwnFactor.objects.filter(organization_id=organization_id)
-    return [
-        OwnFactor(
-            id=f"own:{row.id}",
-            name=row.name,
-            value=row.value,
-            low=row.low,
-            high=row.high,
-            source=row.source,
-            valid_from=row.valid_from,
-            valid_to=row.valid_to,
-            where=row.where,
-        )
-        for row in rows.order_by("name", F("valid_from").asc(nulls_first=True), "id")
-    ]
+    return [own_factor(row) for row in rows.order_by("name", F("valid_from").asc(nulls_first=True), "id")]
+
+
+def own_factor(row: models.OwnFactor) -> OwnFactor:
+    """Give a stored factor as plans choose from it."""
+    return OwnFactor(
+        id=f"own:{row.id}",
+        name=row.name,
+        value=row.value,
+        low=row.low,
+        high=row.high,
+        source=row.source,
+        valid_from=row.valid_from,
+        valid_to=row.valid_to,
+        where=row.where,
+    )

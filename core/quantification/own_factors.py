@@ -31,6 +31,39 @@ SELECTORS: Final = (
 """Dimensions by which an own factor says what it is about."""
 
 
+PLAUSIBLE: Final[Mapping[str, tuple[float, float, str]]] = {
+    "pue": (1.0, 5.0, "is it a percentage?"),
+    "wue_l_per_kwh": (0.0, 30.0, "is it per MWh?"),
+    "grid_g_co2e_per_kwh": (1.0, 2000.0, "the unit is g CO2e/kWh, so 0.329 kg is 329"),
+    "market_g_co2e_per_kwh": (1.0, 2000.0, "the unit is g CO2e/kWh, so 0.329 kg is 329"),
+    "grid_loss_fraction": (0.0, 0.6, "it is a share of generation, so 6 % is 0.06"),
+    "grid_water_l_per_kwh": (0.0, 100.0, "is it per MWh?"),
+    "device_tdp_w": (1.0, 20_000.0, "it is of one device"),
+    "device_idle_w": (0.0, 5_000.0, "it is of one device"),
+    "embodied_kg_co2e": (0.0, 100_000.0, "it is of one device"),
+    "lifetime_h": (1_000.0, 300_000.0, "the unit is hours: four years are 35,040"),
+    "model_active_params_b": (1e-3, 100_000.0, "the unit is 10^9 parameters"),
+    "model_total_params_b": (1e-3, 100_000.0, "the unit is 10^9 parameters"),
+    "seat_it_kwh": (0.0, 1_000.0, "it is of one seat and month"),
+    "seat_kg_co2e": (0.0, 1_000.0, "it is of one seat and month"),
+    "spend_kg_co2e": (0.0, 100.0, "it is of one unit of the currency"),
+}
+"""What a number of each kind can be, and what is likely wrong beyond; an intensity of 0 is possible besides."""
+
+
+def implausible(name: str, value: float) -> str | None:
+    """
+    Say why a number can hardly be meant, None where it can.
+
+    >>> implausible("grid_g_co2e_per_kwh", 0.329)
+    '0.329 lies outside 1 to 2000: the unit is g CO2e/kWh, so 0.329 kg is 329'
+    """
+    low, high, hint = PLAUSIBLE[name]
+    if low <= value <= high or (value == 0.0 and name.endswith("_g_co2e_per_kwh")):
+        return None
+    return f"{value:g} lies outside {low:g} to {high:g}: {hint}"
+
+
 @dataclass(frozen=True)
 class OwnFactor:
     """

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from core.accounting import services
+from core.accounting.selectors.own_factors import series_that_fit
 from core.factors.models import OwnFactor
 from core.factors.own import OwnFactorError
 from core.organizations.access import requires
@@ -129,12 +130,15 @@ def add(request: HttpRequest) -> HttpResponse:
     form = OwnFactorForm(request.POST)
     if form.is_valid():
         try:
-            services.add_own_factor(organization_id=_organization(request), **form.factor())
+            factor = services.add_own_factor(organization_id=_organization(request), **form.factor())
         except OwnFactorError as error:
             name = FIELDS.get(error.field, error.field)
             form.add_error(name if name in form.fields else None, str(error))
         else:
-            messages.success(request, _("The factor is entered; the figures of its days follow within a minute."))
+            if series_that_fit(_organization(request), factor):
+                messages.success(request, _("The factor is entered; the figures of its days follow within a minute."))
+            else:
+                messages.warning(request, _("The factor is entered, but no record so far fits it: check the names."))
             return redirect("own_factors")
     return _page(request, form, status=400)
 

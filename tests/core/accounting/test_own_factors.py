@@ -10,6 +10,7 @@ from django.core.management import CommandError
 
 from core.accounting import services
 from core.accounting.models import Plan
+from core.accounting.selectors.own_factors import series_that_fit
 from core.factors.own import OwnFactorError
 from core.organizations.models import AuditEvent
 from core.organizations.tenancy import organization_scope
@@ -132,6 +133,11 @@ def test_credits_and_taxes_are_no_spend(organization, write):
         ({"low": 1.3, "high": 1.4}, "value", "outside"),
         ({"source": " "}, "source", "auditor"),
         ({"where": {"colour": "green"}}, "where", "'colour' is not one of"),
+        ({"value": 12}, "value", "is it a percentage"),
+        ({"name": "grid_g_co2e_per_kwh", "value": 0.329}, "value", "0.329 kg is 329"),
+        ({"name": "lifetime_h", "value": 4}, "value", "35,040"),
+        ({"name": "spend_kg_co2e", "value": 0.3}, "where_currency", "say which"),
+        ({"where": {"hosting": "foo"}}, "where_hosting", "owned, colocated, cloud, api"),
         ({"valid_from": date(2026, 7, 1), "valid_to": date(2026, 7, 1)}, "valid_to", "end after it starts"),
     ],
 )
@@ -140,6 +146,34 @@ def test_what_cannot_be_is_refused_with_its_field(organization, fields, field, s
         add(organization, **fields)
 
     assert refused.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("where", "fits"),
+    [
+        ({"site": "BERLIN"}, 1),
+        ({"site": "berlin", "zone": "DE"}, 1),
+        ({}, 1),
+        ({"site": "berlim"}, 0),
+        ({"zone": "FR"}, 0),
+    ],
+)
+def test_it_is_told_what_a_factor_fits(organization, june_and_july, where, fits):
+    factor = add(organization, where=where, valid_from=date(2031, 1, 1))
+
+    assert (series_that_fit(organization.id, factor) > 0) == bool(fits)
+
+
+def test_contract_of_renewable_power_has_no_intensity(organization):
+    assert add(organization, name="market_g_co2e_per_kwh", value=0).value == 0
+
+
+def test_idle_power_above_that_at_full_load_is_refused(organization):
+    add(organization, name="device_tdp_w", value=700, where={"hardware": "own-chip"})
+
+    add(organization, name="device_idle_w", value=900, where={"hardware": "other-chip"})
+    with pytest.raises(OwnFactorError, match="900 W idle would be above 700 W"):
+        add(organization, name="device_idle_w", value=900, where={"hardware": "Own-Chip"})
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from core.accounting import services
 from core.accounting.asking import add_organization_argument, organization_of
 from core.accounting.output import as_table
+from core.accounting.selectors.own_factors import series_that_fit
 from core.factors.models import OwnFactor
 from core.factors.own import OwnFactorError
 from core.organizations.models import Organization
@@ -86,6 +87,8 @@ class Command(BaseCommand):
             valid_from=options["from_day"],
             valid_to=None if last is None else last + timedelta(days=1),
         )
+        if not series_that_fit(organization.id, factor):
+            self.stderr.write("No record so far fits it: check the names of --where.")
         self.stdout.write(f"Own factor {factor.id}: {factor.name} is {factor.value:g} {factor.unit}.")
 
     def end(self, organization: Organization, options: dict[str, Any]) -> None:
