@@ -23,6 +23,7 @@ from core.quantification.activity import MASK_BITS, MEASURES
 from core.quantification.attribute import attribute, resolve_names, usable
 from core.quantification.coverage import roles_of
 from core.quantification.factor import Factor
+from core.quantification.methods import LATEST
 from core.quantification.own_factors import given_of
 from core.quantification.pack import FactorPack
 from core.quantification.plan import Plan
@@ -92,7 +93,9 @@ class Subjects:
     position: Integers
 
 
-def understand(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules, catalog: Catalog) -> Subjects:
+def understand(
+    rows: pd.DataFrame, series: pd.DataFrame, rules: Rules, catalog: Catalog, methodology: str = LATEST
+) -> Subjects:
     """
     Resolve names, attribute, decide what counts, and choose the organization's own factors.
 
@@ -111,7 +114,7 @@ def understand(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules, catalog: 
     frame["day"] = rows["day"].to_numpy()[first]
     frame = attribute(resolve_names(frame, rules.aliases), rules.source_settings)
     frame["role"] = roles_of(frame, rules.links, rules.counting)
-    frame["given"] = given_of(frame, rules.own_factors, catalog)
+    frame["given"] = given_of(frame, rules.own_factors, catalog, methodology)
     frame["use_mask"] = usable(frame)
     frame["use_id"] = _distinct(frame, (*USE_TEXT, "techniques", "use_mask", "given"))
     return Subjects(frame, position.reshape(-1).astype(np.int64))
@@ -142,7 +145,7 @@ def figures(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules, pack: Factor
     Rows with a lost measure, or an impact that does not fit the stored integers, have no impacts and a note instead.
     """
     lost = rows["lost"].to_numpy(dtype=np.int64) if "lost" in rows else np.zeros(len(rows), dtype=np.int64)
-    subjects = understand(rows, series, rules, catalog_of(pack))
+    subjects = understand(rows, series, rules, catalog_of(pack), methodology)
     of_row = subjects.frame.iloc[subjects.position]
     year = (np.datetime64("1970-01-01", "D") + rows["day"].to_numpy()).astype("datetime64[Y]").astype(np.int64) + 1970
     activity = rows[[measure.column for measure in MEASURES]].assign(

@@ -13,6 +13,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.quantification.attribute import day_number
+from core.quantification.bounds import gsd_interval
+from core.quantification.methods import LATEST, Methodology, methodology_of
 from core.quantification.overrides import Override
 from core.quantification.resolve import Catalog
 
@@ -77,6 +79,7 @@ class OwnFactor:
         valid_from, valid_to: half-open, days in UTC; None: open.
         where: selector to name; every one of them must fit. Names are compared as the catalog resolves them.
         match: one of ``factor.MATCHES``: ``exact`` for what was measured at the thing itself.
+        gsd: name of the methodology's spread that gives low and high, such as ``pue_measured``; empty: they stand as given.
     """
 
     id: str
@@ -89,14 +92,18 @@ class OwnFactor:
     valid_to: date | None = None
     where: Mapping[str, str] = field(default_factory=dict)
     match: str = "override"
+    gsd: str = ""
 
-    def as_override(self) -> Override:
+    def as_override(self, method: Methodology) -> Override:
         """Return the factor as plans take it."""
         since = None if self.valid_from is None else self.valid_from.isoformat()
-        return Override(self.value, self.low, self.high, self.id, self.source, since, self.match)
+        low, high = gsd_interval(self.value, method.gsd[self.gsd]) if self.gsd else (self.low, self.high)
+        return Override(self.value, low, high, self.id, self.source, since, self.match)
 
 
-def given_of(subjects: pd.DataFrame, factors: Sequence[OwnFactor], catalog: Catalog) -> pd.Series:
+def given_of(
+    subjects: pd.DataFrame, factors: Sequence[OwnFactor], catalog: Catalog, methodology: str | Methodology = LATEST
+) -> pd.Series:
     """
     Choose each subject's own factors.
 
@@ -107,12 +114,13 @@ def given_of(subjects: pd.DataFrame, factors: Sequence[OwnFactor], catalog: Cata
     Args:
         subjects: ``SELECTORS`` as resolved by own aliases, and ``day`` (days since 1970).
         catalog: what names mean, so that a factor for a zone holds for the cloud regions in it.
+        methodology: whose spreads are taken.
 
     Returns:
         Same index; tuples of ``(override, Override)`` sorted by override.
     """
     chosen: list[dict[str, Override]] = [{} for _ in range(len(subjects))]
-    names = _Names(subjects, catalog)
+    names = _Names(subjects, catalog, methodology_of(methodology))
     for factor in sorted(factors, key=_since):
         factor_fits = names.fit(factor) & _holds(subjects["day"].to_numpy(), factor)
         for position in np.flatnonzero(factor_fits):
@@ -133,8 +141,9 @@ def _holds(day: npt.NDArray[np.int64], factor: OwnFactor) -> npt.NDArray[np.bool
 class _Names:
     """The names of subjects as the catalog knows them, and how closely the factors chosen so far fit."""
 
-    def __init__(self, subjects: pd.DataFrame, catalog: Catalog) -> None:
+    def __init__(self, subjects: pd.DataFrame, catalog: Catalog, method: Methodology) -> None:
         self._subjects = subjects
+        self._method = method
         self._catalog = catalog
         self._known: dict[str, npt.NDArray[np.object_]] = {}
         self._rank: dict[tuple[int, str], tuple[int, ...]] = {}
@@ -156,7 +165,7 @@ class _Names:
         rank = (len(factor.where), "site" in factor.where, factor.match == "override", finer)
         if rank >= self._rank.get((position, factor.name), (-1,)):
             self._rank[position, factor.name] = rank
-            chosen[factor.name] = factor.as_override()
+            chosen[factor.name] = factor.as_override(self._method)
 
     def _column(self, selector: str) -> npt.NDArray[np.object_]:
         if selector not in self._known:

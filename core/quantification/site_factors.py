@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import groupby
+from typing import Final
 
 from core.quantification.own_factors import OwnFactor
 from core.quantification.site_metrics import Reading, SiteRatio, site_ratios
+
+METERED: Final = "pue_measured"
+"""The methodology's spread of a ratio of two meters of one site (methodology 9.2)."""
 
 
 def factors_of_site(site: str, readings: Sequence[Reading]) -> list[OwnFactor]:
@@ -43,7 +47,6 @@ def _spans(ratios: list[SiteRatio], *, measured: bool) -> Iterator[tuple[SiteRat
 
 
 def _factor(site: str, name: str, ratio: SiteRatio, until: date) -> OwnFactor:
-    low, high = ratio.interval()
     month, year = f"{ratio.month:%Y-%m}", f"{ratio.month:%Y}"
     word = "pue" if name == "pue" else "wue"
     of_year = f"{ratio.months} {'month' if ratio.months == 1 else 'months'} of {year}"
@@ -51,13 +54,14 @@ def _factor(site: str, name: str, ratio: SiteRatio, until: date) -> OwnFactor:
         id=f"register:{site}:{month if ratio.measured else year}:{word}",
         name=name,
         value=ratio.value,
-        low=low,
-        high=high,
+        low=ratio.value,
+        high=ratio.value,
         source=f"meter readings of {site}, {month if ratio.measured else of_year} ({ratio.tier})",
         valid_from=ratio.month,
         valid_to=until,
         where={"site": site},
         match=ratio.match,
+        gsd=METERED,
     )
 
 

@@ -5,12 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Final
-
-from core.quantification.bounds import gsd_interval
-
-MEASURED_GSD: Final = 1.02
-"""Spread of a ratio of two meters of one site (methodology 9.2: PUE measured)."""
 
 
 class ImpossibleReading(ValueError):  # said in the words of the product
@@ -128,11 +122,6 @@ class SiteRatio:
     def match(self) -> str:
         """Say how the factor fits its use, in the words of ``factor.MATCHES``."""
         return "exact" if self.measured else "default"
-
-    def interval(self) -> tuple[float, float]:
-        """Return low and high: both meters' errors. PUE stays at or above 1."""
-        low, high = gsd_interval(self.value, MEASURED_GSD)
-        return (max(low, 1.0), high) if self.name == "pue" else (low, high)
 
 
 def site_ratios(readings: Sequence[Reading]) -> list[SiteRatio]:

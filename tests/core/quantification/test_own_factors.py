@@ -103,3 +103,13 @@ def test_number_that_was_entered_goes_before_what_meters_give(chosen):
 
     assert chosen(metered, entered, german, site="berlin", zone="DE") == {"pue": 1.25}
     assert chosen(metered, everywhere, german, site="berlin", zone="DE") == {"pue": 1.31}
+
+
+@pytest.mark.parametrize(("version", "gsd"), [("2026.1", 1.02), ("2026.1 gsd.pue_measured=1.1", 1.1)])
+def test_width_of_a_metered_ratio_is_the_methodology_s(pack, version, gsd):
+    """Methodology 9.2: a measured PUE has GSD 1.02, and a spread is a setting."""
+    subjects = pd.DataFrame({name: [None] for name in SELECTORS} | {"day": [day_number(DAY)]})
+
+    (((_, given),),) = given_of(subjects, [own(gsd="pue_measured")], catalog_of(pack), version)
+
+    assert (given.value / given.low, given.high / given.value) == pytest.approx((gsd**1.959963984540054,) * 2)

@@ -53,15 +53,6 @@ def test_water_without_an_it_meter_gives_no_wue():
     assert values("wue_l_per_kwh", site_ratios([Reading(month(7), water_l=40.0)])) == {}
 
 
-def test_the_interval_is_that_of_two_meters_and_never_below_1():
-    (first, *_) = site_ratios([Reading(month(1), 101.0, 100.0)])
-
-    low, high = first.interval()
-    assert low == 1.0  # 1.01 / 1.02^1.96 = 0.972 cannot be
-    assert high == pytest.approx(1.01 * 1.02**1.959963984540054)
-    assert (first.match, first.measured) == ("exact", True)
-
-
 @pytest.mark.parametrize("ratio", [pue, wue_l_per_kwh])
 def test_no_it_energy_is_refused(ratio):
     with pytest.raises(ImpossibleReading, match="above 0"):
