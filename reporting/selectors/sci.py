@@ -321,7 +321,7 @@ def left_out(whole: pd.Series, counted: pd.Series | None, reason: str) -> dict[s
     all_kg = known_kg(whole)
     counted_kg = 0.0 if counted is None else known_kg(counted) or 0.0
     records = int(whole["records"]) - (0 if counted is None else int(counted["records"]))
-    kg = None if all_kg is None else max(all_kg - counted_kg, 0.0) if records else 0.0
+    kg = None if all_kg is None else all_kg - counted_kg if records else 0.0
     return {
         "left_out_records": records,
         "left_out_kg_co2e": kg,
