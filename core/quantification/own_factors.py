@@ -38,12 +38,13 @@ class OwnFactor:
 
     Attributes:
         id: names its entry, such as ``own:12`` or ``register:berlin:2026-07:pue``.
-        name: one of ``overrides.UNITS``, which has its unit.
+        name: one of ``overrides.UNITS``, which has its unit; or ``grid_series``, the factor of an own series.
         value, low, high: median and interval; all three equal where no interval is known.
         source: where the number comes from.
         valid_from, valid_to: half-open, days in UTC; None: open.
         where: selector to name; every one of them must fit. Names are compared as the catalog resolves them.
         match: one of ``factor.MATCHES``: ``exact`` for what was measured at the thing itself.
+        detail: what else a reader should see, in order.
     """
 
     id: str
@@ -56,11 +57,12 @@ class OwnFactor:
     valid_to: date | None = None
     where: Mapping[str, str] = field(default_factory=dict)
     match: str = "override"
+    detail: tuple[tuple[str, str | int | float | bool], ...] = ()
 
     def as_override(self) -> Override:
         """Return the factor as plans take it."""
         since = None if self.valid_from is None else self.valid_from.isoformat()
-        return Override(self.value, self.low, self.high, self.id, self.source, since, self.match)
+        return Override(self.value, self.low, self.high, self.id, self.source, since, self.match, self.detail)
 
 
 def given_of(subjects: pd.DataFrame, factors: Sequence[OwnFactor], catalog: Catalog) -> pd.Series:
