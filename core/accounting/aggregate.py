@@ -69,6 +69,8 @@ def with_market(sums: pd.DataFrame, errors: SharedErrors, rates: Mapping[tuple[s
     """
     Fill in market figures: the row's own where it has one, else facility energy times the rate of its market and year.
 
+    A row has its own where the market figure is a fact of it, or follows the grid hour by hour and no instrument covers it.
+
     Args:
         sums: shared_error_id, year, pool, and ``REPORTED`` with low and high in kWh, kg CO2e and L; NaN is null.
         errors: of every shared_error_id.
@@ -90,7 +92,9 @@ def with_market(sums: pd.DataFrame, errors: SharedErrors, rates: Mapping[tuple[s
         {name: sums[ENERGY_FACILITY.name + suffix] for name, suffix in zip(rate.columns, SUFFIXES, strict=True)}
     )
     joined = join_market(energy, rate)
-    follows = sums["shared_error_id"].map(errors.market).notna()
+    priced = sums["shared_error_id"].map(errors.market).notna()
+    covered = np.array([(errors.market[error] or "", pool, year) in rates for error, year, pool in pairs], dtype=bool)
+    follows = priced & (sums[MARKET.name].isna() | (covered & (sums["pool"] != "")))
     filled = sums.copy()
     for name, suffix in zip(rate.columns, SUFFIXES, strict=True):
         column = MARKET.name + suffix
@@ -99,7 +103,7 @@ def with_market(sums: pd.DataFrame, errors: SharedErrors, rates: Mapping[tuple[s
         filled["market_below"] = np.log(rate["value"] / rate["low"])
         filled["market_above"] = np.log(rate["high"] / rate["value"])
     widths = ["market_below", "market_above"]
-    filled[widths] = filled[widths].replace([np.inf, -np.inf], np.nan).where(follows).fillna(0.0)
+    filled[widths] = filled[widths].replace([np.inf, -np.inf], np.nan).where(priced).fillna(0.0)
     return filled
 
 

@@ -42,8 +42,9 @@ IMPACTS: Final = (
     ADPE,
 )
 """
-Every impact. ``market_nkg`` is stored only where it is a fact of the row (a supplier's own figure, a spend); it is null
-where it follows from the energy and the market's rate, which is joined on read.
+Every impact. ``market_nkg`` is stored only where it is a fact of the row (a supplier's own figure, a spend) or equals the
+location figure of a grid with hourly factors; it is null where it follows from the energy and the market's rate, which is joined
+on read.
 """
 
 IMPACT_COLUMNS: Final = tuple(impact.column + suffix for impact in IMPACTS for suffix in SUFFIXES)

@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from core.accounting import by_hour
+from core.accounting.by_hour import put_integers, weigh, with_hours
 from core.accounting.columns import IMPACTS, MARKET, SUFFIXES, WATER, Impact
 from core.accounting.rules import Rules
 from core.quantification.activity import MASK_BITS, MEASURES
@@ -71,11 +73,14 @@ class Derived:
             in the other two), and some of ``FIGURES`` as nullable integers.
         resolved: one row per resolved series: series_id, source_id, role, ``DIMENSIONS``, techniques.
         plans: of each resolved series.
+        grid_weight: what each row's hour took over the mean of its hourly grid factor; 1 where none is hourly. None where rows
+            are days. [rows]
     """
 
     rows: pd.DataFrame
     resolved: pd.DataFrame
     plans: tuple[Plan, ...]
+    grid_weight: npt.NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,11 @@ def understand(
     return Subjects(frame, position.reshape(-1).astype(np.int64))
 
 
+def hourly_series(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules, catalog: Catalog) -> list[int]:
+    """Name the series whose hours `figures` needs, to derive rows of days."""
+    return by_hour.hourly_series(understand(rows, series, rules, catalog).frame, rules.profiles)
+
+
 def _distinct(frame: pd.DataFrame, columns: tuple[str, ...]) -> Integers:
     """Number the distinct combinations of some columns."""
     code = np.zeros(len(frame), dtype=np.int64)
@@ -132,7 +142,14 @@ def _distinct(frame: pd.DataFrame, columns: tuple[str, ...]) -> Integers:
     return code
 
 
-def figures(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules, pack: FactorPack, methodology: str) -> Derived:
+def figures(
+    rows: pd.DataFrame,
+    series: pd.DataFrame,
+    rules: Rules,
+    pack: FactorPack,
+    methodology: str,
+    hours: pd.DataFrame | None = None,
+) -> Derived:
     """
     Derive figures from sums of cells.
 
@@ -141,6 +158,8 @@ def figures(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules, pack: Factor
             set where the measure n left 64 bits. Further columns, such as hour, are kept.
         series, rules: see `understand`.
         pack, methodology: of the view.
+        hours: cells (series_id, hour, measures) of days that take hourly grid factors (`hourly_series`); not looked at where
+            rows have an hour themselves.
 
     Rows with a lost measure, or an impact that does not fit the stored integers, have no impacts and a note instead.
     """
@@ -156,7 +175,10 @@ def figures(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules, pack: Factor
         given=of_row["given"].to_numpy(),
         **{name: of_row[name].to_numpy() for name in USE_TEXT},
     )
-    quantified = _within_range(quantify(activity, pack, methodology, key=["use_id"]), lost != 0)
+    quantified = quantify(activity, pack, methodology, key=["use_id"])
+    by_day = of_row["grain"].to_numpy() == "day" if rules.profiles else np.zeros(0, dtype=bool)
+    weighed = weigh(quantified, rows, hours, by_day, rules.profiles) if rules.profiles else None
+    quantified = _within_range(quantified if weighed is None else with_hours(quantified, weighed), lost != 0)
     code = quantified.code
     pairs, position = np.unique(subjects.position * max(len(quantified.plans), 1) + code, return_inverse=True)
     plans = tuple(quantified.plans[pair % len(quantified.plans)] for pair in pairs)
@@ -164,11 +186,15 @@ def figures(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules, pack: Factor
     columns = {name: rows[name] for name in rows.columns if name not in (*_MEASURED, "lost")} | {
         "resolved": position.reshape(-1).astype(np.int64),
         **_measures(rows, of_row["mask"].to_numpy(dtype=np.int64), lost),
-        **_impacts(
-            quantified.impacts, np.array([plan.market_key is None for plan in quantified.plans], dtype=bool)[code]
-        ),
     }
-    return Derived(pd.DataFrame(columns, index=rows.index), _named(resolved, plans), plans)
+    own_market = np.array([plan.market_key is None or plan.market_by_hour for plan in quantified.plans], dtype=bool)
+    impacts = _impacts(quantified.impacts, own_market[code])
+    weight = np.ones(len(rows)) if "hour" in rows else None
+    if weighed is not None:
+        put_integers(impacts, weighed)
+        if weight is not None:
+            weight[weighed.row] = weighed.weight
+    return Derived(pd.DataFrame(columns | impacts, index=rows.index), _named(resolved, plans), plans, weight)
 
 
 _MEASURED: Final = frozenset(measure.column for measure in MEASURES)
@@ -190,7 +216,13 @@ def _within_range(quantified: Quantified, lost: npt.NDArray[np.bool_]) -> Quanti
 def without_impacts(plan: Plan) -> Plan:
     """Take every impact from a plan, with the note that says why: one row too large must not hold up all others."""
     return replace(
-        plan, notes=(*plan.notes, OUT_OF_RANGE), formulas=tuple, coefficients={}, base=np.full_like(plan.base, np.nan)
+        plan,
+        notes=(*plan.notes, OUT_OF_RANGE),
+        formulas=tuple,
+        coefficients={},
+        base=np.full_like(plan.base, np.nan),
+        hourly=None,
+        hourly_coefficients={},
     )
 
 
@@ -264,7 +296,7 @@ def facts_of(plan: Plan, methodology: str) -> PlanFacts:
             "techniques": list(use.techniques),
             "present": sorted(use.present),
             "year": use.year,
-            "given": [[name, list(values)] for name, values in use.given],
+            "given": [[name, each.as_list()] for name, each in use.given],
         },
         "method": plan.method,
         "data_quality": plan.data_quality,

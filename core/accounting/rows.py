@@ -108,18 +108,34 @@ def runs_of(days: Sequence[date]) -> list[tuple[date, date]]:
     return runs
 
 
-def hour_cells(organization_id: int, starts_at: datetime, ends_at: datetime) -> pd.DataFrame:
+def hour_cells(
+    organization_id: int, starts_at: datetime, ends_at: datetime, series_ids: Sequence[int] | None = None
+) -> pd.DataFrame:
     """
-    Read the cells of a half-open period, inside the organization's scope.
+    Read the cells of a half-open period, of all series or of some, inside the organization's scope.
 
     Returns:
         series_id, hour (hours since 1970), ``SUMMED``; by hour and series. int64.
     """
+    of_series = "" if series_ids is None else " and c.series_id = any(%s)"
     query = (
         f"select c.series_id, (extract(epoch from c.hour) / 3600)::bigint, {', '.join('c.' + name for name in SUMMED)}"
-        " from ledger_cell c where c.organization_id = %s and c.hour >= %s and c.hour < %s order by c.hour, c.series_id"
+        f" from ledger_cell c where c.organization_id = %s and c.hour >= %s and c.hour < %s{of_series}"
+        " order by c.hour, c.series_id"
     )
-    return read_integers(query, [organization_id, starts_at, ends_at], ("series_id", "hour", *SUMMED))
+    parameters: list[Any] = [organization_id, starts_at, ends_at]
+    if series_ids is not None:
+        parameters.append(list(series_ids))
+    return read_integers(query, parameters, ("series_id", "hour", *SUMMED))
+
+
+def day_hours(organization_id: int, days: Sequence[date], series_ids: Sequence[int]) -> pd.DataFrame:
+    """Read the cells of some series on whole days, as `hour_cells`."""
+    parts = [
+        hour_cells(organization_id, _midnight(first), _midnight(last + timedelta(days=1)), series_ids)
+        for first, last in runs_of(days)
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["series_id", "hour", *SUMMED])
 
 
 def numbers_of(days: Sequence[date]) -> Integers:

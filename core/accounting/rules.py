@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from core.quantification.attribute import OwnAlias, day_number
 from core.quantification.coverage import Link
 from core.quantification.own_factors import OwnFactor
+from core.quantification.series_grid import Profile
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Rules:
         links: of sources to coverage units.
         counting: coverage unit to the source that counts in it.
         aliases: own names, dated.
-        own_factors: that go before those of the factor set, dated; what meters of sites show among them.
+        own_factors: that go before those of the factor set, dated; what meters of sites show and own grid series among them.
+        profiles: the hours behind own grid factors that are means of hourly ones, by the factor's id.
     """
 
     source_settings: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
@@ -32,6 +34,11 @@ class Rules:
     counting: Mapping[int, int] = field(default_factory=dict)
     aliases: tuple[OwnAlias, ...] = ()
     own_factors: tuple[OwnFactor, ...] = ()
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
+
+    def hourly_days(self, days: Iterable[int]) -> list[int]:
+        """Return those days (since 1970) on which some grid has hourly factors."""
+        return [day for day in days if any(day in profile.days for profile in self.profiles.values())]
 
     def boundaries(self) -> npt.NDArray[np.int64]:
         """Return the days (since 1970) on which some rule begins or ends: between two of them nothing changes."""

@@ -3,8 +3,8 @@ How much: published factor tables, stored once by content, the immutable sets th
 contractual instruments for electricity.
 
 Factor sets belong to nobody: every organization's views name one, and its content hash proves which. Own factors belong to
-one organization and go before those of the set. Instruments are its facts: entered once, never changed; what happens to them
-afterwards is an event beside them.
+one organization and go before those of the set, and so do its own series of grid factors. Instruments are its facts: entered
+once, never changed; what happens to them afterwards is an event beside them.
 """
 
 from __future__ import annotations
@@ -215,3 +215,78 @@ class CertificateClaim(models.Model):
 
     def __str__(self) -> str:
         return str(self.claim)
+
+
+class GridSeries(models.Model):
+    """
+    One import of an organization's own grid factors of a zone. Never changed: a newer import goes before it, value by value.
+    """
+
+    organization = models.ForeignKey(Organization, models.PROTECT, db_index=False)
+    zone = models.TextField(help_text="as the catalog names zones, such as DE or EGRID:CAMX")
+    resolution = models.TextField(choices=[("hourly", "hourly"), ("monthly", "monthly")])
+    boundary = models.TextField(choices=[("direct", "direct"), ("lifecycle", "lifecycle")])
+    basis = models.TextField(choices=[("consumption", "consumption"), ("production", "production")])
+    gas_basis = models.TextField(choices=[("CO2e", "CO2e"), ("CO2", "CO2")])
+    source = models.TextField(help_text="where the numbers come from")
+    licence = models.TextField(blank=True)
+    values_count = models.IntegerField(help_text="hours, or months")
+    imported_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "id"], name="grid_series_of_organization"),
+        ]
+
+    def __str__(self) -> str:
+        return f"grid series {self.pk} of {self.zone}"
+
+
+class GridSeriesMonth(models.Model):
+    """The values of a month: one for each of its hours (UTC), null where missing; of a monthly series one for all."""
+
+    organization = models.ForeignKey(Organization, models.PROTECT, db_index=False)
+    series = models.ForeignKey(GridSeries, models.PROTECT, db_constraint=False, db_index=False, related_name="months")
+    month = models.DateField(help_text="its first day")
+    g_per_kwh = ArrayField(models.FloatField(null=True), help_text="g CO2e/kWh, or g CO2/kWh")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "series", "month"], name="grid_series_month_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m} of series {self.series_id}"
+
+
+class GridSeriesRemoval(models.Model):
+    """An import that was wrong, and why: its values hold no longer, and stay to be read."""
+
+    organization = models.ForeignKey(Organization, models.PROTECT, db_index=False)
+    series = models.ForeignKey(GridSeries, models.PROTECT, db_constraint=False, db_index=False, related_name="removals")
+    reason = models.TextField()
+    removed_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "series"], name="grid_series_removed_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"removal of series {self.series_id}"
+
+
+class GridChoice(models.Model):
+    """Which granularity an organization wants for a zone, from a quarter on. The newest that holds for a quarter counts."""
+
+    organization = models.ForeignKey(Organization, models.PROTECT, db_index=False)
+    zone = models.TextField()
+    granularity = models.TextField(choices=[("hourly", "hourly"), ("monthly", "monthly"), ("yearly", "yearly")])
+    first_quarter = models.DateField(null=True, help_text="its first day, UTC; empty: every quarter")
+    chosen_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["organization", "zone"], name="grid_choice_of_zone")]
+
+    def __str__(self) -> str:
+        return f"{self.zone} {self.granularity}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,6 +15,8 @@ from core.quantification.use import PER_UNIT
 
 COLUMN_OF: Final = {impact: 3 * position for position, impact in enumerate(IMPACTS)}
 """First of the three columns of each impact: value, low, high."""
+
+WIDTH: Final = 3 * len(IMPACTS)
 
 Shared = dict[str, tuple[float, float, float, float]]
 """Impact to the ln half-widths that a zone shares: grid below, grid above, PUE below, PUE above."""
@@ -43,17 +46,21 @@ class Draft:
 
 def coefficients_of(draft: Draft) -> tuple[dict[str, npt.NDArray[np.float64]], npt.NDArray[np.float64]]:
     """Add terms up to coefficients per stored integer, and mark impacts that are null."""
-    width = 3 * len(IMPACTS)
     draft.terms = [term for term in draft.terms if term.impact in draft.known]
+    base = np.zeros(WIDTH)
+    for impact, at in COLUMN_OF.items():
+        if impact not in draft.known:
+            base[at : at + 3] = np.nan
+    return summed(draft.terms), base
+
+
+def summed(terms: Iterable[Term]) -> dict[str, npt.NDArray[np.float64]]:
+    """Add terms up to coefficients per stored integer of their measures."""
     sums: dict[str, list[float]] = {}
-    for term in draft.terms:
-        row = sums.setdefault(term.measure, [0.0] * width)
+    for term in terms:
+        row = sums.setdefault(term.measure, [0.0] * WIDTH)
         at = COLUMN_OF[term.impact]
         row[at] += term.sign * term.value / term.per_unit
         row[at + 1] += term.sign * term.low / term.per_unit
         row[at + 2] += term.sign * term.high / term.per_unit
-    base = np.zeros(width)
-    for impact, at in COLUMN_OF.items():
-        if impact not in draft.known:
-            base[at : at + 3] = np.nan
-    return {measure: np.array(row) for measure, row in sums.items()}, base
+    return {measure: np.array(row) for measure, row in sums.items()}

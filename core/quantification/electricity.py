@@ -8,7 +8,7 @@ from dataclasses import replace
 from core.quantification.bounds import HalfWidths, half_widths
 from core.quantification.draft import Draft
 from core.quantification.factor import Factor
-from core.quantification.market import Market, choose_market, market_based_kg_co2e
+from core.quantification.market import HOURLY, Market, choose_market, market_based_kg_co2e
 from core.quantification.operational import (
     Grid,
     choose_grid,
@@ -20,21 +20,25 @@ from core.quantification.operational import (
     upstream_kg_co2e,
 )
 from core.quantification.overrides import override_factor
+from core.quantification.series_grid import series_grid
 from core.quantification.terms import UNIT, Product
 from core.quantification.use import Context, Energy, EnergyTerm, Use
 from core.quantification.water import choose_resources, choose_wue, grid_resources, grid_water_l, site_water_l
 
 
 def grid_of(use: Use, context: Context) -> Grid:
-    """Return the grid of a use: an override counts as a lifecycle factor."""
+    """Return the grid of a use: an override, which counts as a lifecycle factor; else the own series; else the published."""
     own = override_factor("grid_g_co2e_per_kwh", use.overrides)
-    chosen = choose_grid(context.pack, context.place.zones, context.place.notes, use.year, context.method)
     if own is None:
-        return chosen
+        return series_grid(use, context) or _published(use, context)
     fuel = replace(own, name="grid_upstream", value=0.0, low=0.0, high=0.0)
     zone = context.place.zones[0][0] if context.place.zones else None
     key = zone or f"{own.id}:{own.value!r}"
     return Grid(own, fuel, (own,), losses_inside=False, match="override", zone=key, notes=("upstream_in_location",))
+
+
+def _published(use: Use, context: Context) -> Grid:
+    return choose_grid(context.pack, context.place.zones, context.place.notes, use.year, context.method)
 
 
 def add_electricity(use: Use, context: Context, energy: Energy, grid: Grid, draft: Draft) -> Market | None:
@@ -134,7 +138,11 @@ def _market(use: Use, context: Context, grid: Grid) -> Market:
     if own is not None:
         return Market(f"{own.id}:{own.value!r}:{own.low!r}:{own.high!r}", own)
     place, year = context.place, use.year
-    chosen = choose_market(context.pack, place, use.hosting, use.provider, grid, year, context.method)
+    known = grid if grid.series is None else _published(use, context)
+    chosen = choose_market(context.pack, place, use.hosting, use.provider, known, year, context.method)
+    if grid.series is not None and grid.location is not None and "no_market_factor" in chosen.notes:
+        key = f"{chosen.key}{HOURLY if grid.hourly else ':'}{grid.series}:{grid.location.value!r}"
+        return replace(chosen, key=key, rate=replace(grid.location, name="grid_market"))
     if grid.match == "override" and "no_market_factor" in chosen.notes and chosen.rate is not None:
         rate = chosen.rate
         return replace(chosen, key=f"{chosen.key}:{rate.id}:{rate.value!r}:{rate.low!r}:{rate.high!r}")
@@ -142,7 +150,8 @@ def _market(use: Use, context: Context, grid: Grid) -> Market:
 
 
 def _resources(use: Use, context: Context, grid: Grid) -> dict[str, Factor]:
-    zone, match = grid.zone, grid.match
+    published = grid if grid.series is None else _published(use, context)
+    zone, match = published.zone, published.match
     if match == "override":
         place = context.place
         zone, match = place.zones[0] if place.zones else (None, "world")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -36,6 +37,20 @@ class Market:
     key: str
     rate: Factor | None
     notes: tuple[str, ...] = ()
+
+
+HOURLY: Final = ":hourly:"
+"""Stands in the key of a rate that equals the location factor of a grid hour by hour."""
+
+
+def follows_hours(key: str | None) -> bool:
+    """
+    Tell whether a market's figures follow the grid hour by hour, since no market factor is known.
+
+    >>> follows_hours("location:DE:exact:hourly:series:DE:2026-Q3:1f2e"), follows_hours("residual:AU")
+    (True, False)
+    """
+    return key is not None and HOURLY in key
 
 
 @lru_cache(maxsize=8)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
@@ -144,6 +144,8 @@ class Grid:
         losses_base: what grid losses multiply: direct and fuel, or the lifecycle factor.
         losses_inside: the factor holds losses already.
         match: of the location factor.
+        series: id of an organization's own series that it comes from.
+        hourly: that series has a factor for each hour; ``location`` is their mean.
     """
 
     location: Factor | None
@@ -153,6 +155,8 @@ class Grid:
     match: str
     zone: str | None
     notes: tuple[str, ...]
+    series: str | None = None
+    hourly: bool = False
 
 
 @lru_cache(maxsize=8)
@@ -200,16 +204,47 @@ def choose_grid(
         notes += ["lifecycle_grid_factor", "upstream_in_location"]
         fuel = replace(location, name="grid_upstream", value=0.0, low=0.0, high=0.0)
         return Grid(location, fuel, (location,), inside, match, zone, tuple(notes))
-    lifecycle = index[zone].get(LIFECYCLE, {}).get(int(row["year"]))
-    if lifecycle is None:
+    upstream = _fuel(index[zone], row, match, year, method)
+    if upstream is None:
         notes.append("no_upstream_factor")
         return Grid(location, None, (location,), inside, match, zone, tuple(notes))
-    value = fuel_g_per_kwh(float(lifecycle["g_per_kwh"]), float(row["g_per_kwh"]))
-    upstream = replace(
-        _grid_factor(lifecycle, "grid_upstream", value, match, year, method),
-        id=f"{grid_id(lifecycle)} - {grid_id(row)}",
-    )
     return Grid(location, upstream, (location, upstream), inside, match, zone, tuple(notes))
+
+
+def _fuel(
+    boundaries: dict[str, dict[int, Row]], direct: Row, match: str, year: int, method: Methodology
+) -> Factor | None:
+    """Return what lies upstream of a direct row: the lifecycle row of its zone and year, less it."""
+    lifecycle = boundaries.get(LIFECYCLE, {}).get(int(direct["year"]))
+    if lifecycle is None:
+        return None
+    value = fuel_g_per_kwh(float(lifecycle["g_per_kwh"]), float(direct["g_per_kwh"]))
+    return replace(
+        _grid_factor(lifecycle, "grid_upstream", value, match, year, method),
+        id=f"{grid_id(lifecycle)} - {grid_id(direct)}",
+    )
+
+
+def published_fuel(pack: FactorPack, zones: Sequence[tuple[str, str]], year: int, method: Methodology) -> Factor | None:
+    """
+    Choose what lies upstream of the stack where the stack itself is known better: the fuel part of the published rows.
+
+    Args:
+        zones: grid zones to try in turn with the match that each would be.
+        year: of the use. The newest direct row not after it, however old, with the lifecycle row of its year.
+    """
+    index = _grid_rows(pack)
+    for zone, match in zones:
+        rows = index.get(zone, {}).get(DIRECT)
+        if rows:
+            direct = rows[nearest_year(list(rows), year)]
+            return _fuel(index[zone], direct, match, year, method)
+    return None
+
+
+def published_zones(pack: FactorPack) -> Set[str]:
+    """Return the zones that have a published factor."""
+    return _grid_rows(pack).keys()
 
 
 def choose_year(boundaries: dict[str, dict[int, Row]], year: int, max_age_years: int) -> Row:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from core.quantification.factor import Factor
 
@@ -39,6 +39,7 @@ class Override(NamedTuple):
         id: of the organization's own factor; empty: given with the record.
         valid_from: ISO 8601; None: no date of its own.
         match: one of ``factor.MATCHES``.
+        detail: what else a reader should see, in order.
     """
 
     value: float
@@ -48,6 +49,20 @@ class Override(NamedTuple):
     source: str = "given with the record"
     valid_from: str | None = None
     match: str = "override"
+    detail: tuple[tuple[str, str | int | float | bool], ...] = ()
+
+    def as_list(self) -> list[object]:
+        """Return the values in their order, as JSON takes them; no detail is left out."""
+        values: list[object] = list(self[:-1])
+        return [*values, [list(pair) for pair in self.detail]] if self.detail else values
+
+    @classmethod
+    def from_list(cls, values: Sequence[Any]) -> Override:
+        """Read what `as_list` wrote."""
+        known = len(cls._fields) - 1
+        return cls(*values[:known])._replace(
+            detail=tuple((name, each) for pairs in values[known:] for name, each in pairs)
+        )
 
 
 Given = tuple[tuple[str, Override], ...]

@@ -73,13 +73,14 @@ class OwnFactor:
 
     Attributes:
         id: names its entry, such as ``own:12`` or ``register:berlin:2026-07:pue``.
-        name: one of ``overrides.UNITS``, which has its unit.
+        name: one of ``overrides.UNITS``, which has its unit; or ``grid_series``, the factor of an own series.
         value, low, high: median and interval; all three equal where no interval is known.
         source: where the number comes from.
         valid_from, valid_to: half-open, days in UTC; None: open.
         where: selector to name; every one of them must fit. Names are compared as the catalog resolves them.
         match: one of ``factor.MATCHES``: ``exact`` for what was measured at the thing itself.
         gsd: name of the methodology's spread that gives low and high, such as ``pue_measured``; empty: they stand as given.
+        detail: what else a reader should see, in order.
     """
 
     id: str
@@ -93,12 +94,13 @@ class OwnFactor:
     where: Mapping[str, str] = field(default_factory=dict)
     match: str = "override"
     gsd: str = ""
+    detail: tuple[tuple[str, str | int | float | bool], ...] = ()
 
     def as_override(self, method: Methodology) -> Override:
         """Return the factor as plans take it."""
         since = None if self.valid_from is None else self.valid_from.isoformat()
         low, high = gsd_interval(self.value, method.gsd[self.gsd]) if self.gsd else (self.low, self.high)
-        return Override(self.value, low, high, self.id, self.source, since, self.match)
+        return Override(self.value, low, high, self.id, self.source, since, self.match, self.detail)
 
 
 def given_of(

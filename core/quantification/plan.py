@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from core.quantification.draft import Draft, Shared, coefficients_of
+from core.quantification.draft import Draft, Shared, coefficients_of, summed
 from core.quantification.electricity import add_electricity, grid_of
 from core.quantification.embodied import Embodied, Share, embodied
 from core.quantification.energy.device import device
@@ -20,7 +20,7 @@ from core.quantification.energy.measured import measured
 from core.quantification.energy.seats import seats, seats_kg_co2e, spend_kg_co2e, wide
 from core.quantification.energy.tokens import tokens
 from core.quantification.factor import Factor, spread
-from core.quantification.market import Market
+from core.quantification.market import Market, follows_hours
 from core.quantification.methods import Methodology
 from core.quantification.operational import Grid
 from core.quantification.overrides import override_factor
@@ -71,6 +71,8 @@ class Plan:
         coefficients: measure column to 27 coefficients per stored integer, in the order of ``quantify.COLUMNS``.
         base: 0 for each column that has a value, NaN for nulls.
         formulas: writes the terms; an organization has thousands of plans, and few are ever explained.
+        hourly: id of the grid factor that is the mean of hourly ones; None where no factor differs by the hour.
+        hourly_coefficients: the part of the coefficients that this factor is in.
     """
 
     use: Use
@@ -90,6 +92,13 @@ class Plan:
     coefficients: Mapping[str, npt.NDArray[np.float64]] = field(repr=False)
     base: npt.NDArray[np.float64] = field(repr=False)
     formulas: Callable[[], tuple[Term, ...]] = field(repr=False)
+    hourly: str | None = None
+    hourly_coefficients: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict, repr=False)
+
+    @property
+    def market_by_hour(self) -> bool:
+        """Tell whether the market figure follows the grid hour by hour, since no market factor is known."""
+        return self.hourly is not None and follows_hours(self.market_key)
 
     @cached_property
     def terms(self) -> tuple[Term, ...]:
@@ -131,6 +140,7 @@ def _planned(pack: FactorPack, method: Methodology, use: Use) -> tuple[Plan, lis
         name, quality = _not_physical(use, context, draft)
     scopes = scopes_of(use.hosting)
     coefficients, base = coefficients_of(draft)
+    hourly = grid.series if grid.hourly and any(_holds(term, grid.series) for term in draft.terms) else None
     plan = Plan(
         use=use,
         method=name,
@@ -149,6 +159,8 @@ def _planned(pack: FactorPack, method: Methodology, use: Use) -> tuple[Plan, lis
         coefficients=coefficients,
         base=base,
         formulas=partial(_formulas, pack, method, use),
+        hourly=hourly,
+        hourly_coefficients={} if hourly is None else summed(term for term in draft.terms if _holds(term, hourly)),
     )
     return plan, draft.terms
 
@@ -171,6 +183,39 @@ def with_market_rate(plan: Plan, entry: Mapping[str, Any]) -> Plan:
 
     factors = tuple(dict(entry) if factor["name"] == "grid_market" else factor for factor in plan.factors)
     return replace(plan, factors=factors, formulas=lambda: tuple(changed(term) for term in plan.terms))
+
+
+def with_grid_value(plan: Plan, scale: float, detail: Mapping[str, str | int | float | bool]) -> Plan:
+    """
+    Put another value in the place of the hourly grid factor's mean, so that formulas multiply out to what its hours made.
+
+    Args:
+        scale: the other value over the mean.
+        detail: what a reader should see of it; ``id`` takes the place of the factor's own.
+    """
+    name = str(detail.get("id", plan.hourly))
+
+    def scaled(factor: Factor) -> Factor:
+        if factor.id != plan.hourly or factor.name == "grid_upstream":
+            return factor
+        value, low, high = (scale * each for each in (factor.value, factor.low, factor.high))
+        return replace(factor, id=name, value=value, low=low, high=high)
+
+    def changed(term: Term) -> Term:
+        inputs = tuple((scaled(factor), power) for factor, power in term.inputs)
+        return make_term(term.impact, term.measure, term.per_unit, Product(inputs, term.constant), sign=term.sign)
+
+    factors = []
+    for each in plan.factors:
+        if each["id"] == plan.hourly and each["name"] != "grid_upstream":
+            numbers = {key: scale * float(each[key]) for key in ("value", "low", "high")}  # type: ignore[arg-type]
+            each = {**each, **numbers, **detail, "id": name}
+        factors.append(each)
+    return replace(plan, factors=tuple(factors), formulas=lambda: tuple(changed(term) for term in plan.terms))
+
+
+def _holds(term: Term, factor_id: str | None) -> bool:
+    return any(factor.id == factor_id for factor, _ in term.inputs)
 
 
 def choose_energy(use: Use, context: Context, draft: Draft) -> Energy | None:

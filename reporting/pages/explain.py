@@ -212,6 +212,8 @@ def factor_row(factor_id: str) -> str:
     '/factors/grid_intensity_annual--eea/?q=DE'
     """
     table, _colon, key = factor_id.partition(":")
+    if table == "series":
+        return "/factors/series/"
     return f"/factors/{table}/?{urlencode({'q': key.partition(':')[0]})}" if "--" in table else ""
 
 

@@ -35,6 +35,7 @@ PAGES: Final = {
     "disclosure": "{quarter}",
     "factors": "/factors/",
     "own-factors": "/factors/own/",
+    "grid-series": "/factors/series/",
     "restatements": "/factors/restatements/",
     "factor": "/factors/row/?id=grid_intensity_annual--eea:DE:2023",
     "names": "/factors/names/",

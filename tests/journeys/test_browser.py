@@ -26,6 +26,7 @@ PAGES = [
     "/disclosures/",
     "/factors/",
     "/factors/own/",
+    "/factors/series/",
     "/factors/restatements/",
     "/factors/row/?id=grid_intensity_annual--eea:DE:2023",
     "/factors/diff/",

@@ -159,7 +159,8 @@ def _recorded(organization_id: int, view: View, asked: Filter) -> tuple[dict[str
     market = 0
     for error, year, pool, *_figures, own_nkg, facility_pkwh in rows:
         name = markets[error]
-        if name is None:
+        covered = pool != UNCOVERED and (name, pool, year) in rates
+        if name is None or (own_nkg is not None and not covered):
             market += int(own_nkg or 0)
             continue
         g_per_kwh = rates.get((name, pool, year), rates.get((name, UNCOVERED, year)))

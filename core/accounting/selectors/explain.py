@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -11,7 +11,8 @@ import pandas as pd
 from django.db import connection
 
 from core.accounting.aggregate import TOTAL
-from core.accounting.derive import OUT_OF_RANGE, Derived, without_impacts
+from core.accounting.columns import ENERGY_FACILITY, LOCATION
+from core.accounting.derive import HOURS_A_DAY, OUT_OF_RANGE, Derived, Integers, without_impacts
 from core.accounting.explain import FIGURES, UNITS, Used, parts_of, register_branches, tree
 from core.accounting.figures import Filter, FilterError
 from core.accounting.models import Plan as StoredPlan
@@ -22,20 +23,25 @@ from core.accounting.selectors.conditions import conditions, folded_teams_of, ma
 from core.accounting.selectors.disclosed import lines_of
 from core.accounting.selectors.emissions import emissions
 from core.accounting.selectors.market import PoolRates, pool_rates
-from core.accounting.selectors.on_read import asks_for_runs, derived_on_read, run_sums
+from core.accounting.selectors.on_read import asks_for_runs, derived_on_read, record_hours, run_sums
+from core.accounting.selectors.rules import rules_of
 from core.accounting.selectors.views import current_view
 from core.accounting.small_groups import SMALL_GROUPS
 from core.factors.selectors import pack_of
 from core.ledger.selectors import corrections_of, find_record
 from core.organizations.tenancy import organization_scope
+from core.quantification import units
 from core.quantification.activity import MEASURE_COLUMNS
 from core.quantification.cells import to_units
 from core.quantification.methods import methodology_of
 from core.quantification.overrides import Override
 from core.quantification.pack import FactorPack
-from core.quantification.plan import Plan, make_plan, with_market_rate
+from core.quantification.plan import Plan, make_plan, with_grid_value, with_market_rate
 from core.quantification.records import to_activity
 from core.quantification.use import USE_TEXT, Use
+
+LOAD: Final = (ENERGY_FACILITY.column, LOCATION.column)
+"""What the mean of an hourly grid factor is found from."""
 
 SUBJECT: Final = ("team", "project", "model", "hardware", "instance_type", "provider", "region", "zone", "stage")
 """Dimensions that say what a plan is about."""
@@ -134,7 +140,7 @@ def _period(organization_id: int, view: View, asked: Filter) -> list[Used]:
     where, values = conditions(organization_id, asked)
     covered = pool_rates(organization_id, view.id)
     pool, pool_values = pool_sql(covered.pools)
-    sums = ", ".join(f"coalesce(sum(d.{name}), 0)" for name in MEASURE_COLUMNS)
+    sums = ", ".join(f"coalesce(sum(d.{name}), 0)" for name in (*MEASURE_COLUMNS, *LOAD))
     listed = ", ".join(f"array_agg(distinct r.{name}) filter (where r.{name} is not null)" for name in SUBJECT)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -151,8 +157,10 @@ def _period(organization_id: int, view: View, asked: Filter) -> list[Used]:
     names, pack = source_names(organization_id), pack_of(view.factor_set.content_hash)
     return [
         Used(
-            plan=_covered(_made_again(plans[plan_id], pack), pool, covered),
-            sums={name: int(each) for name, each in zip(MEASURE_COLUMNS, rest[len(SUBJECT) :], strict=True)},
+            plan=_covered(
+                _weighed_by_load(_made_again(plans[plan_id], pack), *map(int, rest[-len(LOAD) :])), pool, covered
+            ),
+            sums={name: int(each) for name, each in zip(MEASURE_COLUMNS, rest[len(SUBJECT) : -len(LOAD)], strict=True)},
             records=int(records),
             subjects={name: each for name, each in zip(SUBJECT, rest[: len(SUBJECT)], strict=True) if each},
             sources={names[source_id]: int(records)},
@@ -177,6 +185,19 @@ def _covered(plan: Plan, pool: str, covered: PoolRates) -> Plan:
     return plan if factor is None else with_market_rate(plan, factor)
 
 
+def _weighed_by_load(plan: Plan, facility_pkwh: int, location_nkg: int) -> Plan:
+    """Put the mean that hours made, each with its own factor and load, in the place of the hours' plain mean."""
+    grid = next((each for each in plan.factors if each["id"] == plan.hourly), None)
+    if grid is None or not facility_pkwh or not grid["value"]:
+        return plan
+    g_per_kwh = location_nkg / units.PER_KG * units.G_PER_KG / (facility_pkwh / units.PER_KWH)
+    return _with_mean(plan, g_per_kwh / float(grid["value"]))  # type: ignore[arg-type]
+
+
+def _with_mean(plan: Plan, scale: float) -> Plan:
+    return with_grid_value(plan, scale, {"weighed_by": "load"})
+
+
 def _cells(organization_id: int, series_ids: list[int], asked: Filter) -> dict[tuple[int, int], int]:
     """Count the cells of series by year."""
     with connection.cursor() as cursor:
@@ -190,8 +211,9 @@ def _cells(organization_id: int, series_ids: list[int], asked: Filter) -> dict[t
 
 def _runs(organization_id: int, view: View, asked: Filter) -> list[Used]:
     """Quantify the records of runs, by the rules in force."""
-    rows = run_sums(organization_id, asked)
-    return _derived(organization_id, view, derived_on_read(organization_id, view, rows), rows, asked)
+    rules = rules_of(organization_id)
+    rows = run_sums(organization_id, asked, by_hour=bool(rules.profiles))
+    return _derived(organization_id, view, derived_on_read(organization_id, view, rows, rules), rows, asked)
 
 
 def _record(organization_id: int, view: View, asked: Filter, record_id: str) -> list[Used]:
@@ -205,7 +227,12 @@ def _record(organization_id: int, view: View, asked: Filter, record_id: str) -> 
         records=0 if record["corrects"] else 1,
         day=numbers_of([record["started_at"].date()]),
     )
-    used = _derived(organization_id, view, derived_on_read(organization_id, view, rows), rows, asked)
+    rules = rules_of(organization_id)
+    if rules.profiles:
+        times = {name: activity[name].to_numpy() for name in ("started_at", "ended_at")}
+        rows = record_hours(organization_id, rows.assign(**times))
+    derived = derived_on_read(organization_id, view, rows, rules)
+    used = _derived(organization_id, view, derived, rows, asked, by_hour=True)
     if not used:
         raise NothingToExplain(f"There is no record {record_id!r} in what was asked for.")
     return used
@@ -219,25 +246,31 @@ def _corrections(organization_id: int, record_id: str) -> list[dict[str, Any]]:
     ]
 
 
-def _derived(organization_id: int, view: View, derived: Derived, rows: pd.DataFrame, asked: Filter) -> list[Used]:
-    """Turn figures derived on read into uses, those that the filter keeps."""
+def _derived(
+    organization_id: int, view: View, derived: Derived, rows: pd.DataFrame, asked: Filter, *, by_hour: bool = False
+) -> list[Used]:
+    """
+    Turn figures derived on read into uses, those that the filter keeps.
+
+    Args:
+        by_hour: where the grid factor is hourly, show up to a day of hours one by one, each with its own.
+    """
     resolved = derived.resolved.assign(
         **{name: [getattr(plan, name) for plan in derived.plans] for name in ("method", "scope")}
     )
     names = source_names(organization_id)
     kept = matches(resolved, asked, names, folded_teams_of(organization_id)).to_numpy()
-    position = derived.rows["resolved"].to_numpy()
     covered = pool_rates(organization_id, view.id)
     pools = pools_of(resolved, covered.pools).tolist()
     found = []
-    for each in np.flatnonzero(kept):
-        own = rows[position == each]
-        one = resolved.iloc[int(each)]
+    for each, at in _parts(derived, np.flatnonzero(kept), by_hour=by_hour):
+        own = rows.iloc[at]
+        one = resolved.iloc[each]
         days = dates_of(own["day"].to_numpy(dtype=np.int64))
         records = int(own["records"].sum())
         found.append(
             Used(
-                plan=_covered(derived.plans[int(each)], pools[int(each)], covered),
+                plan=_covered(_weighed(derived, each, own, at), pools[each], covered),
                 sums={name: int(own[name].sum()) for name in MEASURE_COLUMNS},
                 records=records,
                 subjects={name: [one[name]] for name in SUBJECT if one[name] is not None},
@@ -248,6 +281,31 @@ def _derived(organization_id: int, view: View, derived: Derived, rows: pd.DataFr
             )
         )
     return found
+
+
+def _parts(derived: Derived, resolved: Integers, *, by_hour: bool) -> Iterator[tuple[int, Integers]]:
+    """Group rows by resolved series, and by hour where that is to be shown; with the positions of the rows."""
+    position = derived.rows["resolved"].to_numpy()
+    for each in resolved.tolist():
+        at = np.flatnonzero(position == each)
+        if by_hour and derived.plans[each].hourly is not None and len(at) <= HOURS_A_DAY:
+            yield from ((each, at[number : number + 1]) for number in range(len(at)))
+        else:
+            yield each, at
+
+
+def _weighed(derived: Derived, resolved: int, rows: pd.DataFrame, at: Integers) -> Plan:
+    """Give a plan the hourly grid factor of its rows: the hour's own, or the mean weighed by load."""
+    plan = derived.plans[resolved]
+    if plan.hourly is None or derived.grid_weight is None:
+        return plan
+    weight = derived.grid_weight[at]
+    if "whole_day" in rows and len(at) == 1 and not rows["whole_day"].iloc[0]:
+        start = pd.Timestamp(int(rows["hour"].iloc[0]) * 3600, unit="s")
+        detail = {"id": f"{plan.hourly}:{start:%Y-%m-%dT%HZ}", "hour": f"{start:%Y-%m-%dT%H:%MZ}"}
+        return with_grid_value(plan, float(weight[0]), detail)
+    load = derived.rows[ENERGY_FACILITY.column].to_numpy(dtype=float, na_value=0.0)[at]
+    return _with_mean(plan, float(load @ weight / load.sum())) if load.sum() else plan
 
 
 def _folded(use: Used, folded: frozenset[str]) -> Used:
@@ -266,5 +324,5 @@ def use_from(stored: dict[str, Any]) -> Use:
         techniques=tuple(stored["techniques"]),
         present=frozenset(stored["present"]),
         year=stored["year"],
-        given=tuple((name, Override(*values)) for name, values in stored["given"]),
+        given=tuple((name, Override.from_list(values)) for name, values in stored["given"]),
     )

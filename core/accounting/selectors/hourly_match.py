@@ -15,6 +15,7 @@ from core.accounting.pools import OWN_HOSTINGS, UNCOVERED, pools_of
 from core.accounting.rows import hour_cells
 from core.accounting.selectors.market import market_of_key
 from core.accounting.selectors.on_read import derived_on_read
+from core.accounting.selectors.rules import rules_of
 from core.accounting.selectors.views import current_view
 from core.factors.instrument_selectors import Held, held_instruments, markets_of, volumes_by_hour
 from core.factors.selectors import pack_of
@@ -134,9 +135,10 @@ def _loads(organization_id: int, view: View, held: Sequence[Held], from_day: dat
     hours = ((to_day - from_day).days + 1) * HOURS_A_DAY
     origin = int(datetime.combine(from_day, time(), UTC).timestamp()) // units.S_PER_H
     loads: dict[str, _Load] = {}
+    rules = rules_of(organization_id)
     for start, end in _months(from_day, to_day):
         cells = hour_cells(organization_id, start, end)
-        derived = derived_on_read(organization_id, view, cells.assign(day=cells["hour"] // HOURS_A_DAY))
+        derived = derived_on_read(organization_id, view, cells.assign(day=cells["hour"] // HOURS_A_DAY), rules)
         named = derived.resolved
         own = named["hosting"].isin(OWN_HOSTINGS) & (named["role"] == "counted")
         pool_of = pools_of(named, pools).tolist()
@@ -153,8 +155,9 @@ def _loads(organization_id: int, view: View, held: Sequence[Held], from_day: dat
             mine = position == each
             energy = np.bincount(at[mine], weights=kwh[mine], minlength=hours)
             load.pools[pool_of[each]] = load.pools.get(pool_of[each], np.zeros(hours)) + energy
-            load.location_kg += np.bincount(at[mine], weights=location[mine], minlength=hours)
-            load.residual_kg += energy * (plan.market_rate.value / units.G_PER_KG)
+            kg = np.bincount(at[mine], weights=location[mine], minlength=hours)
+            load.location_kg += kg
+            load.residual_kg += kg if plan.market_by_hour else energy * (plan.market_rate.value / units.G_PER_KG)
     return {
         market: _Load(
             {pool: np.maximum(kwh, 0.0) for pool, kwh in load.pools.items()}, load.location_kg, load.residual_kg

@@ -16,6 +16,7 @@ from core.factors.instrument_selectors import Held, markets_of
 from core.factors.selectors import NoFactorSet, pack_of, shipped_factor_set
 from core.quantification import units
 from core.quantification.electricity_markets import Markets
+from core.quantification.market import follows_hours
 from core.quantification.market_coverage import WHOLE_MARKET, Assigned, Consumed, CoveredRate
 from core.quantification.resolve import catalog_of
 
@@ -71,7 +72,8 @@ def consumed_in(
     base = MarketRate.objects.filter(
         organization_id=organization_id, view_id=view.id, pool="", period_start=date(year, 1, 1)
     )
-    return consumed, {rate.market: rate.factor for rate in base}
+    weighed = {each.key: each.rate for each in consumed}
+    return consumed, {rate.market: _as_weighed(rate.factor, weighed.get(rate.market)) for rate in base}
 
 
 def consumed_between(
@@ -100,12 +102,13 @@ def consumed_between(
             [*values, organization_id, view.id, from_day, to_day, list(OWN_HOSTINGS)],
         )
         rows = cursor.fetchall()
-    rates = {
+    rates: dict[tuple[int, str], tuple[Any, ...]] = {
         (rate.period_start.year, rate.market): (rate.g_per_kwh, rate.g_per_kwh_low, rate.g_per_kwh_high)
         for rate in MarketRate.objects.filter(
             organization_id=organization_id, view_id=view.id, pool="", g_per_kwh__isnull=False
         )
     }
+    rates.update(_weighed_by_load(rows, rates))
     markets, countries = markets_of(organization_id), catalog_of(pack_of(view.factor_set.content_hash)).country_of
     return [
         (
@@ -116,12 +119,43 @@ def consumed_between(
                 pool=pool,
                 kwh=float(pkwh) / units.PER_KWH,
                 location_kg=float(nkg) / units.PER_KG,
-                rate=rates[year, key],  # type: ignore[arg-type]  # not null, see the filter
+                rate=rates[year, key],  # not null, see the filter
             ),
         )
         for year, key, pool, pkwh, nkg in rows
         if (year, key) in rates
     ]
+
+
+def _weighed_by_load(
+    rows: Sequence[tuple[Any, ...]], rates: Mapping[tuple[int, str], tuple[Any, ...]]
+) -> dict[tuple[int, str], tuple[float, ...]]:
+    """
+    Give the rates that follow an hourly grid the mean of its hours weighed by load: what they weigh without instruments.
+
+    Args:
+        rows: year, key, pool, facility energy [1e-12 kWh] and location [1e-9 kg].
+        rates: by year and key; of an hourly grid, the plain mean of its hours.
+    """
+    totals: dict[tuple[int, str], tuple[int, int]] = {}
+    for year, key, _pool, pkwh, nkg in rows:
+        if follows_hours(key) and (year, key) in rates:
+            energy, location = totals.get((year, key), (0, 0))
+            totals[year, key] = (energy + int(pkwh), location + int(nkg))
+    weighed = {}
+    for of, (pkwh, nkg) in totals.items():
+        mean = rates[of][0]
+        if pkwh > 0 and nkg > 0 and mean:
+            g_per_kwh = (nkg / units.PER_KG * units.G_PER_KG) / (pkwh / units.PER_KWH)
+            weighed[of] = tuple(each * (g_per_kwh / mean) for each in rates[of])
+    return weighed
+
+
+def _as_weighed(factor: dict[str, Any], rate: tuple[float, float, float] | None) -> dict[str, Any]:
+    """Put the mean weighed by load into the entry of an hourly grid's factor; any other is returned as it is."""
+    if rate is None or factor.get("granularity") != "hourly":
+        return factor
+    return {**factor, **dict(zip(("value", "low", "high"), rate, strict=True)), "weighed_by": "load"}
 
 
 def covered_factor(

@@ -12,12 +12,14 @@ import numpy as np
 import pandas as pd
 
 from core.accounting.aggregate import Rate, SharedErrors
+from core.accounting.by_hour import spread
 from core.accounting.columns import EMBODIED, IMPACTS, SUFFIXES, Impact
 from core.accounting.derive import Derived, facts_of, figures, market_rates
 from core.accounting.figures import Filter
 from core.accounting.models import View
 from core.accounting.pools import pools_of
 from core.accounting.rows import SUMMED, hour_cells, numbers_of
+from core.accounting.rules import Rules
 from core.accounting.selectors.conditions import matches, source_names
 from core.accounting.selectors.market import pool_rates
 from core.accounting.selectors.rules import rules_of
@@ -54,8 +56,12 @@ def sums_on_read(
     known: Sequence[str] = (),
 ) -> OnRead:
     """Quantify the cells of hours, or the records of runs, and filter and shape them like sums of daily rows."""
-    rows = run_sums(organization_id, asked) if asks_for_runs(asked) else _hours(organization_id, asked)
-    derived = derived_on_read(organization_id, view, rows)
+    rules = rules_of(organization_id)
+    if asks_for_runs(asked):
+        rows = run_sums(organization_id, asked, by_hour=bool(rules.profiles))
+    else:
+        rows = _hours(organization_id, asked)
+    derived = derived_on_read(organization_id, view, rows, rules)
     frame, errors = _as_sums(derived, view, asked, measures, impacts)
     kept = matches(frame, asked, source_names(organization_id), folded)
     for name in known:
@@ -83,11 +89,15 @@ def asks_for_runs(asked: Filter) -> bool:
     return "run" in asked.by or "run" in asked.dims
 
 
-def derived_on_read(organization_id: int, view: View, rows: pd.DataFrame) -> Derived:
-    """Derive rows of series_id, day and sums by the rules in force and the view's factors, without storing anything."""
+def derived_on_read(organization_id: int, view: View, rows: pd.DataFrame, rules: Rules) -> Derived:
+    """
+    Derive rows of series_id, day and sums by the rules in force and the view's factors, without storing anything.
+
+    Where some grid has hourly factors (``rules.profiles``), every row must be one hour and say which.
+    """
     series = series_by_id(organization_id, rows["series_id"].unique().tolist()).rename_axis("series_id").reset_index()
     pack = pack_of(view.factor_set.content_hash)
-    return figures(rows, series, rules_of(organization_id), pack, view.methodology)
+    return figures(rows, series, rules, pack, view.methodology)
 
 
 def _hours(organization_id: int, asked: Filter) -> pd.DataFrame:
@@ -95,12 +105,16 @@ def _hours(organization_id: int, asked: Filter) -> pd.DataFrame:
     return rows.assign(day=rows["hour"] // 24, start=pd.to_datetime(rows["hour"] * 3600, unit="s", utc=True))
 
 
-def run_sums(organization_id: int, asked: Filter) -> pd.DataFrame:
+def run_sums(organization_id: int, asked: Filter, *, by_hour: bool = False) -> pd.DataFrame:
     """
     Add the records of runs up by run, series and day of their start.
 
+    Args:
+        by_hour: where some grid has hourly factors: share the records out over the hours that they touch first.
+
     Returns:
-        run, start (of the slot), day (days since 1970), series_id, ``SUMMED``.
+        run, start (of the slot), day (days since 1970), series_id, ``SUMMED``; and hour (since 1970) where asked for, day being
+        that of the hour then.
     """
     if "run" in asked.dims:
         names = list(asked.dims["run"])
@@ -112,7 +126,25 @@ def run_sums(organization_id: int, asked: Filter) -> pd.DataFrame:
         day=numbers_of(records["started_at"].dt.date.tolist()),
         records=records["counted"].astype("int64"),
     )
-    return frame.groupby(["run", "start", "day", "series_id"], sort=False)[list(SUMMED)].sum().reset_index()
+    keys = ["run", "start", "day", "series_id"]
+    if by_hour:
+        frame = record_hours(organization_id, frame)
+        keys.append("hour")
+    return frame.groupby(keys, sort=False)[list(SUMMED)].sum().reset_index()
+
+
+def record_hours(organization_id: int, records: pd.DataFrame) -> pd.DataFrame:
+    """
+    Share records out over the hours that they touch, as cells hold them.
+
+    Args:
+        records: series_id, started_at, ended_at, ``SUMMED``, and what else is to be kept.
+
+    Returns:
+        One row an hour: the same but the times, with hour and day (since 1970).
+    """
+    grain = series_by_id(organization_id, records["series_id"].unique().tolist())["grain"]
+    return spread(records, (records["series_id"].map(grain) == "day").to_numpy(dtype=bool))
 
 
 def slot_of(times: pd.Series, grain: str) -> pd.Series:

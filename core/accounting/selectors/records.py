@@ -12,7 +12,8 @@ from core.accounting.aggregate import TOTAL
 from core.accounting.columns import EMBODIED, ENERGY_FACILITY, LOCATION, SUFFIXES, UPSTREAM
 from core.accounting.models import View
 from core.accounting.rows import numbers_of
-from core.accounting.selectors.on_read import derived_on_read
+from core.accounting.selectors.on_read import derived_on_read, record_hours
+from core.accounting.selectors.rules import rules_of
 from core.quantification.activity import MEASURE_COLUMNS
 from core.quantification.cells import to_units
 from core.quantification.records import to_activity
@@ -40,15 +41,23 @@ def record_figures(organization_id: int, view: View, records: Sequence[Mapping[s
         records=[0 if row["corrects"] else 1 for row in records],
         day=numbers_of([row["started_at"].date() for row in records]),
     )
-    derived = derived_on_read(organization_id, view, rows)
+    rules = rules_of(organization_id)
+    rows["record"] = np.arange(len(records))
+    if rules.profiles:
+        times = {name: activity[name].to_numpy() for name in ("started_at", "ended_at")}
+        rows = record_hours(organization_id, rows.assign(**times))
+    derived = derived_on_read(organization_id, view, rows, rules)
+    columns = [*(part.column + suffix for part in IN_TOTAL for suffix in SUFFIXES), ENERGY_FACILITY.column]
+    whole = derived.rows.groupby("record")[columns].sum(min_count=1)
     found = pd.DataFrame(index=range(len(records)))
     for name, suffix in zip(names, SUFFIXES, strict=True):
-        parts = [_units(derived.rows[part.column + suffix], part.per_unit) for part in IN_TOTAL]
+        parts = [_units(whole[part.column + suffix], part.per_unit) for part in IN_TOTAL]
         stacked = np.vstack(parts)
         found[name] = np.where(np.isnan(stacked).all(axis=0), np.nan, np.nansum(stacked, axis=0))
-    found[ENERGY_FACILITY.name] = _units(derived.rows[ENERGY_FACILITY.column], ENERGY_FACILITY.per_unit)
+    found[ENERGY_FACILITY.name] = _units(whole[ENERGY_FACILITY.column], ENERGY_FACILITY.per_unit)
     methods = np.array([plan.method for plan in derived.plans], dtype=object)
-    found["method"] = methods[derived.rows["resolved"].to_numpy()]
+    first = derived.rows.groupby("record")["resolved"].first()
+    found["method"] = methods[first.to_numpy()]
     return found
 
 

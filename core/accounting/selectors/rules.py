@@ -1,4 +1,4 @@
-"""The rules in force: source settings, coverage units, links, aliases, own factors and meter readings."""
+"""The rules in force: source settings, coverage units, links, aliases, own factors, meter readings and own grid series."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from core.accounting.models import CoverageUnit, SourceLink
 from core.accounting.rules import Rules
 from core.accounting.selectors.register import readings_of
 from core.catalog.selectors import aliases
+from core.factors.grid_selectors import served_in_use
 from core.factors.selectors import own_factors
 from core.ledger.models import Source
 from core.quantification.coverage import Link
+from core.quantification.series_grid import factors_of
 from core.quantification.site_factors import factors_of_site
 
 
 def rules_of(organization_id: int) -> Rules:
     """Collect an organization's rules, inside its scope."""
     links = SourceLink.objects.filter(organization_id=organization_id).order_by("id")
+    series, profiles = factors_of(served_in_use(organization_id))
     units = CoverageUnit.objects.filter(organization_id=organization_id)
     metered = [
         factor for site, shown in readings_of(organization_id).items() for factor in factors_of_site(site, shown)
@@ -24,5 +27,6 @@ def rules_of(organization_id: int) -> Rules:
         links=tuple(Link(link.source_id, link.account, link.unit_id) for link in links),
         counting=dict(units.values_list("id", "counting_source_id")),
         aliases=tuple(aliases(organization_id)),
-        own_factors=(*own_factors(organization_id), *metered),
+        own_factors=(*own_factors(organization_id), *metered, *series),
+        profiles=profiles,
     )

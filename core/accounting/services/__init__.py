@@ -10,6 +10,7 @@ from core.accounting.services.coverage import (
     set_coverage_unit,
 )
 from core.accounting.services.derive import DeriveResult, derive_day, derive_days, derive_dirty_days
+from core.accounting.services.grid_series import choose_granularity, import_grid_series, remove_grid_series
 from core.accounting.services.instruments import (
     EntryError,
     InstrumentError,
@@ -50,6 +51,7 @@ __all__ = [
     "build_view",
     "change_site",
     "check_register_entries",
+    "choose_granularity",
     "cover_marked_years",
     "declare_independent",
     "derive_day",
@@ -58,9 +60,11 @@ __all__ = [
     "discard_view",
     "end_own_factor",
     "ensure_current_view",
+    "import_grid_series",
     "link_source",
     "rederive_source",
     "remove_alias",
+    "remove_grid_series",
     "remove_link",
     "remove_own_factor",
     "restate",

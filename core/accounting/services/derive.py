@@ -15,13 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+import numpy as np
 import pandas as pd
 import structlog
 from django.db import DataError, IntegrityError, OperationalError, connection, transaction
 
 from core.accounting import rows as daily
 from core.accounting.columns import FIGURES
-from core.accounting.derive import Derived, figures, market_rates
+from core.accounting.derive import HOURS_A_DAY, Derived, figures, hourly_series, market_rates
 from core.accounting.interning import intern_resolved
 from core.accounting.models import View
 from core.accounting.rules import Rules
@@ -32,6 +33,7 @@ from core.accounting.services.views import ensure_current_view
 from core.factors.selectors import pack_of
 from core.ledger.selectors import dirty_days, series_by_id
 from core.organizations.tenancy import organization_scope
+from core.quantification.resolve import catalog_of
 
 log = structlog.get_logger()
 
@@ -66,6 +68,8 @@ class _Read:
     sums: pd.DataFrame
     series: pd.DataFrame
     rules: Rules
+    hours: pd.DataFrame | None
+    """Cells of the series that take hourly grid factors, on the days that have them."""
 
 
 def derive_day(organization_id: int, day: date, *, views: Sequence[View] | None = None) -> DeriveResult:
@@ -152,7 +156,8 @@ def _days_a_pass(organization_id: int, days: list[date]) -> int:
             [organization_id, _midnight(middle), _midnight(middle + timedelta(days=1))],
         )
         (series,) = cursor.fetchone()
-    return int(ROWS_A_PASS // max(series, 50))
+        hourly = rules_of(organization_id).hourly_days(daily.numbers_of(days).tolist())
+    return int(ROWS_A_PASS // (max(series, 50) * (HOURS_A_DAY if hourly else 1)))
 
 
 def _derive_what_can_be(organization_id: int, days: list[date]) -> tuple[int, list[date]]:
@@ -199,7 +204,25 @@ def _read(organization_id: int, days: list[date], views: Sequence[View] | None) 
         live = list(views) if views is not None else live_views(organization_id)
         sums = daily.day_sums(organization_id, days)
         series = series_by_id(organization_id, sums["series_id"].unique().tolist())
-        return _Read(marks, days, live, sums, series.rename_axis("series_id").reset_index(), rules_of(organization_id))
+        series = series.rename_axis("series_id").reset_index()
+        rules = rules_of(organization_id)
+        return _Read(marks, days, live, sums, series, rules, _hours(organization_id, sums, series, rules, live))
+
+
+def _hours(
+    organization_id: int, sums: pd.DataFrame, series: pd.DataFrame, rules: Rules, views: Sequence[View]
+) -> pd.DataFrame | None:
+    """Read the hours of what takes hourly grid factors; nothing is read where no grid has them."""
+    days = rules.hourly_days(sums["day"].unique().tolist())
+    if not days:
+        return None
+    own = sums[sums["day"].isin(days)]
+    series_ids = {
+        each
+        for view in views
+        for each in hourly_series(own, series, rules, catalog_of(pack_of(view.factor_set.content_hash)))
+    }
+    return daily.day_hours(organization_id, daily.dates_of(np.array(days, dtype=np.int64)), sorted(series_ids))
 
 
 @contextmanager
@@ -227,7 +250,8 @@ def _marks(organization_id: int, days: list[date]) -> list[int]:
 
 
 def _figures(read: _Read, view: View) -> Derived:
-    return figures(read.sums, read.series, read.rules, pack_of(view.factor_set.content_hash), view.methodology)
+    pack = pack_of(view.factor_set.content_hash)
+    return figures(read.sums, read.series, read.rules, pack, view.methodology, read.hours)
 
 
 def _interned(organization_id: int, derived: Derived, methodology: str) -> pd.Series:
