@@ -20,6 +20,7 @@ from core.accounting.models import JobState, RestatementJob, View
 from core.accounting.services.restatement import Progress, restate
 from core.accounting.services.views import ViewError, discard_view, ensure_current_view
 from core.factors.selectors import NoFactorSet, factor_set_of
+from core.locks import JOB_LOCK
 from core.organizations.identity import current_actor
 from core.organizations.services import record_event
 from core.organizations.tenancy import organization_scope
@@ -27,9 +28,6 @@ from core.quantification.methods import UnknownMethodology, methodology_of
 
 log = structlog.get_logger()
 
-JOB_LOCK = (
-    0x57A82  # first key of the advisory lock under which an organization's job runs; the second is the organization
-)
 
 ACTIVE: Final = (JobState.WAITING, JobState.RUNNING)
 

@@ -14,11 +14,10 @@ from core.accounting.models import View, ViewState
 from core.accounting.selectors import current_view
 from core.factors.models import FactorSet
 from core.factors.selectors import factor_set_of, shipped_factor_set
+from core.locks import VIEW_LOCK
 from core.organizations.services import record_event
 from core.organizations.tenancy import organization_scope
 from core.quantification.methods import LATEST, methodology_of
-
-VIEW_LOCK = 0x57A7E  # first key of the advisory lock under which an organization's views change
 
 
 class ViewError(Exception):
