@@ -146,10 +146,12 @@ def restatement(request: HttpRequest, job_id: int) -> HttpResponse:
 def decide_restatement(request: HttpRequest, job_id: int) -> HttpResponse:
     """Cancel what is under way, or restate by what was rehearsed."""
     job = _found(request, job_id)
-    if not job.ended_at:
-        jobs.cancel_restatement(organization_id=_organization(request), job_id=job.id)
-        messages.success(request, _("It is cancelled; nothing was changed."))
-        return redirect("restatements")
+    if "cancel" in request.POST:
+        if jobs.cancel_restatement(organization_id=_organization(request), job_id=job.id):
+            messages.success(request, _("It is cancelled; nothing was changed."))
+            return redirect("restatements")
+        messages.error(request, _("Too late to cancel it: it had ended. Below is how."))
+        return redirect("restatement", job.id)
     try:
         job = jobs.ask_restatement(
             organization_id=_organization(request),

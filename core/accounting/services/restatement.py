@@ -103,6 +103,9 @@ class Progress:
     def month_done(self) -> None:
         """Hear that one more month is derived."""
 
+    def switches(self, restatement: Restatement) -> None:
+        """Hear, in the very transaction of the switch, what it does; what this raises undoes it."""
+
 
 SILENT: Final = Progress()
 
@@ -126,7 +129,7 @@ def restate(
         methodology: version; default: the current view's.
         apply: build every day and make the new view current; else it is discarded, and only the period was derived (its
             whole years, where there are instruments).
-        progress: told of every month; what it raises ends the restatement and leaves nothing.
+        progress: told of every month and of the switch; what it raises ends the restatement and leaves nothing.
 
     Raises:
         NoFactorSet, UnknownMethodology: there is none of that name.
@@ -155,11 +158,15 @@ def restate(
             with _beside(organization_id, current.factor_set.content_hash, version, keep=False) as between:
                 _derive(organization_id, months, [between], progress)
                 by_method = _totals(organization_id, asked, between)
+        stages = (old, old, old, old, by_method, new)
+        steps = tuple(Step(name, _difference(stages[at], stages[at + 1])) for at, name in enumerate(STEPS))
+        restatement = Restatement(old, new, current, view, steps, applied=apply)
         if apply:
-            view = switch_view(organization_id=organization_id, view_id=view.id, reason=reason)
-    stages = (old, old, old, old, by_method, new)
-    steps = tuple(Step(name, _difference(stages[at], stages[at + 1])) for at, name in enumerate(STEPS))
-    return Restatement(old, new, current, view, steps, applied=apply)
+            with organization_scope(organization_id):
+                progress.switches(restatement)
+                switch_view(organization_id=organization_id, view_id=view.id, reason=reason)
+                view.refresh_from_db()
+    return restatement
 
 
 def _months_of(organization_id: int, asked: Filter) -> list[list[date]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from functools import partial
 
 import pytest
 from django.db import connection
@@ -16,6 +18,7 @@ from core.accounting.tasks import sweep
 from core.organizations.tenancy import organization_scope
 
 from .conftest import metered
+from .test_concurrency import in_thread, wait_until_somebody_waits
 from .test_derive import daily
 from .test_views import current_kg, dirtier_germany
 
@@ -123,15 +126,79 @@ def test_a_job_of_a_killed_worker_is_done_by_the_next(organization, figures):
     assert building(organization) == 0
 
 
-def test_a_switch_that_was_done_before_the_worker_died_is_done(organization, figures):
+def test_a_cancel_before_the_switch_prevents_it_though_every_month_is_done(organization, figures, monkeypatch):
+    from core.accounting.services import restatement
+
+    before = current_kg(organization)
     job = ask(organization, figures, apply=True, reason="edition 2")
+    totals = restatement._totals
+    stopped = []
+
+    def cancel_then_add_up(*arguments):
+        stopped.append(jobs.cancel_restatement(organization_id=organization.id, job_id=job.id))
+        return totals(*arguments)
+
+    monkeypatch.setattr(restatement, "_totals", cancel_then_add_up)
+
+    ended = jobs.run_restatement(organization.id)
+
+    assert stopped[0]
+    assert (ended.state, ended.months_done, ended.result) == (JobState.CANCELLED, 4, None)
+    assert current_kg(organization) == before
+    assert building(organization) == 0
+
+
+def test_a_rehearsal_that_was_cancelled_at_its_end_stays_cancelled(organization, figures, monkeypatch):
+    job = ask(organization, figures)
+    restate = jobs.restate
+
+    def restate_then_cancel(**options):
+        restated = restate(**options)
+        jobs.cancel_restatement(organization_id=organization.id, job_id=job.id)
+        return restated
+
+    monkeypatch.setattr(jobs, "restate", restate_then_cancel)
+
+    ended = jobs.run_restatement(organization.id)
+
+    assert (ended.state, ended.result) == (JobState.CANCELLED, None)
+
+
+@pytest.mark.slow
+def test_a_cancel_during_the_switch_is_told_that_it_came_too_late(organization, figures, monkeypatch):
+    from core.accounting.services import restatement
+
+    before = current_kg(organization)
+    job = ask(organization, figures, apply=True, reason="edition 2")
+    switch = restatement.switch_view
+    cancelling = []
+
+    with ThreadPoolExecutor(1) as pool:
+
+        def switch_while_somebody_cancels(**options):
+            cancel = partial(jobs.cancel_restatement, organization_id=organization.id, job_id=job.id)
+            cancelling.append(pool.submit(in_thread, cancel))
+            wait_until_somebody_waits()
+            return switch(**options)
+
+        monkeypatch.setattr(restatement, "switch_view", switch_while_somebody_cancels)
+        ended = jobs.run_restatement(organization.id)
+
+    assert cancelling[0].result() is False
+    assert (ended.state, ended.result["applied"]) == (JobState.DONE, True)
+    assert current_kg(organization) == pytest.approx(before * 400 / 329)
+
+
+def test_a_switch_that_somebody_made_meanwhile_is_told(organization, figures):
+    ask(organization, figures, apply=True, reason="edition 2")
     view = services.begin_view(organization_id=organization.id, factor_set=figures.name)
     services.build_view(organization_id=organization.id, view_id=view.id)
     services.switch_view(organization_id=organization.id, view_id=view.id)
 
-    done = jobs.run_restatement(organization.id)
+    ended = jobs.run_restatement(organization.id)
 
-    assert (done.id, done.state, done.result) == (job.id, JobState.DONE, None)
+    assert ended.state == JobState.FAILED
+    assert "already" in ended.error
     assert building(organization) == 0
 
 

@@ -85,10 +85,26 @@ def test_a_waiting_one_is_cancelled(sign_in, organization, figures):
     client = sign_in(Role.SUSTAINABILITY_LEAD)
     client.post("/factors/restatements/", figures)
 
-    page = client.post(f"/factors/restatements/{latest(organization).id}/decide/", follow=True).content.decode()
+    watched = client.get(f"/factors/restatements/{latest(organization).id}/").content.decode()
+    address = f"/factors/restatements/{latest(organization).id}/decide/"
+    page = client.post(address, {"cancel": "1"}, follow=True).content.decode()
 
+    assert 'name="cancel"' in watched
     assert "It is cancelled" in page
     assert latest(organization).state == JobState.CANCELLED
+
+
+def test_a_cancel_that_comes_too_late_says_so_and_shows_what_was_done(sign_in, organization, figures):
+    client = sign_in(Role.SUSTAINABILITY_LEAD)
+    client.post("/factors/restatements/", figures)
+    job = jobs.run_restatement(organization.id)
+
+    page = client.post(f"/factors/restatements/{job.id}/decide/", {"cancel": "1"}, follow=True).content.decode()
+
+    assert "Too late to cancel it" in page
+    assert "nothing was changed." not in page.split("<h2>")[0]
+    assert "Bridge" in page
+    assert latest(organization).state == JobState.DONE
 
 
 @pytest.mark.parametrize(
