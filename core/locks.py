@@ -21,6 +21,9 @@ JOB_LOCK: Final = 0x57A85  # its restatement runs
 REGISTER_LOCK: Final = 0x57A90  # its register of sites and assets changes
 DENOMINATOR_LOCK: Final = 0xDE40  # its deliveries of denominators are entered one after the other
 
+# the second number is the view
+BUILD_LOCK: Final = 0x57A87  # held by the session that builds it, so it is free when the builder is gone
+
 # the second number is a hash
 MONTH_LOCK: Final = 0x57A7D  # of organization and month: days of the month are derived
 IDEMPOTENCY_LOCK: Final = 0x1DE4  # of organization, token and key: one of two equal requests goes first

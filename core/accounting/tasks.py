@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from kombu.exceptions import KombuError
 from redis import RedisError
 
-from core.accounting.services import derive_dirty_days
+from core.accounting.services import derive_dirty_days, discard_abandoned_views
 from core.accounting.services.restatement_jobs import restatement_is_due, run_restatement
 from core.organizations.models import Organization
 from core.organizations.tenancy import organization_scope
@@ -41,9 +41,14 @@ def restate(*, organization_id: int, **ignored: Any) -> None:
 
 @shared_task(name="accounting.sweep", acks_late=True, time_limit=300)
 def sweep(**ignored: Any) -> dict[str, int]:
-    """Wake derive for every organization with marks, and restatements, so that nothing waits for a message that was lost."""
+    """
+    Wake derive for every organization with marks, and restatements, so that nothing waits for a message that was lost.
+
+    Views whose builder was killed go first, else every day would be derived for them too, for good.
+    """
     woken = 0
     for organization_id in Organization.objects.order_by("id").values_list("id", flat=True):
+        discard_abandoned_views(organization_id)
         with organization_scope(organization_id), connection.cursor() as cursor:
             cursor.execute(
                 "select exists(select from ledger_dirty_day where organization_id = %(organization)s)"

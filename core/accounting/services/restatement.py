@@ -27,6 +27,7 @@ from core.accounting.services.views import (
     begin_view,
     discard_view,
     ensure_current_view,
+    release_view,
     switch_view,
 )
 from core.factors.instrument_selectors import has_instruments
@@ -97,9 +98,6 @@ class Progress:
     def expects(self, months: int) -> None:
         """Hear how many months there are to derive."""
 
-    def begins(self, view: View) -> None:
-        """Hear of the view that is built."""
-
     def month_done(self) -> None:
         """Hear that one more month is derived."""
 
@@ -144,7 +142,6 @@ def restate(
     months = _months_of(organization_id, asked)
     between_too = method_changes and factors_change
     with _beside(organization_id, chosen.content_hash, version, keep=apply) as view:
-        progress.begins(view)
         every = list(months_with_cells(organization_id).values()) if apply else months
         progress.expects(len(every) + len(months) * between_too)
         if apply:
@@ -197,8 +194,11 @@ def _beside(organization_id: int, factor_set: str, methodology: str, *, keep: bo
         yield view
         done = True
     finally:
-        if not (done and keep):
-            discard_view(organization_id=organization_id, view_id=view.id)
+        try:
+            if not (done and keep):
+                discard_view(organization_id=organization_id, view_id=view.id)
+        finally:
+            release_view(view.id)
 
 
 def _totals(organization_id: int, asked: Filter, view: View) -> Totals:

@@ -16,9 +16,9 @@ import structlog
 from django.db import IntegrityError, connection, transaction
 
 from core.accounting.figures import Filter
-from core.accounting.models import JobState, RestatementJob, View
+from core.accounting.models import JobState, RestatementJob
 from core.accounting.services.restatement import Progress, Restatement, restate
-from core.accounting.services.views import ViewError, discard_view, ensure_current_view
+from core.accounting.services.views import ViewError, discard_abandoned_views, ensure_current_view
 from core.factors.selectors import NoFactorSet, factor_set_of
 from core.locks import JOB_LOCK
 from core.organizations.identity import current_actor
@@ -143,7 +143,7 @@ def run_restatement(organization_id: int) -> RestatementJob | None:
         job = _active(organization_id) if locked else None
         if job is None:
             return None
-        _clear_left_view(job)
+        discard_abandoned_views(organization_id)
         try:
             _update(job, state=JobState.RUNNING, months_done=0, months=None)
             restated = restate(
@@ -179,9 +179,6 @@ class _Told(Progress):
     def expects(self, months: int) -> None:
         _update(self._job, months=months)
 
-    def begins(self, view: View) -> None:
-        _update(self._job, view_id_building=view.id)
-
     def month_done(self) -> None:
         self._done += 1
         _update(self._job, months_done=self._done)
@@ -216,16 +213,6 @@ def _fail(job: RestatementJob, error: str) -> None:
         _end(job, JobState.FAILED, error=error)
     except CancelledError:
         log.info("restatement failed after it was cancelled", organization=job.organization_id, job=job.id)
-
-
-def _clear_left_view(job: RestatementJob) -> None:
-    """Drop the half-built view of a worker that was killed."""
-    if job.view_id_building is None:
-        return
-    try:
-        discard_view(organization_id=job.organization_id, view_id=job.view_id_building)
-    except ViewError:
-        log.info("no view was left", organization=job.organization_id, view=job.view_id_building)
 
 
 @contextmanager

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import queue
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -18,6 +21,7 @@ from core.organizations.tenancy import organization_scope
 from core.quantification import methods
 
 from .conftest import metered
+from .test_concurrency import end_session, in_thread
 from .test_derive import daily, table
 from .test_views import current_kg, dirtier_germany
 
@@ -151,23 +155,47 @@ def test_the_command_prints_the_bridge_and_switches_only_when_told(organization,
     assert answer["filter"]["from"] == "2026-07-01"
 
 
-def test_a_view_left_by_a_broken_call_is_named_and_discarded(organization, figures):
-    left = services.begin_view(organization_id=organization.id, factor_set=figures.name)
+def warned_by_a_rehearsal(figures) -> str:
     warned = StringIO()
-
     call_command(
         "restate",
         *("--organization", "northwind", "--period", "2026-07", "--factor-set", figures.name),
         stdout=StringIO(),
         stderr=warned,
     )
-    said = run("--discard", str(left.id))
+    return warned.getvalue()
 
-    assert f"restate --discard {left.id}" in warned.getvalue()
-    assert said == f"View {left.id} is gone.\n"
+
+def test_a_view_left_by_a_broken_call_is_discarded_by_the_next(organization, figures):
+    left = services.begin_view(organization_id=organization.id, factor_set=figures.name)
+    end_session()
+
+    warned = warned_by_a_rehearsal(figures)
+
+    assert warned == f"View {left.id} was left by a call that broke off; it is gone.\n"
+    assert "building" not in set(table(organization, "select state from accounting_view")["state"])
+
+
+def test_a_view_that_another_call_builds_is_named_and_can_be_discarded(organization, figures):
+    begun, release = queue.Queue[int](), threading.Event()
+
+    def build_elsewhere() -> None:
+        begun.put(services.begin_view(organization_id=organization.id, factor_set=figures.name).id)
+        release.wait(20)
+
+    with ThreadPoolExecutor(1) as pool:
+        builder = pool.submit(in_thread, build_elsewhere)
+        view_id = begun.get(timeout=20)
+        warned = warned_by_a_rehearsal(figures)
+        said = run("--discard", str(view_id))
+        release.set()
+        builder.result()
+
+    assert f"restate --discard {view_id}" in warned
+    assert said == f"View {view_id} is gone.\n"
     assert "building" not in set(table(organization, "select state from accounting_view")["state"])
     with pytest.raises(CommandError, match="no view"):
-        run("--discard", str(left.id))
+        run("--discard", str(view_id))
 
 
 @pytest.mark.parametrize(
