@@ -17,7 +17,6 @@ RATES_LOCK: Final = 0x57A80  # its market rates are made
 INSTRUMENT_LOCK: Final = 0x57A81  # its instruments change
 GRID_SERIES_LOCK: Final = 0x57A83  # its grid series change
 OWN_FACTOR_LOCK: Final = 0x57A84  # its own factors change
-JOB_LOCK: Final = 0x57A85  # its restatement runs
 REGISTER_LOCK: Final = 0x57A90  # its register of sites and assets changes
 DENOMINATOR_LOCK: Final = 0xDE40  # its deliveries of denominators are entered one after the other
 
@@ -30,4 +29,5 @@ IDEMPOTENCY_LOCK: Final = 0x1DE4  # of organization, token and key: one of two e
 
 # alone: over all organizations
 CLAIM_LOCK: Final = 0x57A82  # claims of certificates
+JOB_LOCK: Final = 0x57A85  # a worker restates
 LOAD_LOCK: Final = 0x57A86  # two processes that start at once load a factor set once

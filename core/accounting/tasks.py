@@ -20,6 +20,8 @@ log = structlog.get_logger()
 
 LIMIT_S = 20.0
 SWEEP_EXPIRES_S = 60  # by then another sweep has asked again
+RESTATE_LIMIT_S = 24 * 3600
+"""A day. A job that takes longer has failed, and its view is discarded."""
 
 
 @shared_task(name="accounting.derive", acks_late=True, soft_time_limit=1800, time_limit=1860)
@@ -32,9 +34,16 @@ def derive(*, organization_id: int, **ignored: Any) -> dict[str, int]:
     return {"days": result.days, "rows": result.rows}
 
 
-@shared_task(name="accounting.restate", acks_late=True)
+@shared_task(
+    name="accounting.restate", acks_late=False, soft_time_limit=RESTATE_LIMIT_S, time_limit=RESTATE_LIMIT_S + 600
+)
 def restate(*, organization_id: int, **ignored: Any) -> None:
-    """Do the restatement that somebody asked for, if there is one."""
+    """
+    Do the restatement that somebody asked for, if there is one and no other runs.
+
+    The request is a row that the sweep finds again, so its message is done with at once: the broker would else deliver it a
+    second time while it runs.
+    """
     with structlog.contextvars.bound_contextvars(organization=organization_id):
         run_restatement(organization_id)
 

@@ -1,5 +1,8 @@
 """
-Restatements that people ask for on a page: a worker does them, one at a time for each organization.
+Restatements that people ask for on a page: a worker does them, one after the other over all organizations.
+
+Each keeps a worker's process busy for as long as it takes. As there is never a second one, the others are left for days that
+change meanwhile.
 
 The request is a row, so nothing is lost with the broker; a worker that dies leaves it running without its lock, and the next
 one begins again. A switch and the end of its job are one transaction, so either it was cancelled or it was done.
@@ -138,8 +141,13 @@ def restatement_is_due(organization_id: int) -> bool:
 
 
 def run_restatement(organization_id: int) -> RestatementJob | None:
-    """Do the job that waits, or that a dead worker has left; returns it as it ended, None where there is none to do."""
-    with _job_locked(organization_id) as locked:
+    """
+    Do the job that waits, or that a dead worker has left.
+
+    Returns:
+        The job as it ended. None: there is none to do, or a worker restates just now; the sweep asks again.
+    """
+    with _job_locked() as locked:
         job = _active(organization_id) if locked else None
         if job is None:
             return None
@@ -216,14 +224,14 @@ def _fail(job: RestatementJob, error: str) -> None:
 
 
 @contextmanager
-def _job_locked(organization_id: int) -> Iterator[bool]:
-    """Try to hold the organization's job; the lock is the session's, so it ends with a worker that is killed."""
+def _job_locked() -> Iterator[bool]:
+    """Try to be the one that restates; the lock is the session's, so it ends with a worker that is killed."""
     with connection.cursor() as cursor:
-        cursor.execute("select pg_try_advisory_lock(%s, %s)", [JOB_LOCK, organization_id])
+        cursor.execute("select pg_try_advisory_lock(%s)", [JOB_LOCK])
         (locked,) = cursor.fetchone()
     try:
         yield bool(locked)
     finally:
         if locked and connection.is_usable():
             with connection.cursor() as cursor:
-                cursor.execute("select pg_advisory_unlock(%s, %s)", [JOB_LOCK, organization_id])
+                cursor.execute("select pg_advisory_unlock(%s)", [JOB_LOCK])
