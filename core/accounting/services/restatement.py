@@ -8,7 +8,7 @@ factors, then the factors.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -49,10 +49,17 @@ Totals = dict[str, float | None]
 
 @dataclass(frozen=True)
 class Step:
-    """One of ``STEPS``, and the totals by which it changed the figures; None: not known on either side."""
+    """
+    One of ``STEPS``, and by how much it changed each figure.
+
+    Args:
+        change: None: not known on both sides of the step, so there is no difference.
+        not_known: for each None, on which side of the step: ``before``, ``after`` or ``both``.
+    """
 
     name: str
     change: Totals
+    not_known: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,8 @@ class Restatement:
     Args:
         old, new: totals of ``FIGURES``; None: not known.
         old_view, new_view: what they follow from. The new one is current when it was applied, else gone.
-        steps: all of ``STEPS``, from old to new; they add up to the last of ``PLACES`` decimals.
+        steps: all of ``STEPS``, from old to new; those of a figure that is known all along add up to the last of ``PLACES``
+            decimals.
     """
 
     old: Totals
@@ -88,7 +96,9 @@ class Restatement:
                 }
                 for name, view, totals in sides
             },
-            "steps": [{"name": step.name, "change": step.change} for step in self.steps],
+            "steps": [
+                {"name": step.name, "change": step.change, "not_known": dict(step.not_known)} for step in self.steps
+            ],
         }
 
 
@@ -156,7 +166,7 @@ def restate(
                 _derive(organization_id, months, [between], progress)
                 by_method = _totals(organization_id, asked, between)
         stages = (old, old, old, old, by_method, new)
-        steps = tuple(Step(name, _difference(stages[at], stages[at + 1])) for at, name in enumerate(STEPS))
+        steps = tuple(step_between(name, stages[at], stages[at + 1]) for at, name in enumerate(STEPS))
         restatement = Restatement(old, new, current, view, steps, applied=apply)
         if apply:
             with organization_scope(organization_id):
@@ -209,11 +219,13 @@ def _totals(organization_id: int, asked: Filter, view: View) -> Totals:
     }
 
 
-def _difference(before: Totals, after: Totals) -> Totals:
-    """Subtract; what is known on one side only counts as nothing on the other, so that steps still add up."""
-    return {
-        name: None
-        if before[name] is None and after[name] is None
-        else round((after[name] or 0.0) - (before[name] or 0.0), PLACES)
-        for name in FIGURES
-    }
+def step_between(name: str, before: Totals, after: Totals) -> Step:
+    """Subtract what is known on both sides; unknown is not 0, so a figure that becomes known has no difference there."""
+    change: Totals = {}
+    not_known = {}
+    for figure, old in before.items():
+        new = after[figure]
+        change[figure] = None if old is None or new is None else round(new - old, PLACES)
+        if old is None or new is None:
+            not_known[figure] = "both" if old is new else "before" if old is None else "after"
+    return Step(name, change, not_known)

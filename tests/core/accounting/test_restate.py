@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,11 +17,16 @@ from django.core.management import CommandError, call_command
 
 from core.accounting import services
 from core.accounting.figures import Filter
+from core.accounting.selectors import current_view
+from core.accounting.services import restatement
+from core.factors.pack import load_pack
+from core.factors.services import load_factor_set
 from core.organizations.models import AuditEvent
 from core.organizations.tenancy import organization_scope
 from core.quantification import methods
+from core.quantification.pack import pack_from_tables
 
-from .conftest import metered
+from .conftest import call, metered
 from .test_concurrency import end_session, in_thread
 from .test_derive import daily, table
 from .test_views import current_kg, dirtier_germany
@@ -113,6 +119,46 @@ def test_a_restatement_that_fails_leaves_the_figures_as_they_were(organization, 
 
     assert current_kg(organization) == before
     assert "building" not in set(table(organization, "select state from accounting_view")["state"])
+
+
+def test_a_figure_that_becomes_known_is_no_step_from_nothing():
+    unknown, known, more = {"water_l": None}, {"water_l": 10.0}, {"water_l": 12.5}
+
+    appears, grows, goes = (
+        restatement.step_between("factor", *sides) for sides in ((unknown, known), (known, more), (more, unknown))
+    )
+    never = restatement.step_between("factor", unknown, unknown)
+
+    assert (appears.change, appears.not_known) == ({"water_l": None}, {"water_l": "before"})
+    assert (grows.change, grows.not_known) == ({"water_l": 2.5}, {})
+    assert (goes.change, goes.not_known) == ({"water_l": None}, {"water_l": "after"})
+    assert (never.change, never.not_known) == ({"water_l": None}, {"water_l": "both"})
+
+
+@pytest.fixture
+def without_water(organization, factor_set, write):
+    """The tables without the water that electricity takes, and a request that takes water by those with it."""
+    write(call(1))
+    services.derive_dirty_days(organization.id)
+    tables = dict(load_pack().blobs)
+    name = "grid_water_resources--ecologits-mixes"
+    tables[name] = tables[name].splitlines(keepends=True)[0]
+    return load_factor_set(pack_from_tables("without-water", tables)).factor_set
+
+
+def test_the_command_says_on_which_side_a_figure_is_not_known(committed_db, organization, without_water):
+    with organization_scope(organization.id):
+        shipped = current_view(organization.id).factor_set.name
+
+    goes = json.loads(run("--factor-set", without_water.name, "--apply", "--format", "json"))
+    comes = run("--factor-set", shipped, "--methodology", "2026.1 host_factor=2.7")
+
+    *same, method, factor = goes["steps"]
+    assert all(step["change"]["water_l"] == 0 for step in [*same, method])
+    assert (factor["change"]["water_l"], factor["not_known"]) == (None, {"water_l": "after"})
+    assert factor["change"]["location_kg_co2e"] == 0
+    (water,) = [line for line in comes.splitlines() if line.startswith("water_l")]
+    assert re.split(" {2,}", water)[1:-1] == ["-", "-", "-", "-", "-", "not known before"]
 
 
 def test_own_settings_are_another_methodology(organization, figures):

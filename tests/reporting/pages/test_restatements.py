@@ -14,9 +14,10 @@ from core.factors.services import load_factor_set
 from core.organizations import services
 from core.organizations.models import Person, Role
 from core.organizations.tenancy import organization_scope
-from tests.core.accounting.conftest import metered, write
+from tests.core.accounting.conftest import factor_set, metered, write
+from tests.core.accounting.test_restate import without_water
 
-__all__ = ["write"]
+__all__ = ["factor_set", "without_water", "write"]
 
 ASKED = {"factor_set": "", "methodology": "2026.1", "settings": "host_factor=2.7", "period": "2026-Q3"}
 
@@ -62,6 +63,20 @@ def test_a_rehearsal_is_asked_watched_and_read(sign_in, organization, figures):
     # 10 kWh of accelerators are 13.5 kWh of nodes by the published host factor, 27 by 2.7 (methodology 1.2)
     assert re.findall(r"<td[^>]*>([^<]*)</td>", row) == ["kWh", "13.5", "0", "0", "0", "+13.5", "0", "27.0"]
     assert "Restate all figures" in page
+
+
+def test_a_figure_that_is_known_on_one_side_only_is_no_step_to_nothing(
+    committed_db, sign_in, organization, without_water
+):
+    client = sign_in(Role.SUSTAINABILITY_LEAD)
+    client.post("/factors/restatements/", {**ASKED, "settings": "", "factor_set": without_water.name})
+    job = jobs.run_restatement(organization.id)
+
+    page = client.get(f"/factors/restatements/{job.id}/").content.decode()
+
+    row = re.search(r"<tr><th scope=\"row\">Water</th>.*?</tr>", page, re.DOTALL).group()
+    _unit, _before, *steps, after = re.findall(r"<td[^>]*>([^<]*)</td>", row)
+    assert (steps, after) == (["0", "0", "0", "0", "not known after"], "-")
 
 
 def test_it_is_applied_with_a_reason_only(sign_in, organization, figures):

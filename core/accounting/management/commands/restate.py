@@ -21,7 +21,7 @@ from core.accounting.models import View, ViewState
 from core.accounting.output import as_table
 from core.accounting.selectors import live_views
 from core.accounting.services import Restatement, ViewError, discard_abandoned_views, discard_view, restate
-from core.accounting.services.restatement import FIGURES
+from core.accounting.services.restatement import FIGURES, Step
 from core.factors.selectors import NoFactorSet
 from core.organizations.models import Organization
 from core.organizations.tenancy import organization_scope
@@ -107,7 +107,7 @@ class Command(BaseCommand):
             {
                 "figure": name,
                 "old": restated.old[name],
-                **{step.name: step.change[name] for step in restated.steps},
+                **{step.name: _change(step, name) for step in restated.steps},
                 "new": restated.new[name],
             }
             for name in FIGURES
@@ -116,6 +116,12 @@ class Command(BaseCommand):
         self.stdout.write(
             f"Switched to view {restated.new_view.id}." if restated.applied else "A rehearsal: nothing was changed."
         )
+
+
+def _change(step: Step, name: str) -> float | str | None:
+    """Give the change of a figure; where it is known on one side only, on which it is not."""
+    side = step.not_known.get(name)
+    return f"not known {side}" if side in ("before", "after") else step.change[name]
 
 
 def _origin(view: View) -> str:
