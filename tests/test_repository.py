@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from core import locks
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -145,3 +147,17 @@ def test_the_version_is_said_once_more_only_in_settings():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
     assert f'VERSION = "{project["version"]}"' in (ROOT / "core/settings/__init__.py").read_text()
+
+
+def test_keys_of_advisory_locks_stand_in_one_module_and_differ():
+    keys = {name: key for name, key in vars(locks).items() if name.endswith("_LOCK")}
+    elsewhere = [
+        f"{path}: {found}"
+        for path in tracked("core/*.py", "ingestion/*.py", "reporting/*.py")
+        if path != Path("core/locks.py")
+        for found in re.findall(r"(?m)^\w+_LOCK\b.*= *\(?\s*0x\w+", (ROOT / path).read_text())
+    ]
+
+    assert len(keys) > 10
+    assert len(set(keys.values())) == len(keys)
+    assert elsewhere == []

@@ -267,9 +267,7 @@ class RestatementJob(models.Model):
     state = models.TextField(choices=JobState.choices, default=JobState.WAITING)
     months_done = models.IntegerField(default=0)
     months = models.IntegerField(null=True, help_text="that there are to derive; null: not known yet")
-    view_id_building = models.IntegerField(
-        null=True, help_text="left by a worker that was killed, if it is still there"
-    )
+    view_id_building = models.IntegerField(null=True, help_text="unused: who builds a view holds a lock on it")
     error = models.TextField(blank=True, help_text="why it failed, for people")
     result = models.JSONField(null=True, help_text="totals before and after, and the bridge between them")
     asked_by = models.TextField(help_text="who asked, as the audit log names them")

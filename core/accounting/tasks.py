@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from kombu.exceptions import KombuError
 from redis import RedisError
 
-from core.accounting.services import derive_dirty_days
+from core.accounting.services import derive_dirty_days, discard_abandoned_views
 from core.accounting.services.restatement_jobs import restatement_is_due, run_restatement
 from core.organizations.models import Organization
 from core.organizations.tenancy import organization_scope
@@ -20,6 +20,8 @@ log = structlog.get_logger()
 
 LIMIT_S = 20.0
 SWEEP_EXPIRES_S = 60  # by then another sweep has asked again
+RESTATE_LIMIT_S = 24 * 3600
+"""A day. A job that takes longer has failed, and its view is discarded."""
 
 
 @shared_task(name="accounting.derive", acks_late=True, soft_time_limit=1800, time_limit=1860)
@@ -32,18 +34,30 @@ def derive(*, organization_id: int, **ignored: Any) -> dict[str, int]:
     return {"days": result.days, "rows": result.rows}
 
 
-@shared_task(name="accounting.restate", acks_late=True)
+@shared_task(
+    name="accounting.restate", acks_late=False, soft_time_limit=RESTATE_LIMIT_S, time_limit=RESTATE_LIMIT_S + 600
+)
 def restate(*, organization_id: int, **ignored: Any) -> None:
-    """Do the restatement that somebody asked for, if there is one."""
+    """
+    Do the restatement that somebody asked for, if there is one and no other runs.
+
+    The request is a row that the sweep finds again, so its message is done with at once: the broker would else deliver it a
+    second time while it runs.
+    """
     with structlog.contextvars.bound_contextvars(organization=organization_id):
         run_restatement(organization_id)
 
 
 @shared_task(name="accounting.sweep", acks_late=True, time_limit=300)
 def sweep(**ignored: Any) -> dict[str, int]:
-    """Wake derive for every organization with marks, and restatements, so that nothing waits for a message that was lost."""
+    """
+    Wake derive for every organization with marks, and restatements, so that nothing waits for a message that was lost.
+
+    Views whose builder was killed go first, else every day would be derived for them too, for good.
+    """
     woken = 0
     for organization_id in Organization.objects.order_by("id").values_list("id", flat=True):
+        discard_abandoned_views(organization_id)
         with organization_scope(organization_id), connection.cursor() as cursor:
             cursor.execute(
                 "select exists(select from ledger_dirty_day where organization_id = %(organization)s)"

@@ -14,12 +14,12 @@ from django.db import connection
 
 from core.factors.grid_selectors import standing_series
 from core.factors.models import GridChoice, GridSeries, GridSeriesMonth, GridSeriesRemoval
+from core.locks import GRID_SERIES_LOCK
 from core.organizations.services import record_event
 from core.organizations.tenancy import organization_scope
 from core.quantification.grid_series import GRANULARITIES, Kind, quarter_name, quarter_of
 from core.quantification.grid_series_file import SeriesFile
 
-GRID_SERIES_LOCK = 0x57A83  # first key of the advisory lock under which an organization's grid series change
 BOUNDARIES: Final = ("lifecycle", "direct")
 BASES: Final = ("consumption", "production")
 GAS_BASES: Final = ("CO2e", "CO2")

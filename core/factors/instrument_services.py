@@ -17,6 +17,7 @@ from core.factors.models import (
     InstrumentEventKind,
     InstrumentHours,
 )
+from core.locks import CLAIM_LOCK, INSTRUMENT_LOCK
 from core.organizations.models import Organization
 from core.organizations.services import record_event
 from core.organizations.tenancy import organization_scope
@@ -31,9 +32,6 @@ from core.quantification.instrument_entry import (
     read_retirement,
 )
 from core.quantification.serials import blocks_of, serial_range
-
-INSTRUMENT_LOCK = 0x57A81  # first key of the advisory lock over an organization's instruments
-CLAIM_LOCK = 0x57A82  # advisory lock over the claims of all organizations
 
 
 class InstrumentError(Exception):

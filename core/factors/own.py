@@ -13,13 +13,12 @@ from typing import Any
 from django.db import connection
 
 from core.factors.models import OwnFactor
+from core.locks import OWN_FACTOR_LOCK
 from core.organizations.services import record_event
 from core.organizations.tenancy import organization_scope
 from core.quantification.activity import HOSTINGS
 from core.quantification.overrides import UNITS, ImpossibleFactor, parse_override
 from core.quantification.own_factors import SELECTORS, implausible
-
-OWN_FACTOR_LOCK = 0x57A84  # first key of the advisory lock under which an organization's own factors change
 
 
 class OwnFactorError(Exception):

@@ -12,10 +12,9 @@ from django.db import connection, transaction
 from core.factors.importing import on_base
 from core.factors.models import FactorSet, FactorSetTable, FactorTable
 from core.factors.sources import registered_sources, sources_of
+from core.locks import LOAD_LOCK
 from core.quantification.factor_checks import Fault, faults_of
 from core.quantification.pack import FactorPack, pack_from_tables
-
-LOAD_LOCK = 0x57A7F  # advisory lock: two processes that start at once load a set once
 
 
 class FactorSetNameTaken(Exception):

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from core.locks import AUDIT_LOCK
 from core.organizations import selectors
 from core.organizations.identity import Actor, Identity, current_actor
 from core.organizations.models import (
@@ -28,7 +29,6 @@ from core.organizations.selectors import CONSOLIDATION, consolidation_of
 from core.organizations.tenancy import organization_scope
 from core.quantification.scope import CONSOLIDATIONS
 
-AUDIT_LOCK = 0x57A77  # first key of the advisory lock that orders an organization's audit events
 LAST_USED_RESOLUTION = timedelta(minutes=1)
 TOKEN = re.compile(r"wl_([0-9]{1,10})_([A-Za-z0-9_-]{43})")
 

@@ -127,12 +127,16 @@ def match_hourly(
     grid_cfe_fraction: Sequence[float],
     grid_kg_per_kwh: Sequence[float],
     residual_kg_per_kwh: Sequence[float],
+    assigned: Sequence[tuple[Sequence[float], Sequence[float]]] = (),
 ) -> HourlyMatch:
     """
     Match contracted carbon-free energy with load in each hour; what exceeds an hour's load earns nothing.
 
     Args:
-        load_kwh, contracted_kwh: per UTC hour. [kWh]
+        load_kwh: of all pools, per UTC hour. [kWh]
+        contracted_kwh: for all of the load, per UTC hour. [kWh]
+        assigned: load and contracted energy of each pool with contracts of its own. They serve this pool only, and before
+            those for all; its load is part of `load_kwh`. [kWh]
         grid_cfe_fraction: carbon-free share of the grid. [0..1]
         grid_kg_per_kwh, residual_kg_per_kwh: intensities. [kg CO2e/kWh]
 
@@ -142,16 +146,20 @@ def match_hourly(
         np.asarray(series, dtype=float)
         for series in (load_kwh, contracted_kwh, grid_cfe_fraction, grid_kg_per_kwh, residual_kg_per_kwh)
     )
-    matched = np.minimum(load, contracted)
+    pools = [(np.asarray(own, dtype=float), np.asarray(volumes, dtype=float)) for own, volumes in assigned]
+    matched_in_pools = sum((np.minimum(own, volumes) for own, volumes in pools), np.zeros(len(load)))
+    matched = matched_in_pools + np.minimum(load - matched_in_pools, contracted)
     unmatched = load - matched
-    total = math.fsum(load)
+    total, for_all = math.fsum(load), math.fsum(contracted)
+    covered_in_pools = math.fsum(min(math.fsum(own), math.fsum(volumes)) for own, volumes in pools)
+    covered = covered_in_pools + min(total - covered_in_pools, for_all)
     weighted_residual = math.fsum(load * residual) / total if total else 0.0
     return HourlyMatch(
         matched_kwh=math.fsum(matched),
-        excess_kwh=math.fsum(contracted - matched),
+        excess_kwh=math.fsum([for_all, *(math.fsum(volumes) for _, volumes in pools), -math.fsum(matched)]),
         cfe_score=math.fsum(matched + unmatched * grid_cfe) / total if total else math.nan,
-        annual_match_ratio=min(1.0, math.fsum(contracted) / total) if total else math.nan,
+        annual_match_ratio=min(1.0, covered / total) if total else math.nan,
         market_hourly_kg=math.fsum(unmatched * residual),
-        market_annual_kg=max(0.0, total - math.fsum(contracted)) * weighted_residual,
+        market_annual_kg=max(0.0, total - covered) * weighted_residual,
         location_kg=math.fsum(load * grid),
     )

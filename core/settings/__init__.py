@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+from kombu import Queue
 
 import core.local as embedded
 
@@ -204,6 +205,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = None  # doors hold their own limit, on the unpacke
 FILE_UPLOAD_TEMP_DIR = None
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)  # Celery's word for the same socket
+CELERY_TASK_DEFAULT_QUEUE = "celery"
+CELERY_TASK_QUEUES = [Queue(name, routing_key=name) for name in (CELERY_TASK_DEFAULT_QUEUE, "restatements")]
+CELERY_TASK_ROUTES = {"accounting.restate": {"queue": "restatements"}}  # its backlog is no backlog of the others
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

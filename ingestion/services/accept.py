@@ -15,6 +15,7 @@ from django.db import IntegrityError, connection
 
 from core.identifiers import uuid7
 from core.ledger.services import ensure_source
+from core.locks import IDEMPOTENCY_LOCK
 from core.organizations.identity import Identity
 from core.organizations.services import record_event
 from core.organizations.tenancy import organization_scope, scoped_rows
@@ -23,7 +24,6 @@ from ingestion.payloads import PayloadFile
 from ingestion.sources import registry
 
 IDEMPOTENCY_WINDOW = timedelta(hours=24)
-IDEMPOTENCY_LOCK = 0x1DE4  # first key of the advisory lock that lets one of two equal requests go first
 
 
 class KeyReusedError(Exception):

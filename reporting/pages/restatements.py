@@ -40,6 +40,8 @@ FIGURES: Final = (
 """Figures of a bridge in words, with how they are scaled."""
 STEPS: Final = (_("Correction"), _("Activity"), _("Coverage"), _("Method"), _("Factor"))
 """The steps of `core.accounting.services.restatement.STEPS` in words."""
+NOT_KNOWN: Final = {"before": _("not known before"), "after": _("not known after")}
+"""Why a step has no number though the figure has one on its other side."""
 TONES: Final = {
     JobState.WAITING: "",
     JobState.RUNNING: "accent",
@@ -146,10 +148,12 @@ def restatement(request: HttpRequest, job_id: int) -> HttpResponse:
 def decide_restatement(request: HttpRequest, job_id: int) -> HttpResponse:
     """Cancel what is under way, or restate by what was rehearsed."""
     job = _found(request, job_id)
-    if not job.ended_at:
-        jobs.cancel_restatement(organization_id=_organization(request), job_id=job.id)
-        messages.success(request, _("It is cancelled; nothing was changed."))
-        return redirect("restatements")
+    if "cancel" in request.POST:
+        if jobs.cancel_restatement(organization_id=_organization(request), job_id=job.id):
+            messages.success(request, _("It is cancelled; nothing was changed."))
+            return redirect("restatements")
+        messages.error(request, _("Too late to cancel it: it had ended. Below is how."))
+        return redirect("restatement", job.id)
     try:
         job = jobs.ask_restatement(
             organization_id=_organization(request),
@@ -233,7 +237,6 @@ def _bridge(job: RestatementJob) -> list[dict[str, Any]]:
     rows = []
     for name, label, kind in FIGURES:
         old, new = (job.result[side]["totals"][name] for side in ("old", "new"))
-        steps = [step["change"][name] for step in job.result["steps"]]
         scale = figures.scale_for(kind, [old, new])  # type: ignore[arg-type]
         rows.append(
             {
@@ -241,8 +244,17 @@ def _bridge(job: RestatementJob) -> list[dict[str, Any]]:
                 "unit": scale.unit,
                 "co2e": kind == "mass",
                 "old": figures.number(old, scale, locale=locale()),
-                "steps": [figures.number(step, scale, locale=locale(), sign=bool(step)) for step in steps],
+                "steps": [_change(step, name, scale) for step in job.result["steps"]],
                 "new": figures.number(new, scale, locale=locale()),
             }
         )
     return rows
+
+
+def _change(step: dict[str, Any], name: str, scale: figures.Scale) -> str:
+    """Write by how much a step changes a figure, or on which side of it the figure is not known."""
+    side = step.get("not_known", {}).get(name)  # bridges of earlier releases have none
+    if side in NOT_KNOWN:
+        return str(NOT_KNOWN[side])
+    change = step["change"][name]
+    return figures.number(change, scale, locale=locale(), sign=bool(change))

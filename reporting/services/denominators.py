@@ -10,6 +10,7 @@ from typing import Any, Final
 from django.db import connection
 
 from core.accounting.figures import Period
+from core.locks import DENOMINATOR_LOCK
 from core.organizations.identity import current_actor
 from core.organizations.services import record_event
 from core.organizations.tenancy import organization_scope
@@ -17,9 +18,6 @@ from reporting.intensities.denominators import Entry, Fault, Key, overlaps, peri
 from reporting.models import DenominatorFigure
 from reporting.selectors.denominators import standing
 
-ENTRY_LOCK: Final = (
-    0xDE40  # first key of the advisory lock: deliveries of an organization are entered one after the other
-)
 TOLD_WHOLE: Final = (
     50  # of a larger delivery the audit log names the first and last row; the rows themselves stay as they are
 )
@@ -66,7 +64,7 @@ def enter_figures(
         found = [Fault(1, "", "There is no figure.")]
     with organization_scope(organization_id):
         with connection.cursor() as cursor:
-            cursor.execute("select pg_advisory_xact_lock(%s, %s)", [ENTRY_LOCK, organization_id])
+            cursor.execute("select pg_advisory_xact_lock(%s, %s)", [DENOMINATOR_LOCK, organization_id])
         before = standing(organization_id, [entry.key.series for entry in entries])
         entries, more = with_units(entries, before)
         found += [*more, *repeated(entries), *withdrawn_nothing(entries, before), *overlapping(entries, before)]

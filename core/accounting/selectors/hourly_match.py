@@ -100,29 +100,26 @@ def _matches(held: Held) -> bool:
 def _match(organization_id: int, market: str, load: _Load, held: Sequence[Held], starts_at: datetime) -> MarketHours:
     """Give each pool its own instruments first; what it does not need is excess, as everybody's is."""
     total = np.sum(list(load.pools.values()), axis=0)
+    nothing = np.zeros(len(total))
     volumes: dict[str, Floats] = {}
     for each in held:
         pool = each.facts.pool or WHOLE_MARKET
         hours = volumes_by_hour(organization_id, each.facts.id, starts_at, len(total))
-        volumes[pool] = volumes.get(pool, np.zeros(len(total))) + hours
-    assigned = sum(
-        (
-            np.minimum(load.pools.get(pool, np.zeros(len(total))), each)
-            for pool, each in volumes.items()
-            if pool != WHOLE_MARKET
-        ),
-        np.zeros(len(total)),
-    )
-    usable = assigned + volumes.get(WHOLE_MARKET, np.zeros(len(total)))
+        volumes[pool] = volumes.get(pool, nothing) + hours
     with np.errstate(divide="ignore", invalid="ignore"):
         grid = np.where(total > 0.0, load.location_kg / total, 0.0)
         residual = np.where(total > 0.0, load.residual_kg / total, 0.0)
     match = match_hourly(
         load_kwh=total.tolist(),
-        contracted_kwh=usable.tolist(),
+        contracted_kwh=volumes.get(WHOLE_MARKET, nothing).tolist(),
         grid_cfe_fraction=[0.0] * len(total),
         grid_kg_per_kwh=grid.tolist(),
         residual_kg_per_kwh=residual.tolist(),
+        assigned=[
+            (load.pools.get(pool, nothing).tolist(), each.tolist())
+            for pool, each in volumes.items()
+            if pool != WHOLE_MARKET
+        ],
     )
     contracted = float(np.sum(list(volumes.values())))
     return MarketHours(market, match, float(total.sum()), contracted, int((total > 0.0).sum()))

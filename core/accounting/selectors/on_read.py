@@ -55,7 +55,14 @@ def sums_on_read(
     folded: frozenset[str],
     known: Sequence[str] = (),
 ) -> OnRead:
-    """Quantify the cells of hours, or the records of runs, and filter and shape them like sums of daily rows."""
+    """
+    Quantify the cells of hours, or the records of runs, and filter and shape them like sums of daily rows.
+
+    Limit: rates without instruments follow from plans that are made now, those with instruments are as derive stored them last,
+    since they depend on a whole year's consumption. While derive has a change of cells, rules or instruments still to work off
+    (until `watermark` is past it), market figures of hours and runs use the former cover: electricity whose rate or pool derive
+    has not met yet counts as not covered. A change that is committed between the reads does the same; afterwards they agree.
+    """
     rules = rules_of(organization_id)
     if asks_for_runs(asked):
         rows = run_sums(organization_id, asked, by_hour=bool(rules.profiles))

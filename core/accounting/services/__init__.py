@@ -29,6 +29,7 @@ from core.accounting.services.restatement import Restatement, restate
 from core.accounting.services.views import (
     ViewError,
     begin_view,
+    discard_abandoned_views,
     discard_view,
     ensure_current_view,
     switch_view,
@@ -57,6 +58,7 @@ __all__ = [
     "derive_day",
     "derive_days",
     "derive_dirty_days",
+    "discard_abandoned_views",
     "discard_view",
     "end_own_factor",
     "ensure_current_view",

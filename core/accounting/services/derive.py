@@ -32,12 +32,12 @@ from core.accounting.services.marks import settled_rules
 from core.accounting.services.views import ensure_current_view
 from core.factors.selectors import pack_of
 from core.ledger.selectors import dirty_days, series_by_id
+from core.locks import MONTH_LOCK
 from core.organizations.tenancy import organization_scope
 from core.quantification.resolve import catalog_of
 
 log = structlog.get_logger()
 
-MONTH_LOCK = 0x57A7D  # first key of the advisory locks of derive; the second is a hash of organization and month
 ROWS_A_PASS = 250_000
 """Sums of cells that are derived together: enough that the overhead of a pass does not show, and under 1 GB."""
 STARVING = timedelta(seconds=60)

@@ -19,14 +19,13 @@ from core.accounting.selectors.market import assigned_instruments, consumed_in, 
 from core.accounting.selectors.views import live_views
 from core.factors.instrument_selectors import has_instruments, held_instruments
 from core.factors.selectors import pack_of
+from core.locks import RATES_LOCK
 from core.organizations.tenancy import organization_scope
 from core.quantification.market_coverage import cover_markets
 from core.quantification.methods import methodology_of
 from core.quantification.resolve import catalog_of
 
 log = structlog.get_logger()
-
-RATES_LOCK = 0x57A80  # first key of the advisory lock under which an organization's rates are made
 
 
 def cover_years(organization_id: int, views: Sequence[View], years: Collection[int]) -> int:

@@ -11,10 +11,7 @@ from django.db.models import F
 
 from core.accounting.models import View, ViewState
 from core.accounting.selectors import current_view
-
-RULES_LOCK = (
-    0x57A7F  # first key of the advisory lock between a change of rules and derive; the second is the organization
-)
+from core.locks import RULES_LOCK
 
 
 @contextmanager

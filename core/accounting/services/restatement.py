@@ -8,7 +8,7 @@ factors, then the factors.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -27,6 +27,7 @@ from core.accounting.services.views import (
     begin_view,
     discard_view,
     ensure_current_view,
+    release_view,
     switch_view,
 )
 from core.factors.instrument_selectors import has_instruments
@@ -48,10 +49,17 @@ Totals = dict[str, float | None]
 
 @dataclass(frozen=True)
 class Step:
-    """One of ``STEPS``, and the totals by which it changed the figures; None: not known on either side."""
+    """
+    One of ``STEPS``, and by how much it changed each figure.
+
+    Args:
+        change: None: not known on both sides of the step, so there is no difference.
+        not_known: for each None, on which side of the step: ``before``, ``after`` or ``both``.
+    """
 
     name: str
     change: Totals
+    not_known: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -62,7 +70,8 @@ class Restatement:
     Args:
         old, new: totals of ``FIGURES``; None: not known.
         old_view, new_view: what they follow from. The new one is current when it was applied, else gone.
-        steps: all of ``STEPS``, from old to new; they add up to the last of ``PLACES`` decimals.
+        steps: all of ``STEPS``, from old to new; those of a figure that is known all along add up to the last of ``PLACES``
+            decimals.
     """
 
     old: Totals
@@ -87,7 +96,9 @@ class Restatement:
                 }
                 for name, view, totals in sides
             },
-            "steps": [{"name": step.name, "change": step.change} for step in self.steps],
+            "steps": [
+                {"name": step.name, "change": step.change, "not_known": dict(step.not_known)} for step in self.steps
+            ],
         }
 
 
@@ -97,11 +108,11 @@ class Progress:
     def expects(self, months: int) -> None:
         """Hear how many months there are to derive."""
 
-    def begins(self, view: View) -> None:
-        """Hear of the view that is built."""
-
     def month_done(self) -> None:
         """Hear that one more month is derived."""
+
+    def switches(self, restatement: Restatement) -> None:
+        """Hear, in the very transaction of the switch, what it does; what this raises undoes it."""
 
 
 SILENT: Final = Progress()
@@ -126,7 +137,7 @@ def restate(
         methodology: version; default: the current view's.
         apply: build every day and make the new view current; else it is discarded, and only the period was derived (its
             whole years, where there are instruments).
-        progress: told of every month; what it raises ends the restatement and leaves nothing.
+        progress: told of every month and of the switch; what it raises ends the restatement and leaves nothing.
 
     Raises:
         NoFactorSet, UnknownMethodology: there is none of that name.
@@ -141,7 +152,6 @@ def restate(
     months = _months_of(organization_id, asked)
     between_too = method_changes and factors_change
     with _beside(organization_id, chosen.content_hash, version, keep=apply) as view:
-        progress.begins(view)
         every = list(months_with_cells(organization_id).values()) if apply else months
         progress.expects(len(every) + len(months) * between_too)
         if apply:
@@ -155,11 +165,15 @@ def restate(
             with _beside(organization_id, current.factor_set.content_hash, version, keep=False) as between:
                 _derive(organization_id, months, [between], progress)
                 by_method = _totals(organization_id, asked, between)
+        stages = (old, old, old, old, by_method, new)
+        steps = tuple(step_between(name, stages[at], stages[at + 1]) for at, name in enumerate(STEPS))
+        restatement = Restatement(old, new, current, view, steps, applied=apply)
         if apply:
-            view = switch_view(organization_id=organization_id, view_id=view.id, reason=reason)
-    stages = (old, old, old, old, by_method, new)
-    steps = tuple(Step(name, _difference(stages[at], stages[at + 1])) for at, name in enumerate(STEPS))
-    return Restatement(old, new, current, view, steps, applied=apply)
+            with organization_scope(organization_id):
+                progress.switches(restatement)
+                switch_view(organization_id=organization_id, view_id=view.id, reason=reason)
+                view.refresh_from_db()
+    return restatement
 
 
 def _months_of(organization_id: int, asked: Filter) -> list[list[date]]:
@@ -190,8 +204,11 @@ def _beside(organization_id: int, factor_set: str, methodology: str, *, keep: bo
         yield view
         done = True
     finally:
-        if not (done and keep):
-            discard_view(organization_id=organization_id, view_id=view.id)
+        try:
+            if not (done and keep):
+                discard_view(organization_id=organization_id, view_id=view.id)
+        finally:
+            release_view(view.id)
 
 
 def _totals(organization_id: int, asked: Filter, view: View) -> Totals:
@@ -202,11 +219,13 @@ def _totals(organization_id: int, asked: Filter, view: View) -> Totals:
     }
 
 
-def _difference(before: Totals, after: Totals) -> Totals:
-    """Subtract; what is known on one side only counts as nothing on the other, so that steps still add up."""
-    return {
-        name: None
-        if before[name] is None and after[name] is None
-        else round((after[name] or 0.0) - (before[name] or 0.0), PLACES)
-        for name in FIGURES
-    }
+def step_between(name: str, before: Totals, after: Totals) -> Step:
+    """Subtract what is known on both sides; unknown is not 0, so a figure that becomes known has no difference there."""
+    change: Totals = {}
+    not_known = {}
+    for figure, old in before.items():
+        new = after[figure]
+        change[figure] = None if old is None or new is None else round(new - old, PLACES)
+        if old is None or new is None:
+            not_known[figure] = "both" if old is new else "before" if old is None else "after"
+    return Step(name, change, not_known)

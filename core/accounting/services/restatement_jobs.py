@@ -1,8 +1,11 @@
 """
-Restatements that people ask for on a page: a worker does them, one at a time for each organization.
+Restatements that people ask for on a page: a worker does them, one after the other over all organizations.
+
+Each keeps a worker's process busy for as long as it takes. As there is never a second one, the others are left for days that
+change meanwhile.
 
 The request is a row, so nothing is lost with the broker; a worker that dies leaves it running without its lock, and the next
-one begins again.
+one begins again. A switch and the end of its job are one transaction, so either it was cancelled or it was done.
 """
 
 from __future__ import annotations
@@ -16,10 +19,11 @@ import structlog
 from django.db import IntegrityError, connection, transaction
 
 from core.accounting.figures import Filter
-from core.accounting.models import JobState, RestatementJob, View
-from core.accounting.services.restatement import Progress, restate
-from core.accounting.services.views import ViewError, discard_view, ensure_current_view
+from core.accounting.models import JobState, RestatementJob
+from core.accounting.services.restatement import Progress, Restatement, restate
+from core.accounting.services.views import ViewError, discard_abandoned_views, ensure_current_view
 from core.factors.selectors import NoFactorSet, factor_set_of
+from core.locks import JOB_LOCK
 from core.organizations.identity import current_actor
 from core.organizations.services import record_event
 from core.organizations.tenancy import organization_scope
@@ -27,9 +31,6 @@ from core.quantification.methods import UnknownMethodology, methodology_of
 
 log = structlog.get_logger()
 
-JOB_LOCK = (
-    0x57A82  # first key of the advisory lock under which an organization's job runs; the second is the organization
-)
 
 ACTIVE: Final = (JobState.WAITING, JobState.RUNNING)
 
@@ -114,17 +115,24 @@ def ask_restatement(
     return job
 
 
-def cancel_restatement(*, organization_id: int, job_id: int) -> None:
-    """Stop a job that waits or runs; what runs stops after its month and leaves nothing. Does nothing to one that has ended."""
+def cancel_restatement(*, organization_id: int, job_id: int) -> bool:
+    """
+    Stop a job that waits or runs; what runs stops after its month and leaves nothing.
+
+    Returns:
+        Whether it was stopped. False: it had ended. One that is switching just now is waited for.
+    """
     with organization_scope(organization_id):
         active = RestatementJob.objects.filter(organization_id=organization_id, id=job_id, state__in=ACTIVE)
-        if active.update(state=JobState.CANCELLED, ended_at=datetime.now(UTC)):
+        stopped = bool(active.update(state=JobState.CANCELLED, ended_at=datetime.now(UTC)))
+        if stopped:
             record_event(
                 organization_id=organization_id,
                 action="cancel_restatement",
                 object_type="restatement_job",
                 object_id=job_id,
             )
+    return stopped
 
 
 def restatement_is_due(organization_id: int) -> bool:
@@ -134,41 +142,36 @@ def restatement_is_due(organization_id: int) -> bool:
 
 def run_restatement(organization_id: int) -> RestatementJob | None:
     """
-    Do the job that waits, or that a dead worker has left; returns it as it ended, None where there is none to do.
+    Do the job that waits, or that a dead worker has left.
 
-    The switch and the job's end are two steps: where a worker was killed between them the view is current already, and only
-    the bridge is missing.
+    Returns:
+        The job as it ended. None: there is none to do, or a worker restates just now; the sweep asks again.
     """
-    with _job_locked(organization_id) as locked:
+    with _job_locked() as locked:
         job = _active(organization_id) if locked else None
         if job is None:
             return None
-        _clear_left_view(job)
+        discard_abandoned_views(organization_id)
         try:
             _update(job, state=JobState.RUNNING, months_done=0, months=None)
-            done = job.apply and _is_current(job)
-            result = (
-                None
-                if done
-                else restate(
-                    organization_id=organization_id,
-                    asked=Filter(job.from_day, job.to_day),
-                    factor_set=job.factor_set.content_hash,
-                    methodology=job.methodology,
-                    apply=job.apply,
-                    reason=job.reason,
-                    progress=_Told(job),
-                )
+            restated = restate(
+                organization_id=organization_id,
+                asked=Filter(job.from_day, job.to_day),
+                factor_set=job.factor_set.content_hash,
+                methodology=job.methodology,
+                apply=job.apply,
+                reason=job.reason,
+                progress=_Told(job),
             )
+            if not restated.applied:
+                _end(job, JobState.DONE, result=restated.as_dict())
         except CancelledError:
             log.info("restatement cancelled", organization=organization_id, job=job.id)
         except ViewError as error:
-            _end(job, JobState.FAILED, error=str(error))
+            _fail(job, str(error))
         except Exception:
-            _end(job, JobState.FAILED, error="The figures could not be derived; the worker's log says why.")
+            _fail(job, "The figures could not be derived; the worker's log says why.")
             raise
-        else:
-            _end(job, JobState.DONE, result=result and result.as_dict())
         with organization_scope(organization_id):
             job.refresh_from_db()
         return job
@@ -184,17 +187,13 @@ class _Told(Progress):
     def expects(self, months: int) -> None:
         _update(self._job, months=months)
 
-    def begins(self, view: View) -> None:
-        _update(self._job, view_id_building=view.id)
-
     def month_done(self) -> None:
         self._done += 1
         _update(self._job, months_done=self._done)
 
-
-def _is_current(job: RestatementJob) -> bool:
-    current = ensure_current_view(job.organization_id)
-    return (current.factor_set_id, current.methodology) == (job.factor_set_id, job.methodology)
+    def switches(self, restatement: Restatement) -> None:
+        """End the job; whoever would cancel it now waits for the switch, and finds that it came too late."""
+        _end(self._job, JobState.DONE, result=restatement.as_dict())
 
 
 def _active(organization_id: int) -> RestatementJob | None:
@@ -212,31 +211,27 @@ def _update(job: RestatementJob, **fields: Any) -> None:
 
 
 def _end(job: RestatementJob, state: JobState, **fields: Any) -> None:
-    """Write how a job ended, also where somebody cancelled it too late."""
-    with organization_scope(job.organization_id):
-        own = RestatementJob.objects.filter(organization_id=job.organization_id, id=job.id)
-        own.update(state=state, ended_at=datetime.now(UTC), **fields)
+    """Write how a job ended. Raises `CancelledError` where somebody cancelled it."""
+    _update(job, state=state, ended_at=datetime.now(UTC), **fields)
 
 
-def _clear_left_view(job: RestatementJob) -> None:
-    """Drop the half-built view of a worker that was killed."""
-    if job.view_id_building is None:
-        return
+def _fail(job: RestatementJob, error: str) -> None:
+    """Write why a job failed; one that was cancelled stays cancelled."""
     try:
-        discard_view(organization_id=job.organization_id, view_id=job.view_id_building)
-    except ViewError:
-        log.info("no view was left", organization=job.organization_id, view=job.view_id_building)
+        _end(job, JobState.FAILED, error=error)
+    except CancelledError:
+        log.info("restatement failed after it was cancelled", organization=job.organization_id, job=job.id)
 
 
 @contextmanager
-def _job_locked(organization_id: int) -> Iterator[bool]:
-    """Try to hold the organization's job; the lock is the session's, so it ends with a worker that is killed."""
+def _job_locked() -> Iterator[bool]:
+    """Try to be the one that restates; the lock is the session's, so it ends with a worker that is killed."""
     with connection.cursor() as cursor:
-        cursor.execute("select pg_try_advisory_lock(%s, %s)", [JOB_LOCK, organization_id])
+        cursor.execute("select pg_try_advisory_lock(%s)", [JOB_LOCK])
         (locked,) = cursor.fetchone()
     try:
         yield bool(locked)
     finally:
         if locked and connection.is_usable():
             with connection.cursor() as cursor:
-                cursor.execute("select pg_advisory_unlock(%s, %s)", [JOB_LOCK, organization_id])
+                cursor.execute("select pg_advisory_unlock(%s)", [JOB_LOCK])

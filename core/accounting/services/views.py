@@ -1,24 +1,27 @@
 """
 Views come and go: the first is made when it is needed, a new one is built beside the current one and then switched to.
 
-Readers never see half a view: they read the current one until the switch, and the new one, whole, after it.
+Readers never see half a view: they read the current one until the switch, and the new one, whole, after it. Whoever builds one
+holds a lock of the session on it, so one whose builder was killed is told from one that is being built.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import structlog
 from django.db import connection
 
 from core.accounting.models import View, ViewState
-from core.accounting.selectors import current_view
+from core.accounting.selectors import current_view, live_views
 from core.factors.models import FactorSet
 from core.factors.selectors import factor_set_of, shipped_factor_set
+from core.locks import BUILD_LOCK, VIEW_LOCK
 from core.organizations.services import record_event
 from core.organizations.tenancy import organization_scope
 from core.quantification.methods import LATEST, methodology_of
 
-VIEW_LOCK = 0x57A7E  # first key of the advisory lock under which an organization's views change
+log = structlog.get_logger()
 
 
 class ViewError(Exception):
@@ -45,6 +48,8 @@ def begin_view(*, organization_id: int, factor_set: str | None = None, methodolo
     """
     Begin a view beside the current one; from now on derive keeps its days up to date too. `build_view` fills it.
 
+    It belongs to this session, until `release_view` or the session's end; from then on it is abandoned and will be discarded.
+
     Args:
         factor_set: name or hash; default: the current view's.
         methodology: version; default: the current view's.
@@ -60,6 +65,8 @@ def begin_view(*, organization_id: int, factor_set: str | None = None, methodolo
         view = _create(
             organization_id, chosen, version, state=ViewState.BUILDING, rules_revision=current.rules_revision
         )
+        with connection.cursor() as cursor:  # before anybody else sees the view
+            cursor.execute("select pg_advisory_lock(%s, %s)", [BUILD_LOCK, view.id])
         record_event(
             organization_id=organization_id,
             action="begin_view",
@@ -117,6 +124,35 @@ def discard_view(*, organization_id: int, view_id: int) -> None:
                     f"delete from {table} where organization_id = %s and view_id = %s", [organization_id, view_id]
                 )
         record_event(organization_id=organization_id, action="discard_view", object_type="view", object_id=view_id)
+
+
+def release_view(view_id: int) -> None:
+    """Let go of a view that this session began. A connection that is gone has let go by itself."""
+    if connection.is_usable():
+        with connection.cursor() as cursor:
+            cursor.execute("select pg_advisory_unlock(%s, %s)", [BUILD_LOCK, view_id])
+
+
+def discard_abandoned_views(organization_id: int) -> list[int]:
+    """Discard views that are being built by nobody, since their builder was killed; returns their ids."""
+    with organization_scope(organization_id):
+        building = [view.id for view in live_views(organization_id) if view.state == ViewState.BUILDING]
+    return [view_id for view_id in building if _discard_abandoned(organization_id, view_id)]
+
+
+def _discard_abandoned(organization_id: int, view_id: int) -> bool:
+    with organization_scope(organization_id):
+        with connection.cursor() as cursor:
+            cursor.execute("select pg_try_advisory_xact_lock(%s, %s)", [BUILD_LOCK, view_id])
+            (abandoned,) = cursor.fetchone()
+        if not abandoned:
+            return False
+        try:
+            discard_view(organization_id=organization_id, view_id=view_id)
+        except ViewError:  # its builder, or another sweep, has just ended it
+            return False
+    log.warning("abandoned view discarded", organization=organization_id, view=view_id)
+    return True
 
 
 def partition_of(view_id: int) -> str:

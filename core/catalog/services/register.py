@@ -13,13 +13,11 @@ from core.catalog.entries import WITHDRAWAL, Entry, Fault
 from core.catalog.entry_rows import read_rows
 from core.catalog.models import RegisterEntry
 from core.catalog.selectors import known_to_register, sites
+from core.locks import REGISTER_LOCK
 from core.organizations.services import record_event
 from core.organizations.tenancy import organization_scope
 from core.quantification.pack import FactorPack
 
-REGISTER_LOCK: Final = (
-    0x57A90  # first key of the advisory lock that orders an organization's register; the second is its id
-)
 MOST_ROWS: Final = 20_000
 
 

@@ -155,3 +155,19 @@ def wait_until_somebody_waits() -> None:
                 return
             time.sleep(0.02)
     raise AssertionError("nobody waits for a lock")
+
+
+def end_session() -> None:
+    """Close the connection as the death of its process does, and wait until the server has let go of its locks."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_backend_pid()")
+        (own,) = cursor.fetchone()
+    connection.close()
+    ends = time.monotonic() + 10
+    with connection.cursor() as cursor:
+        while time.monotonic() < ends:
+            cursor.execute("select exists(select from pg_stat_activity where pid = %s)", [own])
+            if not cursor.fetchone()[0]:
+                return
+            time.sleep(0.01)
+    raise AssertionError("the session did not end")

@@ -65,6 +65,45 @@ def test_a_pool_s_hours_are_for_the_pool(committed_db, organization, factor_set,
 
     assert found.match.matched_kwh == pytest.approx(40)
     assert found.contracted_kwh == pytest.approx(90)
+    assert found.match.excess_kwh == pytest.approx(50)
+    assert found.match.annual_match_ratio == pytest.approx(40 / 100)
+
+
+@pytest.mark.parametrize("pool", ["", "site:berlin"])
+def test_a_volume_counts_alike_for_the_pool_that_is_all_there_is(committed_db, organization, factor_set, write, pool):
+    write(hour(1, 10, 10.0, site="berlin"), hour(2, 11, 10.0, site="berlin"))
+    add(organization, {**PPA, "pool": pool, "hours": volumes((10, 20))})
+    services.derive_dirty_days(organization.id)
+
+    (found,) = hourly_match(organization.id, DAY, DAY)
+
+    assert found.match.cfe_score == pytest.approx(0.5)
+    assert found.match.annual_match_ratio == pytest.approx(1.0)
+    assert found.match.excess_kwh == pytest.approx(10)
+    assert found.match.market_annual_kg == pytest.approx(0)
+
+
+def test_two_pools_keep_their_own_volumes_by_the_hour_and_on_the_sum(committed_db, organization, factor_set, write):
+    write(
+        *(hour(1, 10, 10.0, site="berlin"), hour(2, 11, 10.0, site="berlin")),
+        *(hour(3, 10, 5.0, site="munich"), hour(4, 11, 15.0, site="munich")),
+    )
+    add(
+        organization,
+        {**PPA, "pool": "site:berlin", "hours": volumes((10, 30))},
+        {**PPA, "pool": "site:munich", "hours": volumes((11, 12))},
+        {**PPA, "hours": volumes((10, 2), (11, 2))},
+    )
+    services.derive_dirty_days(organization.id)
+
+    (found,) = hourly_match(organization.id, DAY, DAY)
+
+    # by the hour 10 + 0 + 2 of 15, then 0 + 12 + 2 of 25; on the sum 20 of Berlin's 30, Munich's 12 and 4 for all, of 40
+    assert found.match.matched_kwh == pytest.approx(26)
+    assert found.match.excess_kwh == pytest.approx(20)
+    assert found.match.annual_match_ratio == pytest.approx(36 / 40)
+    assert found.match.market_hourly_kg == pytest.approx(14 * 0.329)
+    assert found.match.market_annual_kg == pytest.approx(4 * 0.329)
 
 
 def test_only_carbon_free_and_retired_volumes_of_own_markets_are_matched(committed_db, organization, factor_set, write):

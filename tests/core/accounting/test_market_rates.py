@@ -339,3 +339,20 @@ def test_a_reader_never_sees_new_rows_with_an_old_rate(committed_db, organizatio
     assert len({kwh for kwh, _ in seen}) > 3
     for kwh, kg in seen:
         assert kg == pytest.approx((kwh - 40) * 0.329, rel=1e-9)
+
+
+def test_hours_use_the_former_cover_until_derive_has_met_a_late_record(committed_db, organization, factor_set, write):
+    write(facility(1, 60.0))
+    add(organization, GO)
+    services.derive_dirty_days(organization.id)
+    hours = Filter(date(2026, 7, 1), date(2026, 7, 1), grain="hour", include=())
+    write(facility(2, 40.0))
+
+    before = emissions(organization.id, hours)
+    services.derive_dirty_days(organization.id)
+    after = emissions(organization.id, hours)
+
+    # 40 kWh are covered: of 60 kWh before, of all 100 afterwards; the watermark said that something was still to come
+    assert before.rows["market_kg_co2e"].sum() == pytest.approx(100 * 20 / 60 * 0.329)
+    assert after.rows["market_kg_co2e"].sum() == pytest.approx(60 * 0.329)
+    assert before.as_of < after.as_of

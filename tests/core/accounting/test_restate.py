@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import queue
+import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -13,11 +17,17 @@ from django.core.management import CommandError, call_command
 
 from core.accounting import services
 from core.accounting.figures import Filter
+from core.accounting.selectors import current_view
+from core.accounting.services import restatement
+from core.factors.pack import load_pack
+from core.factors.services import load_factor_set
 from core.organizations.models import AuditEvent
 from core.organizations.tenancy import organization_scope
 from core.quantification import methods
+from core.quantification.pack import pack_from_tables
 
-from .conftest import metered
+from .conftest import call, metered
+from .test_concurrency import end_session, in_thread
 from .test_derive import daily, table
 from .test_views import current_kg, dirtier_germany
 
@@ -111,6 +121,46 @@ def test_a_restatement_that_fails_leaves_the_figures_as_they_were(organization, 
     assert "building" not in set(table(organization, "select state from accounting_view")["state"])
 
 
+def test_a_figure_that_becomes_known_is_no_step_from_nothing():
+    unknown, known, more = {"water_l": None}, {"water_l": 10.0}, {"water_l": 12.5}
+
+    appears, grows, goes = (
+        restatement.step_between("factor", *sides) for sides in ((unknown, known), (known, more), (more, unknown))
+    )
+    never = restatement.step_between("factor", unknown, unknown)
+
+    assert (appears.change, appears.not_known) == ({"water_l": None}, {"water_l": "before"})
+    assert (grows.change, grows.not_known) == ({"water_l": 2.5}, {})
+    assert (goes.change, goes.not_known) == ({"water_l": None}, {"water_l": "after"})
+    assert (never.change, never.not_known) == ({"water_l": None}, {"water_l": "both"})
+
+
+@pytest.fixture
+def without_water(organization, factor_set, write):
+    """The tables without the water that electricity takes, and a request that takes water by those with it."""
+    write(call(1))
+    services.derive_dirty_days(organization.id)
+    tables = dict(load_pack().blobs)
+    name = "grid_water_resources--ecologits-mixes"
+    tables[name] = tables[name].splitlines(keepends=True)[0]
+    return load_factor_set(pack_from_tables("without-water", tables)).factor_set
+
+
+def test_the_command_says_on_which_side_a_figure_is_not_known(committed_db, organization, without_water):
+    with organization_scope(organization.id):
+        shipped = current_view(organization.id).factor_set.name
+
+    goes = json.loads(run("--factor-set", without_water.name, "--apply", "--format", "json"))
+    comes = run("--factor-set", shipped, "--methodology", "2026.1 host_factor=2.7")
+
+    *same, method, factor = goes["steps"]
+    assert all(step["change"]["water_l"] == 0 for step in [*same, method])
+    assert (factor["change"]["water_l"], factor["not_known"]) == (None, {"water_l": "after"})
+    assert factor["change"]["location_kg_co2e"] == 0
+    (water,) = [line for line in comes.splitlines() if line.startswith("water_l")]
+    assert re.split(" {2,}", water)[1:-1] == ["-", "-", "-", "-", "-", "not known before"]
+
+
 def test_own_settings_are_another_methodology(organization, figures):
     restated = services.restate(
         organization_id=organization.id, asked=JULY, methodology="2026.1 host_factor=2.7 ", apply=True
@@ -151,23 +201,47 @@ def test_the_command_prints_the_bridge_and_switches_only_when_told(organization,
     assert answer["filter"]["from"] == "2026-07-01"
 
 
-def test_a_view_left_by_a_broken_call_is_named_and_discarded(organization, figures):
-    left = services.begin_view(organization_id=organization.id, factor_set=figures.name)
+def warned_by_a_rehearsal(figures) -> str:
     warned = StringIO()
-
     call_command(
         "restate",
         *("--organization", "northwind", "--period", "2026-07", "--factor-set", figures.name),
         stdout=StringIO(),
         stderr=warned,
     )
-    said = run("--discard", str(left.id))
+    return warned.getvalue()
 
-    assert f"restate --discard {left.id}" in warned.getvalue()
-    assert said == f"View {left.id} is gone.\n"
+
+def test_a_view_left_by_a_broken_call_is_discarded_by_the_next(organization, figures):
+    left = services.begin_view(organization_id=organization.id, factor_set=figures.name)
+    end_session()
+
+    warned = warned_by_a_rehearsal(figures)
+
+    assert warned == f"View {left.id} was left by a call that broke off; it is gone.\n"
+    assert "building" not in set(table(organization, "select state from accounting_view")["state"])
+
+
+def test_a_view_that_another_call_builds_is_named_and_can_be_discarded(organization, figures):
+    begun, release = queue.Queue[int](), threading.Event()
+
+    def build_elsewhere() -> None:
+        begun.put(services.begin_view(organization_id=organization.id, factor_set=figures.name).id)
+        release.wait(20)
+
+    with ThreadPoolExecutor(1) as pool:
+        builder = pool.submit(in_thread, build_elsewhere)
+        view_id = begun.get(timeout=20)
+        warned = warned_by_a_rehearsal(figures)
+        said = run("--discard", str(view_id))
+        release.set()
+        builder.result()
+
+    assert f"restate --discard {view_id}" in warned
+    assert said == f"View {view_id} is gone.\n"
     assert "building" not in set(table(organization, "select state from accounting_view")["state"])
     with pytest.raises(CommandError, match="no view"):
-        run("--discard", str(left.id))
+        run("--discard", str(view_id))
 
 
 @pytest.mark.parametrize(

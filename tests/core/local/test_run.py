@@ -43,7 +43,7 @@ class Product:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "core.local.run"],
             cwd=PROJECT,
-            env={**inherited, "WORKER_CONCURRENCY": "1", **settings},
+            env={**inherited, "WORKER_CONCURRENCY": "2", **settings},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

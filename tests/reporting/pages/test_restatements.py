@@ -14,9 +14,10 @@ from core.factors.services import load_factor_set
 from core.organizations import services
 from core.organizations.models import Person, Role
 from core.organizations.tenancy import organization_scope
-from tests.core.accounting.conftest import metered, write
+from tests.core.accounting.conftest import factor_set, metered, write
+from tests.core.accounting.test_restate import without_water
 
-__all__ = ["write"]
+__all__ = ["factor_set", "without_water", "write"]
 
 ASKED = {"factor_set": "", "methodology": "2026.1", "settings": "host_factor=2.7", "period": "2026-Q3"}
 
@@ -64,6 +65,20 @@ def test_a_rehearsal_is_asked_watched_and_read(sign_in, organization, figures):
     assert "Restate all figures" in page
 
 
+def test_a_figure_that_is_known_on_one_side_only_is_no_step_to_nothing(
+    committed_db, sign_in, organization, without_water
+):
+    client = sign_in(Role.SUSTAINABILITY_LEAD)
+    client.post("/factors/restatements/", {**ASKED, "settings": "", "factor_set": without_water.name})
+    job = jobs.run_restatement(organization.id)
+
+    page = client.get(f"/factors/restatements/{job.id}/").content.decode()
+
+    row = re.search(r"<tr><th scope=\"row\">Water</th>.*?</tr>", page, re.DOTALL).group()
+    _unit, _before, *steps, after = re.findall(r"<td[^>]*>([^<]*)</td>", row)
+    assert (steps, after) == (["0", "0", "0", "0", "not known after"], "-")
+
+
 def test_it_is_applied_with_a_reason_only(sign_in, organization, figures):
     client = sign_in(Role.SUSTAINABILITY_LEAD)
     client.post("/factors/restatements/", figures)
@@ -85,10 +100,26 @@ def test_a_waiting_one_is_cancelled(sign_in, organization, figures):
     client = sign_in(Role.SUSTAINABILITY_LEAD)
     client.post("/factors/restatements/", figures)
 
-    page = client.post(f"/factors/restatements/{latest(organization).id}/decide/", follow=True).content.decode()
+    watched = client.get(f"/factors/restatements/{latest(organization).id}/").content.decode()
+    address = f"/factors/restatements/{latest(organization).id}/decide/"
+    page = client.post(address, {"cancel": "1"}, follow=True).content.decode()
 
+    assert 'name="cancel"' in watched
     assert "It is cancelled" in page
     assert latest(organization).state == JobState.CANCELLED
+
+
+def test_a_cancel_that_comes_too_late_says_so_and_shows_what_was_done(sign_in, organization, figures):
+    client = sign_in(Role.SUSTAINABILITY_LEAD)
+    client.post("/factors/restatements/", figures)
+    job = jobs.run_restatement(organization.id)
+
+    page = client.post(f"/factors/restatements/{job.id}/decide/", {"cancel": "1"}, follow=True).content.decode()
+
+    assert "Too late to cancel it" in page
+    assert "nothing was changed." not in page.split("<h2>")[0]
+    assert "Bridge" in page
+    assert latest(organization).state == JobState.DONE
 
 
 @pytest.mark.parametrize(

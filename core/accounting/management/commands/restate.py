@@ -20,8 +20,8 @@ from core.accounting.asking import (
 from core.accounting.models import View, ViewState
 from core.accounting.output import as_table
 from core.accounting.selectors import live_views
-from core.accounting.services import Restatement, ViewError, discard_view, restate
-from core.accounting.services.restatement import FIGURES
+from core.accounting.services import Restatement, ViewError, discard_abandoned_views, discard_view, restate
+from core.accounting.services.restatement import FIGURES, Step
 from core.factors.selectors import NoFactorSet
 from core.organizations.models import Organization
 from core.organizations.tenancy import organization_scope
@@ -50,7 +50,7 @@ class Command(BaseCommand):
             "--apply", action="store_true", help="switch to it; without: a rehearsal that leaves nothing"
         )
         parser.add_argument(
-            "--discard", type=int, metavar="VIEW", help="give up a view that a broken-off call has left"
+            "--discard", type=int, metavar="VIEW", help="give up a view whose build hangs; its builder will fail"
         )
         parser.add_argument("--reason", default="", help="for the audit log")
         parser.add_argument("--format", choices=["table", "json"], default="table")
@@ -89,13 +89,15 @@ class Command(BaseCommand):
         self.stdout.write(f"View {view_id} is gone.")
 
     def _warn_of_unfinished(self, organization: Organization) -> None:
-        """Name the views that derive keeps up to date beside the current one: of another call, or of one that broke off."""
+        """Name the views that derive keeps up to date beside the current one; those of calls that broke off are dropped."""
+        for view_id in discard_abandoned_views(organization.id):
+            self.stderr.write(f"View {view_id} was left by a call that broke off; it is gone.")
         with organization_scope(organization.id):
             unfinished = [view for view in live_views(organization.id) if view.state == ViewState.BUILDING]
         for view in unfinished:
             begun = f"{view.created_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
             self.stderr.write(
-                f"View {view.id}, begun {begun}, is being built; if by nobody: `restate --discard {view.id}`."
+                f"View {view.id}, begun {begun}, is being built; if it hangs: `restate --discard {view.id}`."
             )
 
     def _table(self, restated: Restatement) -> None:
@@ -105,7 +107,7 @@ class Command(BaseCommand):
             {
                 "figure": name,
                 "old": restated.old[name],
-                **{step.name: step.change[name] for step in restated.steps},
+                **{step.name: _change(step, name) for step in restated.steps},
                 "new": restated.new[name],
             }
             for name in FIGURES
@@ -114,6 +116,12 @@ class Command(BaseCommand):
         self.stdout.write(
             f"Switched to view {restated.new_view.id}." if restated.applied else "A rehearsal: nothing was changed."
         )
+
+
+def _change(step: Step, name: str) -> float | str | None:
+    """Give the change of a figure; where it is known on one side only, on which it is not."""
+    side = step.not_known.get(name)
+    return f"not known {side}" if side in ("before", "after") else step.change[name]
 
 
 def _origin(view: View) -> str:
