@@ -18,7 +18,7 @@ from core.quantification.methods import Methodology
 from core.quantification.operational import choose_grid, location_based_kg_co2e, upstream_kg_co2e
 from core.quantification.pack import FactorPack
 from core.quantification.resolve import catalog_of
-from core.quantification.scope import Scopes, booked_scope
+from core.quantification.scope import OF_TWO_BASES, Scopes, booked_scope
 from core.quantification.scope1 import FUEL_UNITS, fuel_kg_co2e, fuels, gases, refrigerant_kg_co2e
 from core.quantification.site_metrics import unallocated_pkwh
 
@@ -88,8 +88,9 @@ class Line:
     detail: Mapping[str, str | float] = field(default_factory=dict)
 
     def nkg(self, basis: str = "location") -> int:
-        """Return what the line adds to the total of a basis. [1e-9 kg CO2e]"""
-        counted = (f"{basis}_kg_co2e", "upstream_kg_co2e", "embodied_kg_co2e")
+        """Return what the line adds to the total of a basis, which tells scope 2 apart and nothing else. [1e-9 kg CO2e]"""
+        electricity = f"{basis if self.scopes.energy == OF_TWO_BASES else 'location'}_kg_co2e"
+        counted = (electricity, "upstream_kg_co2e", "embodied_kg_co2e")
         return sum(self.amounts[name][0] for name in counted if name in self.amounts)
 
 

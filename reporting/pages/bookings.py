@@ -40,7 +40,7 @@ STEPS: Final = {
     ),
     booking.MARKET: (
         gettext_lazy("plus market-based less location-based"),
-        gettext_lazy("scope 2 and bought services"),
+        gettext_lazy("scope 2; scope 3 is in both totals alike"),
     ),
 }
 """Each step in words, and where it goes."""

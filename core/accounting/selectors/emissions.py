@@ -32,8 +32,15 @@ from core.accounting.columns import EMBODIED, SUFFIXES, Impact
 from core.accounting.figures import Filter, FilterError
 from core.accounting.models import MarketRate, SharedError, View
 from core.accounting.pools import pool_sql
-from core.accounting.selectors.conditions import columns_of, conditions, folded_teams_of, source_names, unfolded
-from core.accounting.selectors.disclosed import as_sums, bridge_of, joined, lines_of
+from core.accounting.selectors.conditions import (
+    columns_of,
+    conditions,
+    folded_teams_of,
+    needs_scopes,
+    source_names,
+    unfolded,
+)
+from core.accounting.selectors.disclosed import as_sums, bridge_of, joined, lines_of, scope_3_once
 from core.accounting.selectors.on_read import MEASURED, OWN_HARDWARE, asks_for_runs, known_column, sums_on_read
 from core.accounting.selectors.views import current_view, watermark
 from core.accounting.small_groups import SMALL_GROUPS
@@ -63,7 +70,8 @@ class EmissionsResult:
               by ``<name>_low`` and ``<name>_high``: the reported interval (methodology 9.4), unless ``bounds=False``.
 
             No row where there are no records: an empty period has no rows, with grain total too. Booked as disclosed, entries
-            of the register are rows as well: scope 1 as electricity is, purchases and retirements as embodied.
+            of the register are rows as well: scope 1 as electricity is, purchases and retirements as embodied; and what is
+            not scope 2 has its location-based figure as ``market_kg_co2e`` too, as an inventory has scope 3 once.
         as_of: every record that was written before is in the figures; UTC.
         filter: what was asked for.
         view_id: the view that was read; None before anything was derived.
@@ -130,7 +138,7 @@ def emissions(
             of_register, own = as_sums(organization_id, lines, asked, measures, impacts, folded)
             sums = pd.concat([sums, of_register], ignore_index=True) if len(sums) else of_register
             errors = joined(errors, own)
-        if "scope" in (*widened.by, *widened.dims):
+        if needs_scopes(widened):
             sums = rebooked(sums, sites_not_controlled(organization_id))
         sources = source_names(organization_id)
     rows = _reported(sums, asked, folded, errors, rates, sources, measures, impacts, bounds=bounds)
@@ -172,6 +180,8 @@ def _reported(
     bounds: bool,
 ) -> pd.DataFrame:
     sums = with_market(sums, errors, rates)
+    if asked.booking == "disclosed":
+        sums = scope_3_once(sums, errors)
     if folded and not {"team", "project"}.isdisjoint(asked.by):
         for name in ("project", "team"):
             if name in asked.by:

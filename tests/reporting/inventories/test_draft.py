@@ -10,6 +10,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 import reporting.disclosures
+from core.accounting.figures import Filter
+from core.accounting.selectors import disclosure_bridge, emissions
 from core.accounting.services import add_instruments, derive_dirty_days
 from core.organizations.tenancy import organization_scope
 from reporting.disclosures import RefusedError
@@ -178,3 +180,18 @@ def test_instruments_of_the_market_figure_are_listed(organization, inventory):
     assert Decimal(covered["totals"]["scope2_market"]) == pytest.approx(Decimal("0.25175"), abs=Decimal("1e-8"))
     assert covered["totals"]["scope2_location"] == inventory["totals"]["scope2_location"]
     assert [error.message for error in jsonschema.Draft202012Validator(SCHEMA).iter_errors(covered)] == []
+
+
+def test_every_door_gives_one_market_total(organization):
+    rented = {"hosting": "cloud", "provider": "aws", "region": "eu-central-1", "zone": None}
+    deliver(organization, [metered("own", 1000.0), metered("rented", 200.0, **rented)])
+    asked = Filter(date(2026, 7, 1), date(2026, 9, 30), basis="market", booking="disclosed")
+    with organization_scope(organization.id):
+        drawn = draft_inventory(organization, "2026-Q3")
+    found, _ = disclosure_bridge(organization.id, asked)
+    row = emissions(organization.id, asked).rows.iloc[0]
+
+    # 1,200 kWh x 363.6 g with the upstream, whatever the provider claims for its 200
+    assert Decimal(drawn["totals"]["total_market"]) == pytest.approx(Decimal("0.43632"), abs=Decimal("1e-8"))
+    assert found.disclosed_nkg == pytest.approx(436.32e9)
+    assert row["total_kg_co2e"] == pytest.approx(436.32)
