@@ -12,13 +12,10 @@ from typing import Any, Final
 import pandas as pd
 
 from core.quantification.instrument_entry import POOL_DIMENSIONS
-from core.quantification.market_coverage import WHOLE_MARKET
+from core.quantification.market_coverage import UNCOVERED, WHOLE_MARKET
 
 OWN_HOSTINGS: Final = ("owned", "colocated")
 """Whose electricity instruments can cover; rented hardware and services keep what their provider states."""
-
-UNCOVERED: Final = ""
-"""The pool of what no instrument may cover: its rate is the one without instruments."""
 
 
 def pool_sql(pools: Collection[str]) -> tuple[str, list[Any]]:

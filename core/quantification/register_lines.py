@@ -14,6 +14,7 @@ from core.quantification import booking, units
 from core.quantification.assets import disposed_kg_co2e, embodied_of, purchased_kg_co2e, treatments
 from core.quantification.factor import Factor
 from core.quantification.market import choose_market, market_based_kg_co2e
+from core.quantification.market_coverage import UNCOVERED, Rates
 from core.quantification.methods import Methodology
 from core.quantification.operational import choose_grid, location_based_kg_co2e, upstream_kg_co2e
 from core.quantification.pack import FactorPack
@@ -162,7 +163,7 @@ def lines_of_meters(
     months: Sequence[MeteredMonth],
     pack: FactorPack,
     method: Methodology,
-    rates: Mapping[tuple[str, int], tuple[float, float, float]],
+    rates: Rates,
 ) -> list[Line]:
     """
     Weigh what meters show beyond the records, and take back what the site generates itself.
@@ -171,7 +172,7 @@ def lines_of_meters(
     nothing emits nothing in operation; where it burns, its fuel is scope 1 and its kWh are not purchased as well.
 
     Args:
-        rates: market rate by market and year, as the view has them; others are chosen here. [g CO2e/kWh]
+        rates: of the view; others are chosen here.
     """
     found: list[Line] = []
     for month in months:
@@ -192,7 +193,7 @@ def _electricity(
     label: str,
     pack: FactorPack,
     method: Methodology,
-    rates: Mapping[tuple[str, int], tuple[float, float, float]],
+    rates: Rates,
 ) -> Line:
     place = catalog_of(pack).place(hosting="owned", provider=None, region=None, zone=month.zone)
     year = month.month.year
@@ -205,7 +206,7 @@ def _electricity(
         amounts["location_kg_co2e"] = _weighed(grid.location, lambda each: location_based_kg_co2e(kwh, each))
     if grid.fuel is not None:
         amounts["upstream_kg_co2e"] = _weighed(grid.fuel, lambda each: upstream_kg_co2e(kwh, each))
-    rate = rates.get((market.key, year))
+    rate = rates.of(market.key, UNCOVERED, year)
     if rate is None and market.rate is not None:
         rate = (market.rate.value, market.rate.low, market.rate.high)
     if rate is not None:

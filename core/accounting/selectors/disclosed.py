@@ -14,16 +14,18 @@ from django.db import connection
 from core.accounting.aggregate import SharedErrors
 from core.accounting.columns import LOCATION, MARKET, SUFFIXES, Impact
 from core.accounting.figures import DIMS, Filter
-from core.accounting.models import MarketRate, SharedError, View
-from core.accounting.pools import UNCOVERED, pool_sql
+from core.accounting.models import SharedError, View
+from core.accounting.pools import pool_sql
 from core.accounting.selectors.conditions import columns_of, conditions, matches, source_names
 from core.accounting.selectors.on_read import OWN_HARDWARE, asks_for_runs, slot_of
+from core.accounting.selectors.rates import rates_of
 from core.accounting.selectors.register import register_lines
 from core.catalog.models import SiteKind
 from core.catalog.selectors import sites, sites_not_controlled
 from core.organizations.tenancy import organization_scope
 from core.quantification import units
 from core.quantification.booking import Bridge, bridge
+from core.quantification.market_coverage import UNCOVERED
 from core.quantification.register_lines import Line, rebooked
 from core.quantification.scope import OF_TWO_BASES
 
@@ -160,8 +162,8 @@ def _recorded(organization_id: int, view: View, asked: Filter) -> tuple[dict[str
     Add the records' integers up. The market figure is a fact of the row, or energy times the rate of its market and pool; what
     is not scope 2 has its location-based figure there.
     """
-    rates = _rates(organization_id, view)
-    pool, pool_values = pool_sql({pool for _market, pool, _year in rates if pool != UNCOVERED})
+    rates = rates_of(organization_id, view)
+    pool, pool_values = pool_sql(rates.pools)
     where, values = conditions(organization_id, asked)
     elsewhere = sorted(sites_not_controlled(organization_id))
     with organization_scope(organization_id), connection.cursor() as cursor:
@@ -187,19 +189,11 @@ def _recorded(organization_id: int, view: View, asked: Filter) -> tuple[dict[str
         if not two_bases:
             market += int(location_nkg or 0)
             continue
-        covered = pool != UNCOVERED and (name, pool, year) in rates
-        if name is None or (own_nkg is not None and not covered):
+        if name is None or (own_nkg is not None and not rates.cover(name, pool, year)):
             market += int(own_nkg or 0)
             continue
-        g_per_kwh = rates.get((name, pool, year), rates.get((name, UNCOVERED, year)))
-        if g_per_kwh is not None:
-            kg = float(facility_pkwh or 0) / units.PER_KWH * g_per_kwh / units.G_PER_KG
+        rate = rates.of(name, pool, year)
+        if rate is not None:
+            kg = float(facility_pkwh or 0) / units.PER_KWH * rate[0] / units.G_PER_KG
             market += round(kg * units.PER_KG)
     return sums, market
-
-
-def _rates(organization_id: int, view: View) -> dict[tuple[str, str, int], float]:
-    """Read the view's rates by market, pool and year. [g CO2e/kWh]"""
-    found = MarketRate.objects.filter(organization_id=organization_id, view_id=view.id, g_per_kwh__isnull=False)
-    rows = found.values_list("market", "pool", "period_start", "g_per_kwh")
-    return {(market, pool, start.year): rate for market, pool, start, rate in rows if rate is not None}

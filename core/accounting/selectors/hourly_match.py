@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.accounting.models import View
-from core.accounting.pools import OWN_HOSTINGS, UNCOVERED, pools_of
+from core.accounting.pools import OWN_HOSTINGS, pools_of
 from core.accounting.rows import hour_cells
 from core.accounting.selectors.market import market_of_key
 from core.accounting.selectors.on_read import derived_on_read
@@ -22,7 +22,7 @@ from core.factors.selectors import pack_of
 from core.organizations.tenancy import organization_scope
 from core.quantification import units
 from core.quantification.instruments import HourlyMatch, match_hourly
-from core.quantification.market_coverage import WHOLE_MARKET
+from core.quantification.market_coverage import UNCOVERED, WHOLE_MARKET
 from core.quantification.resolve import catalog_of
 
 Floats = npt.NDArray[np.float64]

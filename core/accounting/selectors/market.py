@@ -11,13 +11,14 @@ from django.db import connection
 
 from core.accounting.models import MarketRate, View
 from core.accounting.pools import OWN_HOSTINGS, pool_sql
+from core.accounting.selectors.rates import rates_of
 from core.accounting.selectors.views import current_view
 from core.factors.instrument_selectors import Held, markets_of
 from core.factors.selectors import NoFactorSet, pack_of, shipped_factor_set
 from core.quantification import units
 from core.quantification.electricity_markets import Markets
 from core.quantification.market import follows_hours
-from core.quantification.market_coverage import WHOLE_MARKET, Assigned, Consumed, CoveredRate
+from core.quantification.market_coverage import UNCOVERED, WHOLE_MARKET, Assigned, Consumed, CoveredRate, Interval
 from core.quantification.resolve import catalog_of
 
 COVERABLE: Final = ("residual", "location")
@@ -102,12 +103,8 @@ def consumed_between(
             [*values, organization_id, view.id, from_day, to_day, list(OWN_HOSTINGS)],
         )
         rows = cursor.fetchall()
-    rates: dict[tuple[int, str], tuple[Any, ...]] = {
-        (rate.period_start.year, rate.market): (rate.g_per_kwh, rate.g_per_kwh_low, rate.g_per_kwh_high)
-        for rate in MarketRate.objects.filter(
-            organization_id=organization_id, view_id=view.id, pool="", g_per_kwh__isnull=False
-        )
-    }
+    known = rates_of(organization_id, view)
+    rates = {(year, key): rate for year, key, *_ in rows if (rate := known.of(key, UNCOVERED, year)) is not None}
     rates.update(_weighed_by_load(rows, rates))
     markets, countries = markets_of(organization_id), catalog_of(pack_of(view.factor_set.content_hash)).country_of
     return [
@@ -119,7 +116,7 @@ def consumed_between(
                 pool=pool,
                 kwh=float(pkwh) / units.PER_KWH,
                 location_kg=float(nkg) / units.PER_KG,
-                rate=rates[year, key],  # not null, see the filter
+                rate=rates[year, key],
             ),
         )
         for year, key, pool, pkwh, nkg in rows
@@ -128,8 +125,8 @@ def consumed_between(
 
 
 def _weighed_by_load(
-    rows: Sequence[tuple[Any, ...]], rates: Mapping[tuple[int, str], tuple[Any, ...]]
-) -> dict[tuple[int, str], tuple[float, ...]]:
+    rows: Sequence[tuple[Any, ...]], rates: Mapping[tuple[int, str], Interval]
+) -> dict[tuple[int, str], Interval]:
     """
     Give the rates that follow an hourly grid the mean of its hours weighed by load: what they weigh without instruments.
 
@@ -147,7 +144,8 @@ def _weighed_by_load(
         mean = rates[of][0]
         if pkwh > 0 and nkg > 0 and mean:
             g_per_kwh = (nkg / units.PER_KG * units.G_PER_KG) / (pkwh / units.PER_KWH)
-            weighed[of] = tuple(each * (g_per_kwh / mean) for each in rates[of])
+            value, low, high = (each * (g_per_kwh / mean) for each in rates[of])
+            weighed[of] = (value, low, high)
     return weighed
 
 

@@ -11,7 +11,8 @@ from typing import Final
 
 from django.db import connection
 
-from core.accounting.models import MarketRate, View
+from core.accounting.models import View
+from core.accounting.selectors.rates import rates_of
 from core.accounting.selectors.views import current_view
 from core.catalog.entries import KINDS
 from core.catalog.models import RegisterEntry
@@ -72,7 +73,7 @@ def register_lines(organization_id: int, view: View, from_day: date, to_day: dat
     facts = [fact_of(entry) for entry in entries]
     return [
         *lines_of_entries(facts, pack, method),
-        *lines_of_meters(months, pack, method, _rates(organization_id, view)),
+        *lines_of_meters(months, pack, method, rates_of(organization_id, view)),
     ]
 
 
@@ -139,19 +140,6 @@ def month_end(month: date) -> date:
     datetime.date(2026, 12, 31)
     """
     return date(month.year + month.month // 12, month.month % 12 + 1, 1) - timedelta(days=1)
-
-
-def _rates(organization_id: int, view: View) -> dict[tuple[str, int], tuple[float, float, float]]:
-    """
-    Read the view's rates without instruments, by market and year. [g CO2e/kWh]
-
-    What a meter shows beyond the records is no consumption that instruments cover: they never cover more than was recorded.
-    """
-    found = MarketRate.objects.filter(
-        organization_id=organization_id, view_id=view.id, pool="", g_per_kwh__isnull=False
-    )
-    columns = ("market", "period_start", "g_per_kwh", "g_per_kwh_low", "g_per_kwh_high")
-    return {(market, start.year): (value, low, high) for market, start, value, low, high in found.values_list(*columns)}
 
 
 def _pkwh(kwh: Decimal) -> int:

@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 
 from core.factors.pack import load_pack
 from core.quantification import booking
+from core.quantification.market_coverage import Rates
 from core.quantification.methods import METHODOLOGIES
 from core.quantification.pack import pack_from_tables
 from core.quantification.register_lines import Fact, MeteredMonth, lines_of_entries, lines_of_meters
 
 METHOD = METHODOLOGIES["2026.1"]
 PACK = load_pack()
+NO_RATES = Rates({})
 KWH = 10**12
 KG = 10**9
 
@@ -84,7 +86,7 @@ def month(metered, records, own=0):
 
 
 def test_what_no_record_covers_is_electricity_of_the_site():
-    (line,) = lines_of_meters([month(120_000 * KWH, 100_000 * KWH)], PACK, METHOD, {})
+    (line,) = lines_of_meters([month(120_000 * KWH, 100_000 * KWH)], PACK, METHOD, NO_RATES)
 
     # Germany in 2026: direct 329.0 g of 2023, fuel 363.6 - 329.0 g
     assert line.amounts["energy_facility_kwh"][0] == 20_000 * KWH
@@ -94,7 +96,7 @@ def test_what_no_record_covers_is_electricity_of_the_site():
 
 
 def test_records_beyond_the_meter_are_flagged_and_never_clipped():
-    (line,) = lines_of_meters([month(100 * KWH, 120 * KWH)], PACK, METHOD, {})
+    (line,) = lines_of_meters([month(100 * KWH, 120 * KWH)], PACK, METHOD, NO_RATES)
 
     value, low, high = line.amounts["location_kg_co2e"]
     assert value == pytest.approx(-20 * 0.329 * KG, abs=1)
@@ -103,7 +105,7 @@ def test_records_beyond_the_meter_are_flagged_and_never_clipped():
 
 
 def test_what_the_site_generates_itself_is_not_bought_as_well():
-    lines = lines_of_meters([month(100 * KWH, 100 * KWH, own=30 * KWH)], PACK, METHOD, {})
+    lines = lines_of_meters([month(100 * KWH, 100 * KWH, own=30 * KWH)], PACK, METHOD, NO_RATES)
 
     (line,) = lines
     assert line.step == booking.SELF_GENERATED
@@ -111,13 +113,15 @@ def test_what_the_site_generates_itself_is_not_bought_as_well():
 
 
 def test_the_view_s_market_rate_goes_first():
-    (line,) = lines_of_meters([month(100 * KWH, 0)], PACK, METHOD, {("location:DE:exact", 2026): (50.0, 40.0, 60.0)})
+    (line,) = lines_of_meters(
+        [month(100 * KWH, 0)], PACK, METHOD, Rates({("location:DE:exact", "", 2026): (50.0, 40.0, 60.0)})
+    )
 
     assert line.amounts["market_kg_co2e"] == (5 * KG, 4 * KG, 6 * KG)
 
 
 @given(st.integers(0, 10**17), st.integers(0, 10**17), st.integers(0, 10**17))
 def test_records_and_lines_make_what_was_bought_exactly(metered, records, own):
-    lines = lines_of_meters([month(metered, records, own)], PACK, METHOD, {})
+    lines = lines_of_meters([month(metered, records, own)], PACK, METHOD, NO_RATES)
 
     assert records + sum(line.amounts["energy_facility_kwh"][0] for line in lines) == metered - own
