@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from itertools import product
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from core.accounting.pools import pool_sql
 from core.accounting.selectors.conditions import columns_of, conditions, matches, source_names
 from core.accounting.selectors.on_read import OWN_HARDWARE, asks_for_runs, slot_of
 from core.accounting.selectors.rates import rates_of
-from core.accounting.selectors.register import register_lines
+from core.accounting.selectors.register import HOSTING, register_lines
 from core.catalog.models import SiteKind
 from core.catalog.selectors import sites, sites_not_controlled
 from core.organizations.tenancy import organization_scope
@@ -28,8 +28,6 @@ from core.quantification.booking import Bridge, bridge
 from core.quantification.market_coverage import UNCOVERED
 from core.quantification.register_lines import Line, rebooked
 from core.quantification.scope import OF_TWO_BASES
-
-HOSTING: Final = {SiteKind.OWNED: "owned", SiteKind.LEASED: "owned", SiteKind.COLOCATION: "colocated"}
 
 
 def lines_of(organization_id: int, view: View, asked: Filter, folded: frozenset[str]) -> list[Line]:

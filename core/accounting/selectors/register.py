@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
+import pandas as pd
 from django.db import connection
 
 from core.accounting.models import View
 from core.accounting.selectors.rates import rates_of
 from core.accounting.selectors.views import current_view
 from core.catalog.entries import KINDS
-from core.catalog.models import RegisterEntry
+from core.catalog.models import RegisterEntry, SiteKind
 from core.catalog.selectors import sites, standing_entries
 from core.factors.pack import load_pack
-from core.factors.selectors import pack_of
+from core.factors.selectors import own_factors, pack_of
 from core.quantification import units
+from core.quantification.attribute import day_number
+from core.quantification.metered import MeteredMonth, lines_of_meters
 from core.quantification.methods import methodology_of
+from core.quantification.own_factors import SELECTORS, given_of
 from core.quantification.pack import FactorPack
-from core.quantification.register_lines import Fact, Line, MeteredMonth, lines_of_entries, lines_of_meters
+from core.quantification.register_lines import Fact, Line, lines_of_entries
+from core.quantification.resolve import Catalog, catalog_of
 from core.quantification.site_metrics import Reading
 
+HOSTING: Final = {SiteKind.OWNED: "owned", SiteKind.LEASED: "owned", SiteKind.COLOCATION: "colocated"}
 METERED: Final = ("meter_reading", "on_site_generation")
 
 
@@ -69,7 +76,7 @@ def register_lines(organization_id: int, view: View, from_day: date, to_day: dat
     entries = list(standing_entries(organization_id, from_day=from_day, to_day=to_day))
     if not entries:
         return []
-    months = metered_months(organization_id, view, entries, to_day)
+    months = with_own_factors(organization_id, metered_months(organization_id, view, entries, to_day), catalog_of(pack))
     facts = [fact_of(entry) for entry in entries]
     return [
         *lines_of_entries(facts, pack, method),
@@ -103,20 +110,34 @@ def metered_months(organization_id: int, view: View, entries: list[RegisterEntry
             month.self_generated_kwh += entry.generated_used_kwh or Decimal(0)
     if not months:
         return []
-    zones = dict(sites(organization_id).values_list("slug", "zone"))
+    about = {site.slug: site for site in sites(organization_id)}
     recorded = recorded_pkwh(organization_id, view, min(day for _, day in months), max(day for _, day in months))
     return [
         MeteredMonth(
             site,
-            zones[site],
+            about[site].zone,
             day,
             metered_pkwh=_pkwh(month.facility_kwh) if month.facility_kwh is not None else recorded.get((site, day), 0),
             self_generated_pkwh=_pkwh(month.self_generated_kwh),
             records_pkwh=recorded.get((site, day), 0),
             entries=tuple(month.entries),
+            hosting=HOSTING[SiteKind(about[site].kind)],
         )
         for (site, day), month in sorted(months.items())
     ]
+
+
+def with_own_factors(organization_id: int, months: Sequence[MeteredMonth], catalog: Catalog) -> list[MeteredMonth]:
+    """Give each month the own factors that a record of its site has on its first day."""
+    subjects = pd.DataFrame(
+        [
+            {"site": each.site, "hosting": each.hosting, "zone": each.zone, "day": day_number(each.month)}
+            for each in months
+        ],
+        columns=[*SELECTORS, "day"],
+    ).astype(dict.fromkeys(SELECTORS, object))
+    given = given_of(subjects, own_factors(organization_id), catalog)
+    return [replace(month, given=each) for month, each in zip(months, given, strict=True)]
 
 
 def recorded_pkwh(organization_id: int, view: View, first: date, last: date) -> dict[tuple[str, date], int]:

@@ -211,3 +211,25 @@ def test_hours_and_days_disclose_the_same(bought):
     rows = emissions(bought.id, Filter(date(2026, 7, 1), date(2026, 7, 1), **asked)).rows
 
     assert rows["total_kg_co2e"].sum() == pytest.approx(DISCLOSED_MARKET_KG)
+
+
+def test_own_factors_of_a_site_hold_for_its_meter_as_for_its_records(organization, write):
+    services.add_site(organization_id=organization.id, slug="berlin", name="Berlin", country="DE", zone="DE")
+    own = {"organization_id": organization.id, "source": "the utility", "where": {"site": "Berlin"}}
+    services.add_own_factor(**own, name="grid_g_co2e_per_kwh", value=50.0, valid_from=date(2026, 7, 1))
+    services.add_own_factor(**own, name="grid_g_co2e_per_kwh", value=999.0, valid_to=date(2026, 7, 1))
+    services.add_own_factor(**own, name="grid_loss_fraction", value=0.2)
+    write(metered(1, 100_000.0, site="berlin", energy_boundary="facility"))
+    generated = {"kind": "on_site_generation", "date": "2026-07", "generated_used_kwh": 100_000}
+    services.add_register_entries(
+        organization_id=organization.id, rows=[{"site": "berlin", "source": "meter", **generated}], today=TODAY
+    )
+    services.derive_dirty_days(organization.id)
+
+    for basis in ("location", "market"):
+        found, (line,) = disclosure_bridge(organization.id, Filter(**QUARTER, basis=basis))
+
+        # 100 MWh x 50 g, and losses of a quarter of it; all of it is generated on site and nothing is left.
+        assert found.life_cycle_nkg == pytest.approx(6_250e9)
+        assert line.nkg(basis) == pytest.approx(-6_250e9)
+        assert found.disclosed_nkg == 0

@@ -1,0 +1,130 @@
+"""What the meters of a site show beyond its records, as lines of the *as disclosed* booking (methodology 4.4, 8.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from core.quantification import booking, units
+from core.quantification.electricity import Supply, supply_of
+from core.quantification.market import market_based_kg_co2e
+from core.quantification.market_coverage import UNCOVERED, Interval, Rates
+from core.quantification.methods import Methodology
+from core.quantification.overrides import Given
+from core.quantification.pack import FactorPack
+from core.quantification.register_lines import Amount, Line
+from core.quantification.scope import Scopes
+from core.quantification.site_metrics import unallocated_pkwh
+from core.quantification.use import Context, Use
+
+_OWN_ELECTRICITY: Final = Scopes("2", "3.3", "3.2")
+
+
+@dataclass(frozen=True)
+class MeteredMonth:
+    """
+    A site's month with a facility meter.
+
+    Args:
+        hosting: of the site's hardware.
+        metered_pkwh: what the meter shows. [1e-12 kWh]
+        self_generated_pkwh: of it, generated on the site itself. [1e-12 kWh]
+        records_pkwh: facility energy of the site's records. [1e-12 kWh]
+        entries: the register entries behind it.
+        given: the organization's own factors that hold for the site, as a record of it on the first day would have them.
+    """
+
+    site: str
+    zone: str
+    month: date
+    metered_pkwh: int
+    self_generated_pkwh: int
+    records_pkwh: int
+    entries: tuple[int, ...] = ()
+    hosting: str = "owned"
+    given: Given = ()
+
+    @property
+    def beyond_pkwh(self) -> int:
+        """Return what no record covers; negative where records exceed the meter. [1e-12 kWh]"""
+        return unallocated_pkwh(self.metered_pkwh, self.records_pkwh)
+
+
+def lines_of_meters(months: Sequence[MeteredMonth], pack: FactorPack, method: Methodology, rates: Rates) -> list[Line]:
+    """
+    Weigh what meters show beyond the records, and take back what the site generates itself.
+
+    A month whose records exceed the meter has negative amounts: flagged, never clipped. On-site generation that burns
+    nothing emits nothing in operation; where it burns, its fuel is scope 1 and its kWh are not purchased as well.
+
+    Args:
+        rates: of the view; others are chosen here.
+    """
+    found: list[Line] = []
+    for month in months:
+        supply = supply_of_month(month, pack, method)
+        for step, pkwh, label in (
+            (booking.UNALLOCATED, month.beyond_pkwh, "metered, and in no record"),
+            (booking.SELF_GENERATED, -month.self_generated_pkwh, "generated on site and used"),
+        ):
+            if pkwh:
+                found.append(_line(month, step, pkwh, label, supply, _rate(month, supply, rates)))
+    return found
+
+
+def supply_of_month(month: MeteredMonth, pack: FactorPack, method: Methodology) -> Supply:
+    """Weigh a kWh of a site by the factors of a record that its facility meter would make."""
+    use = Use(
+        stage=None,
+        hosting=month.hosting,
+        provider=None,
+        region=None,
+        zone=month.zone,
+        model=None,
+        hardware=None,
+        instance_type=None,
+        evidence="measured",
+        energy_boundary="facility",
+        reported_basis=None,
+        techniques=(),
+        present=frozenset({"energy_kwh"}),
+        year=month.month.year,
+        given=month.given,
+    )
+    return supply_of(use, Context.of(use, pack, method))
+
+
+def _rate(month: MeteredMonth, supply: Supply, rates: Rates) -> Interval | None:
+    known = rates.of(supply.market.key, UNCOVERED, month.month.year)
+    own = supply.market.rate
+    return known or (None if own is None else (own.value, own.low, own.high))
+
+
+def _line(month: MeteredMonth, step: str, pkwh: int, label: str, supply: Supply, rate: Interval | None) -> Line:
+    kwh = pkwh / units.PER_KWH
+    amounts: dict[str, Amount] = {"energy_facility_kwh": (pkwh, pkwh, pkwh)}
+    for impact, sides in supply.kg_per_kwh.items():
+        amounts[impact] = _amount([kwh * side for side in sides])
+    if rate is not None:
+        amounts["market_kg_co2e"] = _amount([market_based_kg_co2e(kwh, side) for side in rate])
+    exceeds = ("records_exceed_meter",) if step == booking.UNALLOCATED and pkwh < 0 else ()
+    return Line(
+        step=step,
+        site=month.site,
+        day=month.month,
+        scopes=_OWN_ELECTRICITY,
+        amounts=amounts,
+        factors=supply.factors,
+        notes=(*supply.notes, *exceeds),
+        label=label,
+        entries=month.entries,
+        zone=month.zone,
+    )
+
+
+def _amount(kg: Sequence[float]) -> Amount:
+    """Round to whole 1e-9 kg; the bounds of a negative amount change places."""
+    value, *bounds = (round(side * units.PER_KG) for side in kg)
+    return value, min(bounds), max(bounds)
