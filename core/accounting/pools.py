@@ -40,6 +40,15 @@ def pool_sql(pools: Collection[str]) -> tuple[str, list[Any]]:
     return f"case when r.hosting = any(%s) then {own} else '{UNCOVERED}' end", [list(OWN_HOSTINGS), *values]
 
 
+def pool_of_site(site: str, hosting: str, pools: Collection[str]) -> str:
+    """Name the pool of a site's electricity that no record covers: nobody's but the site's and its hosting's."""
+    if not pools:
+        return UNCOVERED
+    named = next((pool for pool in sorted(pools) if pool.lower() == f"site:{site}"), None)
+    hosted = f"hosting:{hosting}"
+    return named or (hosted if hosted in pools else WHOLE_MARKET)
+
+
 def pools_of(frame: pd.DataFrame, pools: Collection[str]) -> pd.Series:
     """Name the pool of each row of a frame with the dimensions of a resolved series. [rows]"""
     found = pd.Series(UNCOVERED, index=frame.index, dtype=object)

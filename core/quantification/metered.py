@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -23,6 +23,24 @@ _OWN_ELECTRICITY: Final = Scopes("2", "3.3", "3.2")
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """
+    Own electricity that weighs the same, market-based.
+
+    Args:
+        key: of the rate without instruments.
+        pool: that it belongs to.
+        pkwh: at the facility. [1e-12 kWh]
+        location_nkg: [1e-9 kg CO2e]
+    """
+
+    key: str
+    pool: str
+    pkwh: int
+    location_nkg: int
+
+
+@dataclass(frozen=True)
 class MeteredMonth:
     """
     A site's month with a facility meter.
@@ -34,6 +52,8 @@ class MeteredMonth:
         records_pkwh: facility energy of the site's records. [1e-12 kWh]
         entries: the register entries behind it.
         given: the organization's own factors that hold for the site, as a record of it on the first day would have them.
+        recorded: the electricity of its records that has a market rate.
+        pool: of what no record covers.
     """
 
     site: str
@@ -45,6 +65,8 @@ class MeteredMonth:
     entries: tuple[int, ...] = ()
     hosting: str = "owned"
     given: Given = ()
+    recorded: tuple[Drawn, ...] = ()
+    pool: str = UNCOVERED
 
     @property
     def beyond_pkwh(self) -> int:
@@ -70,7 +92,7 @@ def lines_of_meters(months: Sequence[MeteredMonth], pack: FactorPack, method: Me
             (booking.SELF_GENERATED, -month.self_generated_pkwh, "generated on site and used"),
         ):
             if pkwh:
-                found.append(_line(month, step, pkwh, label, supply, _rate(month, supply, rates)))
+                found.append(_line(month, step, pkwh, label, supply, _rate(month, pkwh, supply, rates)))
     return found
 
 
@@ -96,10 +118,52 @@ def supply_of_month(month: MeteredMonth, pack: FactorPack, method: Methodology) 
     return supply_of(use, Context.of(use, pack, method))
 
 
-def _rate(month: MeteredMonth, supply: Supply, rates: Rates) -> Interval | None:
-    known = rates.of(supply.market.key, UNCOVERED, month.month.year)
-    own = supply.market.rate
-    return known or (None if own is None else (own.value, own.low, own.high))
+def drawn(month: MeteredMonth, supply: Supply) -> tuple[Drawn, ...]:
+    """List what a site used in a month, whoever generated it: its records, and what the meter shows beyond them."""
+    beyond = month.beyond_pkwh
+    if beyond <= 0:
+        return month.recorded
+    kg_per_kwh, *_ = supply.kg_per_kwh.get("location_kg_co2e", (0.0,))
+    location_nkg = round(kg_per_kwh * beyond / units.PER_KWH * units.PER_KG)
+    return (*month.recorded, Drawn(supply.market.key, month.pool, beyond, location_nkg))
+
+
+def purchased(month: MeteredMonth, supply: Supply) -> tuple[Drawn, ...]:
+    """
+    List what a site purchased in a month: what it used less what it generated and what its meter does not show, pro rata.
+
+    Never below 0. With the lines of `lines_of_meters` the market-based figure is that of exactly these kWh.
+
+    Source: GHG Protocol Scope 2 Guidance (2015): instruments are for purchased electricity, all that a site consumes of it.
+    """
+    used = drawn(month, supply)
+    whole = sum(each.pkwh for each in used)
+    if whole <= 0:
+        return ()
+    bought = max(0, whole - month.self_generated_pkwh - max(0, -month.beyond_pkwh))
+    return tuple(
+        replace(each, pkwh=each.pkwh * bought // whole, location_nkg=each.location_nkg * bought // whole)
+        for each in used
+    )
+
+
+def _rate(month: MeteredMonth, pkwh: int, supply: Supply, rates: Rates) -> Interval | None:
+    """Choose the rate of a line: what is taken back takes that of all that the site used, which holds it."""
+    year, own = month.month.year, supply.market.rate
+    without = None if own is None else (own.value, own.low, own.high)
+    rate = rates.of(supply.market.key, month.pool, year) or without
+    if pkwh > 0:
+        return rate
+    weighed = []
+    for each in drawn(month, supply):
+        known = rates.of(each.key, each.pool, year) or (without if each.key == supply.market.key else None)
+        if known is not None:
+            weighed.append((each.pkwh, known))
+    whole = sum(amount for amount, _ in weighed)
+    if whole <= 0:
+        return rate
+    value, low, high = (sum(amount * known[side] for amount, known in weighed) / whole for side in range(3))
+    return value, low, high
 
 
 def _line(month: MeteredMonth, step: str, pkwh: int, label: str, supply: Supply, rate: Interval | None) -> Line:
@@ -109,7 +173,11 @@ def _line(month: MeteredMonth, step: str, pkwh: int, label: str, supply: Supply,
         amounts[impact] = _amount([kwh * side for side in sides])
     if rate is not None:
         amounts["market_kg_co2e"] = _amount([market_based_kg_co2e(kwh, side) for side in rate])
-    exceeds = ("records_exceed_meter",) if step == booking.UNALLOCATED and pkwh < 0 else ()
+    exceeds: tuple[str, ...] = ()
+    if step == booking.UNALLOCATED and pkwh < 0:
+        exceeds = ("records_exceed_meter",)
+    elif step == booking.SELF_GENERATED and month.self_generated_pkwh > month.metered_pkwh:
+        exceeds = ("generated_exceeds_meter",)
     return Line(
         step=step,
         site=month.site,
