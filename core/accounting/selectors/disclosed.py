@@ -161,9 +161,9 @@ def _recorded(organization_id: int, view: View, asked: Filter) -> tuple[dict[str
     is not scope 2 has its location-based figure there.
     """
     rates = rates_of(organization_id, view)
-    pool, pool_values = pool_sql(rates.pools)
     where, values = conditions(organization_id, asked)
     elsewhere = sorted(sites_not_controlled(organization_id))
+    pool, pool_values = pool_sql(rates.pools, elsewhere)
     with organization_scope(organization_id), connection.cursor() as cursor:
         cursor.execute(
             f"select r.shared_error_id, extract(year from d.day)::int, {pool},"

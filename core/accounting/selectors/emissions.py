@@ -239,9 +239,9 @@ def _sums(
     Sums and rates come from one statement, so no sum is weighed by a rate that was made for another. The statement has to
     know the pools; where they change in between it is made anew.
     """
-    pools = pools_with_rates(organization_id, view.id)
+    pools, elsewhere = pools_with_rates(organization_id, view.id), sites_not_controlled(organization_id)
     for _ in range(ATTEMPTS):
-        sums, rates, found = _summed(organization_id, view, asked, measures, impacts, folded, known, pools)
+        sums, rates, found = _summed(organization_id, view, asked, measures, impacts, folded, known, pools, elsewhere)
         if found == pools:
             return sums, rates
         pools = found
@@ -261,10 +261,11 @@ def _summed(
     folded: frozenset[str],
     known: Sequence[str],
     pools: frozenset[str],
+    elsewhere: frozenset[str],
 ) -> tuple[pd.DataFrame, Mapping[RateOf, Rate], frozenset[str]]:
     """Read sums, rates and the pools that have rates in one snapshot."""
     table, day = _table(asked)
-    pool, pool_values = pool_sql(pools)
+    pool, pool_values = pool_sql(pools, elsewhere)
     start = _START[asked.grain].format(day=f"d.{day}")
     groups = {
         "start": start,

@@ -140,8 +140,8 @@ def _period(organization_id: int, view: View, asked: Filter) -> list[Used]:
     """Read which plans made the period's rows, with the sums of the measures that went into each."""
     where, values = conditions(organization_id, asked)
     covered = pool_rates(organization_id, view.id)
-    pool, pool_values = pool_sql(covered.pools)
     elsewhere = sorted(sites_not_controlled(organization_id))
+    pool, pool_values = pool_sql(covered.pools, elsewhere)
     sums = ", ".join(f"coalesce(sum(d.{name}), 0)" for name in (*MEASURE_COLUMNS, *LOAD))
     listed = ", ".join(f"array_agg(distinct r.{name}) filter (where r.{name} is not null)" for name in SUBJECT)
     with connection.cursor() as cursor:
@@ -265,8 +265,8 @@ def _derived(
     names = source_names(organization_id)
     kept = matches(resolved, asked, names, folded_teams_of(organization_id)).to_numpy()
     covered = pool_rates(organization_id, view.id)
-    pools = pools_of(resolved, covered.pools).tolist()
     elsewhere = sites_not_controlled(organization_id)
+    pools = pools_of(resolved, covered.pools, elsewhere).tolist()
     found = []
     for each, at in _parts(derived, np.flatnonzero(kept), by_hour=by_hour):
         own = rows.iloc[at]

@@ -112,6 +112,8 @@ def _purchased(
     own: dict[tuple[int, str], Factor] = {}
 
     def add(year: int, drawn: Drawn) -> None:
+        if drawn.pool == UNCOVERED:  # of a site that the organization does not control
+            return
         of_rate = sums[year, drawn.key, drawn.pool]
         of_rate[0] += drawn.pkwh
         of_rate[1] += drawn.location_nkg
@@ -125,7 +127,8 @@ def _purchased(
             own[each.month.year, supply.market.key] = supply.market.rate
         for drawn in purchased(each, supply):
             add(each.month.year, drawn)
-    known, rows = rates_of(organization_id, view), [(*of, *sums[of]) for of in sorted(sums)]
+    known = rates_of(organization_id, view)
+    rows = [(year, key, pool, pkwh, nkg) for (year, key, pool), (pkwh, nkg) in sorted(sums.items())]
     rates = {of: (factor.value, factor.low, factor.high) for of, factor in own.items()}
     rates |= {(year, key): rate for year, key, *_ in rows if (rate := known.of(key, UNCOVERED, year)) is not None}
     rates |= _weighed_by_load(rows, rates)

@@ -19,7 +19,7 @@ from core.accounting.selectors.rates import rates_of
 from core.accounting.selectors.views import current_view
 from core.catalog.entries import KINDS
 from core.catalog.models import RegisterEntry, SiteKind
-from core.catalog.selectors import sites, standing_entries
+from core.catalog.selectors import sites, sites_not_controlled, standing_entries
 from core.factors.pack import load_pack
 from core.factors.selectors import own_factors, pack_of
 from core.quantification import units
@@ -147,6 +147,7 @@ def weighable(
     """
     if not months:
         return []
+    elsewhere = sites_not_controlled(organization_id)
     drawn: dict[tuple[str | None, date], list[Drawn]] = defaultdict(list)
     days = [each.month for each in months]
     for site, month, own in own_electricity(organization_id, view, min(days), max(days), pools):
@@ -156,7 +157,7 @@ def weighable(
             each,
             given=given,
             recorded=tuple(drawn[each.site, each.month]),
-            pool=pool_of_site(each.site, each.hosting, pools),
+            pool=pool_of_site(each.site, each.hosting, pools, elsewhere),
         )
         for each, given in zip(months, _own_factors(organization_id, view, months), strict=True)
     ]
@@ -183,7 +184,7 @@ def own_electricity(
         first, last: months, by their first days.
         pools: that are told apart; none: nothing is covered.
     """
-    pool, values = pool_sql(pools)
+    pool, values = pool_sql(pools, sites_not_controlled(organization_id))
     with connection.cursor() as cursor:
         cursor.execute(
             f"select lower(r.site), d.month, e.market, {pool}, sum(d.energy_facility_pkwh), coalesce(sum(d.location_nkg), 0)"

@@ -12,7 +12,9 @@ from core.accounting.services.marks import mark_days
 from core.catalog import services as catalog
 from core.catalog.entries import Entry
 from core.catalog.models import RegisterEntry, Site
-from core.factors.instrument_selectors import has_instruments
+from core.factors.instrument_selectors import has_instruments, vintage_years
+from core.organizations import services as organizations
+from core.organizations.models import Organization
 from core.organizations.tenancy import organization_scope
 
 METERS: Final = ("meter_reading", "water")
@@ -67,14 +69,23 @@ def _changed(organization_id: int, made: Sequence[RegisterEntry], kinds: Sequenc
 
 
 def add_site(*, organization_id: int, slug: str, **fields: Any) -> Site:
-    """Name a site, as `core.catalog.services.add_site`."""
+    """Name a site, as `core.catalog.services.add_site`: whoever controls it decides what instruments cover."""
     with organization_scope(organization_id):
+        mark_years(organization_id, vintage_years(organization_id))
         return catalog.add_site(organization_id=organization_id, slug=slug, pack=tables_of(organization_id), **fields)
 
 
 def change_site(*, organization_id: int, slug: str, **fields: Any) -> Site:
-    """Change what is said of a site, as `core.catalog.services.change_site`."""
+    """Change what is said of a site, as `core.catalog.services.change_site`: control decides what instruments cover."""
     with organization_scope(organization_id):
+        mark_years(organization_id, vintage_years(organization_id))
         return catalog.change_site(
             organization_id=organization_id, slug=slug, pack=tables_of(organization_id), **fields
         )
+
+
+def set_consolidation(*, organization_id: int, approach: str) -> Organization:
+    """Draw the boundary, as `core.organizations.services.set_consolidation`: instruments cover what is inside it."""
+    with organization_scope(organization_id):
+        mark_years(organization_id, vintage_years(organization_id))
+        return organizations.set_consolidation(organization_id=organization_id, approach=approach)
