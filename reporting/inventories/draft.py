@@ -115,8 +115,9 @@ def draft_inventory(organization: Organization, period: str) -> Inventory:
     count, digest = records_hash(organization.id, filtered)
     totals = totals_of(lines, rows, energy, entered)
     contracts = used_instruments(organization, view, named)
-    if contracts.instruments and contracts.percent is not None:
-        totals["instrument_percent"] = decimal_text(contracts.percent)
+    purchased = sum((Decimal(entry["mwh"]) for entry in energy if entry["origin"] == "purchased"), Decimal(0))
+    if (percent := contracts.percent_of(purchased)) is not None:
+        totals["instrument_percent"] = decimal_text(percent)
     inventory: Inventory = {
         "inventory_version": "1.0",
         "id": str(uuid5(NAMESPACE_URL, f"urn:wattledger:{organization.slug}:{period}:{view.id}:{digest}")),
