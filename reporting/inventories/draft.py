@@ -19,6 +19,7 @@ from core.factors.selectors import pack_of
 from core.factors.sources import sources_of
 from core.organizations.models import Organization
 from core.organizations.selectors import consolidation_of
+from core.organizations.tenancy import organization_snapshot
 from core.quantification import units
 from core.quantification.register_lines import Line
 from reporting.disclosures import Inventory, RefusedError
@@ -86,13 +87,18 @@ def draft_inventory(organization: Organization, period: str) -> Inventory:
     Args:
         period: 2026-Q3 and its like.
 
-    It is a function of ledger, factors and rules: made twice it is the same to the last byte.
+    It is a function of ledger, factors and rules, read in one moment: made twice it is the same to the last byte.
 
     Raises:
         FilterError: no such period. RefusedError: the organization lacks what every inventory needs.
     """
     if not organization.country:
         raise RefusedError(["The organization's country is not set (Settings)."])
+    with organization_snapshot(organization.id):
+        return _drawn_up(organization, period)
+
+
+def _drawn_up(organization: Organization, period: str) -> Inventory:
     named = parse_period(period, organization.fiscal_year_start_month)
     filtered = Filter(named.from_day, named.to_day, by=BY)
     view = current_view(organization.id)

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from core.accounting.selectors import disclosure_bridge
 from core.organizations.access import requires
+from core.organizations.middleware import one_snapshot
 from core.organizations.policy import Action
 from core.quantification import booking, notes, units
 from core.quantification.booking import Bridge
@@ -46,6 +47,7 @@ STEPS: Final = {
 """Each step in words, and where it goes."""
 
 
+@one_snapshot
 @require_safe
 @requires(Action.SEE_OWN_TEAM)
 def bookings(request: HttpRequest) -> HttpResponse:

@@ -45,7 +45,7 @@ from core.accounting.selectors.on_read import MEASURED, OWN_HARDWARE, asks_for_r
 from core.accounting.selectors.views import current_view, watermark
 from core.accounting.small_groups import SMALL_GROUPS
 from core.catalog.selectors import sites_not_controlled
-from core.organizations.tenancy import organization_scope
+from core.organizations.tenancy import organization_snapshot
 from core.quantification.booking import Bridge
 from core.quantification.register_lines import Line
 
@@ -121,7 +121,7 @@ def emissions(
     if asked.grain == "hour" and asked.ends_at - asked.starts_at > HOURS_AT_MOST:
         raise FilterError("grain", f"Hours are answered for up to {HOURS_AT_MOST.days} days; choose a shorter period.")
     impacts = (*REPORTED, *RESOURCES) if resources else REPORTED
-    with organization_scope(organization_id):
+    with organization_snapshot(organization_id):
         as_of = watermark(organization_id)
         view = view or current_view(organization_id)
         if view is None:
@@ -156,9 +156,9 @@ def disclosure_bridge(
         view: another view than the current one.
 
     Returns:
-        The bridge and the lines of the register that are in it.
+        The bridge and the lines of the register that are in it, both of one moment.
     """
-    with organization_scope(organization_id):
+    with organization_snapshot(organization_id):
         view = view or current_view(organization_id)
         if view is None:
             return None

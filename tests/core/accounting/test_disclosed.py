@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import pytest
 
 from core.accounting import services
 from core.accounting.figures import Filter
-from core.accounting.selectors import disclosure_bridge, emissions
+from core.accounting.selectors import disclosed, disclosure_bridge, emissions
+from core.accounting.selectors.disclosed import lines_of
 from core.accounting.selectors.explain import explain
 
 from .conftest import call, metered
+from .test_concurrency import in_thread
 from .test_rule_commands import run
 
 pytestmark = pytest.mark.usefixtures("committed_db", "factor_set")
@@ -233,3 +236,24 @@ def test_own_factors_of_a_site_hold_for_its_meter_as_for_its_records(organizatio
         assert found.life_cycle_nkg == pytest.approx(6_250e9)
         assert line.nkg(basis) == pytest.approx(-6_250e9)
         assert found.disclosed_nkg == 0
+
+
+def test_sums_and_lines_of_the_bridge_are_of_one_moment(quarter, write, monkeypatch):
+    asked = Filter(**QUARTER, basis="market")
+    before, _ = disclosure_bridge(quarter.id, asked)
+
+    def meanwhile():
+        write(metered(9, 50.0, site="berlin"))
+        services.derive_dirty_days(quarter.id)
+
+    def late(*arguments):
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(in_thread, meanwhile).result()
+        return lines_of(*arguments)
+
+    monkeypatch.setattr(disclosed, "lines_of", late)
+    during, _ = disclosure_bridge(quarter.id, asked)
+    monkeypatch.undo()
+
+    assert during == before
+    assert disclosure_bridge(quarter.id, asked)[0].life_cycle_nkg > before.life_cycle_nkg

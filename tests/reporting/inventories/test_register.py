@@ -1,6 +1,7 @@
 """Register entries in a draft inventory: their lines by scope and category, the site's electricity, e-waste."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -8,14 +9,19 @@ from pathlib import Path
 import jsonschema
 import pytest
 from django.core.management import call_command
+from django.test import Client
 
 import reporting.disclosures
 from core.accounting import services as accounting
 from core.accounting.figures import Filter
 from core.accounting.selectors import disclosure_bridge, emissions
+from core.organizations.models import Person, Role
+from core.organizations.services import add_member
 from core.organizations.tenancy import organization_scope
+from reporting.inventories import draft
 from reporting.inventories.draft import draft_inventory
 from reporting.inventories.instruments import UsedInstruments
+from tests.core.accounting.test_concurrency import in_thread
 from tests.deliver import deliver, metered
 
 pytestmark = [pytest.mark.usefixtures("committed_db"), pytest.mark.slow]
@@ -177,3 +183,26 @@ def test_no_share_is_named_where_nothing_is_covered():
     assert UsedInstruments([], [], Decimal(0)).percent_of(Decimal(10)) is None
     assert UsedInstruments([{"id": "x"}], [], Decimal(3)).percent_of(Decimal(0)) is None
     assert UsedInstruments([{"id": "x"}], [], Decimal(3)).percent_of(Decimal(12)) == 25
+
+
+@pytest.mark.parametrize("door", ["command", "page"])
+def test_a_draft_is_of_one_moment(organization, inventory, monkeypatch, tmp_path, door):
+    def late(*arguments, **named):
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(in_thread, deliver, organization, [metered("late", 200.0, site="berlin")]).result()
+        return disclosure_bridge(*arguments, **named)
+
+    monkeypatch.setattr(draft, "disclosure_bridge", late)
+    if door == "command":
+        about = {"organization": organization.slug, "period": "2026-Q3", "format": "inventory-json", "draft": True}
+        call_command("disclose", **about, output=tmp_path)
+        drawn = json.loads((tmp_path / "2026-Q3/inventory.json").read_text())
+    else:
+        person = Person.objects.create_user("lead@example.org", "correct horse battery")
+        add_member(organization_id=organization.id, person=person, role=Role.SUSTAINABILITY_LEAD)
+        client = Client()
+        client.force_login(person)
+        drawn = json.loads(client.get("/disclosures/2026-Q3/", {"format": "inventory-json"}).content)
+
+    # A record that comes in between the reads is in none of them.
+    assert drawn == inventory
