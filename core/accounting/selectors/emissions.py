@@ -263,7 +263,11 @@ def _summed(
     pools: frozenset[str],
     elsewhere: frozenset[str],
 ) -> tuple[pd.DataFrame, Mapping[RateOf, Rate], frozenset[str]]:
-    """Read sums, rates and the pools that have rates in one snapshot."""
+    """
+    Read sums, rates and the pools that have rates in one snapshot.
+
+    In one order, whatever plan the database takes and in which order series were met first: floats are added up after this.
+    """
     table, day = _table(asked)
     pool, pool_values = pool_sql(pools, elsewhere)
     start = _START[asked.grain].format(day=f"d.{day}")
@@ -286,6 +290,7 @@ def _summed(
         sums[impact.name + suffix] = f"{column}::float8 / {impact.per_unit}"
     where, values = conditions(organization_id, asked)
     where += "".join(f" and d.{known_column(name)} is not null" for name in known)
+    ordered = ", ".join(f's."{name}"' for name in groups if name != "shared_error_id")
     selected = ", ".join(f'{expression} as "{name}"' for name, expression in (groups | sums).items())
     with connection.cursor() as cursor:
         cursor.execute(
@@ -300,7 +305,8 @@ def _summed(
             "  (select array_agg(distinct pool) from m where pool <> '') from s"
             " join accounting_sharederror e on e.organization_id = %s and e.id = s.shared_error_id"
             " left join m o on o.market = e.market and o.pool = s.pool and o.year = s.year"
-            " left join m b on b.market = e.market and b.pool = '' and b.year = s.year",
+            " left join m b on b.market = e.market and b.pool = '' and b.year = s.year"
+            f" order by e.key, {ordered}",
             [
                 *(*pool_values, organization_id, view.id, asked.from_day, asked.to_day, *values),
                 *(organization_id, view.id, organization_id),

@@ -8,11 +8,12 @@ from pathlib import Path
 import jsonschema
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 import reporting.disclosures
 from core.accounting.figures import Filter
 from core.accounting.selectors import disclosure_bridge, emissions
-from core.accounting.services import add_instruments, derive_dirty_days
+from core.accounting.services import add_instruments, add_own_factor, derive_dirty_days
 from core.organizations.tenancy import organization_scope
 from reporting.disclosures import RefusedError
 from reporting.disclosures.inventory_json import content_hash
@@ -195,3 +196,32 @@ def test_every_door_gives_one_market_total(organization):
     assert Decimal(drawn["totals"]["total_market"]) == pytest.approx(Decimal("0.43632"), abs=Decimal("1e-8"))
     assert found.disclosed_nkg == pytest.approx(436.32e9)
     assert row["total_kg_co2e"] == pytest.approx(436.32)
+
+
+def test_a_draft_is_the_same_whatever_order_the_database_reads_in(organization):
+    for number in range(12):  # each an error of its own, so that many sums are added up to one line
+        add_own_factor(
+            organization_id=organization.id,
+            name="pue",
+            value=1.1 + number / 70,
+            low=1.05,
+            high=1.4 + number / 30,
+            source="meters",
+            where={"application": f"app {number}"},
+        )
+    boundaries = ("device", "it", "facility")
+    deliver(
+        organization,
+        [
+            metered(f"{n}-{boundary}", 0.1 + n / 7, application=f"app {n}", energy_boundary=boundary)
+            for n in range(12)
+            for boundary in boundaries
+        ],
+    )
+
+    def drawn(*planner: str):
+        with organization_scope(organization.id), connection.cursor() as cursor:
+            cursor.execute("".join(f"set local {each} = off;" for each in planner))
+            return draft_inventory(organization, "2026-Q3")
+
+    assert drawn("enable_sort") == drawn("enable_hashagg", "enable_hashjoin")
