@@ -144,6 +144,7 @@ def _drawn_up(organization: Organization, period: str) -> Inventory:
             "text": (
                 "Activity (energy, device and instance hours, tokens) times published factors. Electricity by the location-based"
                 f" and the market-based method. Methodology {view.methodology}, factor set {view.factor_set.name}."
+                f"{mix_text(energy)}"
             ),
             "embodied_view": "year_of_acquisition",
             "rounding": "each figure on its own, from the unrounded value",
@@ -364,6 +365,17 @@ def scaled_mwh(kwh: float | None) -> Decimal:
     return Decimal(repr(float(kwh))) / 1000 if known(kwh) else Decimal(0)  # type: ignore[arg-type]
 
 
+def of_mix(energy: list[dict[str, Any]], mix: str) -> Decimal:
+    """Add up the energy that is known to be of a mix. [MWh]"""
+    return sum((Decimal(entry["mwh"]) for entry in energy if entry["mix"] == mix), Decimal(0))
+
+
+def mix_text(energy: list[dict[str, Any]]) -> str:
+    """Say how much energy is in no total by mix, as its mix is not known: the schema has no empty totals."""
+    mwh = of_mix(energy, "unknown")
+    return f" The mix of {decimal_text(mwh)} MWh of energy is not known: the totals by mix leave it out." if mwh else ""
+
+
 def sum_of(column: pd.Series) -> Decimal:
     return sum((Decimal(repr(float(value))) for value in column if known(value)), Decimal(0))
 
@@ -388,9 +400,7 @@ def totals_of(
         "total_location": one + location + three,
         "total_market": one + market + three,
         "energy_mwh": sum((Decimal(entry["mwh"]) for entry in energy), Decimal(0)),
-        "renewable_mwh": Decimal(0),
-        "nuclear_mwh": Decimal(0),
-        "fossil_mwh": Decimal(0),
+        **{f"{mix}_mwh": of_mix(energy, mix) for mix in ("renewable", "nuclear", "fossil")},
     }
     if len(rows) and rows["water_l"].notna().any():
         found["water_m3"] = sum_of(rows["water_l"]) / units.L_PER_M3

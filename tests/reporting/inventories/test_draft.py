@@ -15,9 +15,9 @@ from core.accounting.figures import Filter
 from core.accounting.selectors import disclosure_bridge, emissions
 from core.accounting.services import add_instruments, add_own_factor, derive_dirty_days
 from core.organizations.tenancy import organization_scope
-from reporting.disclosures import RefusedError
+from reporting.disclosures import RefusedError, csv_tables
 from reporting.disclosures.inventory_json import content_hash
-from reporting.inventories.draft import draft_inventory
+from reporting.inventories.draft import draft_inventory, of_mix
 from tests.deliver import deliver, metered
 
 pytestmark = [pytest.mark.usefixtures("committed_db"), pytest.mark.slow]
@@ -225,3 +225,14 @@ def test_a_draft_is_the_same_whatever_order_the_database_reads_in(organization):
             return draft_inventory(organization, "2026-Q3")
 
     assert drawn("enable_sort") == drawn("enable_hashagg", "enable_hashjoin")
+
+
+def test_an_unknown_mix_is_not_printed_as_zero(inventory):
+    figures = {figure for figure, *_ in csv_tables.summary(inventory)}
+    known = {**inventory, "energy": [{**entry, "mix": "fossil"} for entry in inventory["energy"]]}
+
+    assert "energy_mwh" in figures
+    assert figures.isdisjoint({"renewable_mwh", "nuclear_mwh", "fossil_mwh"})
+    assert "The mix of 1 MWh of energy is not known" in inventory["method"]["text"]
+    assert "renewable_mwh" in {figure for figure, *_ in csv_tables.summary(known)}  # a zero that is known
+    assert of_mix(known["energy"], "fossil") == 1
