@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
 from core.quantification import booking, units
 from core.quantification.electricity import Supply, supply_of
-from core.quantification.market import market_based_kg_co2e
+from core.quantification.market import follows_hours, market_based_kg_co2e
 from core.quantification.market_coverage import UNCOVERED, Interval, Rates
 from core.quantification.methods import Methodology
 from core.quantification.overrides import Given
@@ -147,6 +147,17 @@ def purchased(month: MeteredMonth, supply: Supply) -> tuple[Drawn, ...]:
     )
 
 
+def _kg_per_kwh(month: MeteredMonth, pkwh: int, supply: Supply) -> Mapping[str, Interval]:
+    """Weigh what is taken back, location-based, as all that the site used, which holds it: hours may have their own factors."""
+    used, location = drawn(month, supply), supply.kg_per_kwh.get("location_kg_co2e")
+    whole = sum(each.pkwh for each in used)
+    if pkwh > 0 or whole <= 0 or location is None or not location[0]:
+        return supply.kg_per_kwh
+    mean = sum(each.location_nkg for each in used) / units.PER_KG / (whole / units.PER_KWH)
+    value, low, high = (side * (mean / location[0]) for side in location)
+    return {**supply.kg_per_kwh, "location_kg_co2e": (value, low, high)}
+
+
 def _rate(month: MeteredMonth, pkwh: int, supply: Supply, rates: Rates) -> Interval | None:
     """Choose the rate of a line: what is taken back takes that of all that the site used, which holds it."""
     year, own = month.month.year, supply.market.rate
@@ -157,6 +168,8 @@ def _rate(month: MeteredMonth, pkwh: int, supply: Supply, rates: Rates) -> Inter
     weighed = []
     for each in drawn(month, supply):
         known = rates.of(each.key, each.pool, year) or (without if each.key == supply.market.key else None)
+        if known is not None and follows_hours(each.key) and not rates.cover(each.key, each.pool, year):
+            known = _of_hours(each, known)
         if known is not None:
             weighed.append((each.pkwh, known))
     whole = sum(amount for amount, _ in weighed)
@@ -166,10 +179,19 @@ def _rate(month: MeteredMonth, pkwh: int, supply: Supply, rates: Rates) -> Inter
     return value, low, high
 
 
+def _of_hours(used: Drawn, mean: Interval) -> Interval:
+    """Give a rate that follows the grid hour by hour the mean of the hours in which the electricity was used."""
+    if used.pkwh <= 0 or not mean[0]:
+        return mean
+    g_per_kwh = used.location_nkg / units.PER_KG * units.G_PER_KG / (used.pkwh / units.PER_KWH)
+    value, low, high = (side * (g_per_kwh / mean[0]) for side in mean)
+    return value, low, high
+
+
 def _line(month: MeteredMonth, step: str, pkwh: int, label: str, supply: Supply, rate: Interval | None) -> Line:
     kwh = pkwh / units.PER_KWH
     amounts: dict[str, Amount] = {"energy_facility_kwh": (pkwh, pkwh, pkwh)}
-    for impact, sides in supply.kg_per_kwh.items():
+    for impact, sides in _kg_per_kwh(month, pkwh, supply).items():
         amounts[impact] = _amount([kwh * side for side in sides])
     if rate is not None:
         amounts["market_kg_co2e"] = _amount([market_based_kg_co2e(kwh, side) for side in rate])

@@ -20,6 +20,7 @@ from core.accounting.selectors.views import current_view
 from core.catalog.entries import KINDS
 from core.catalog.models import RegisterEntry, SiteKind
 from core.catalog.selectors import sites, sites_not_controlled, standing_entries
+from core.factors.grid_selectors import served_in_use
 from core.factors.pack import load_pack
 from core.factors.selectors import own_factors, pack_of
 from core.quantification import units
@@ -30,6 +31,7 @@ from core.quantification.own_factors import SELECTORS, given_of
 from core.quantification.pack import FactorPack
 from core.quantification.register_lines import Fact, Line, lines_of_entries
 from core.quantification.resolve import catalog_of
+from core.quantification.series_grid import factors_of
 from core.quantification.site_metrics import Reading
 
 HOSTING: Final = {SiteKind.OWNED: "owned", SiteKind.LEASED: "owned", SiteKind.COLOCATION: "colocated"}
@@ -171,7 +173,9 @@ def _own_factors(organization_id: int, view: View, months: Sequence[MeteredMonth
         ],
         columns=[*SELECTORS, "day"],
     ).astype(dict.fromkeys(SELECTORS, object))
-    return given_of(subjects, own_factors(organization_id), catalog_of(pack_of(view.factor_set.content_hash)))
+    series, _ = factors_of(served_in_use(organization_id))
+    catalog = catalog_of(pack_of(view.factor_set.content_hash))
+    return given_of(subjects, [*own_factors(organization_id), *series], catalog)
 
 
 def own_electricity(

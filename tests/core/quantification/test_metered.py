@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from core.factors.pack import load_pack
 from core.quantification import booking
 from core.quantification.market_coverage import Rates
-from core.quantification.metered import MeteredMonth, lines_of_meters
+from core.quantification.metered import Drawn, MeteredMonth, lines_of_meters
 from core.quantification.methods import METHODOLOGIES
 from core.quantification.overrides import Override
 
@@ -79,3 +79,20 @@ def test_own_factors_hold_for_what_no_record_covers():
     assert line.amounts["upstream_kg_co2e"] == (1_250_000_000,) * 3
     assert line.amounts["market_kg_co2e"] == (KG, KG, KG)
     assert {"own:1"} == {factor.id for factor in line.factors}
+
+
+def test_what_is_taken_back_weighs_what_its_hours_did():
+    key = "location:DE:exact:hourly:series:DE:2026-Q3"
+    used = Drawn(key, "own", 6 * KWH, 3 * KG)  # 500 g/kWh by load, where the plain mean of the hours is 400
+    rates = Rates({(key, "", 2026): (400.0, 380.0, 420.0)})
+
+    (line,) = lines_of_meters([month(6 * KWH, 6 * KWH, own=3 * KWH, recorded=(used,))], PACK, METHOD, rates)
+
+    assert line.amounts["location_kg_co2e"][0] == -1_500_000_000
+    assert line.amounts["market_kg_co2e"] == (-1_500_000_000, -1_575_000_000, -1_425_000_000)
+
+
+def test_more_generated_than_metered_is_flagged():
+    (line,) = lines_of_meters([month(10 * KWH, 10 * KWH, own=12 * KWH)], PACK, METHOD, NO_RATES)
+
+    assert "generated_exceeds_meter" in line.notes
