@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from core.accounting.aggregate import BASES, PARTS, SCOPE_OF, TOTAL
-from core.accounting.columns import EMBODIED, IMPACTS
+from core.accounting.columns import EMBODIED, IMPACTS, LOCATION, MARKET
 from core.accounting.figures import Filter
 from core.quantification import notes
 from core.quantification.activity import MEASURES
 from core.quantification.plan import Plan
 from core.quantification.register_lines import Line
+from core.quantification.scope import OF_TWO_BASES, booked_scope
 from core.quantification.terms import Term
 
 FIGURES: Final = (*(impact.name for impact in IMPACTS), TOTAL)
@@ -49,6 +50,7 @@ class Used:
         subjects: dimension to the names it has there.
         sources: name to records.
         cells: hours of series that went in; None where records were quantified themselves.
+        controlled: of the site, which decides where its electricity is booked.
     """
 
     plan: Plan
@@ -60,6 +62,7 @@ class Used:
     cells: int | None = None
     first_day: str | None = None
     last_day: str | None = None
+    controlled: bool = True
 
 
 def parts_of(impact: str, asked: Filter) -> list[str]:
@@ -67,6 +70,22 @@ def parts_of(impact: str, asked: Filter) -> list[str]:
     if impact != TOTAL:
         return [impact]
     return [BASES[asked.basis].name, *(PARTS[part].name for part in asked.include)]
+
+
+def counted_as(part: str, scope: str, asked: Filter) -> str:
+    """
+    Return the impact that a part of a figure is of: as disclosed, only scope 2 has a market-based figure of its own.
+
+    Args:
+        scope: where the electricity is booked.
+    """
+    once = part == MARKET.name and asked.booking == "disclosed" and scope != OF_TWO_BASES
+    return LOCATION.name if once else part
+
+
+def _parts(use: Used, parts: Sequence[str], asked: Filter) -> list[str]:
+    scope = booked_scope(use.plan.scope, controlled=use.controlled) or ""
+    return [counted_as(part, scope, asked) for part in parts]
 
 
 def tree(used: Sequence[Used], parts: Sequence[str], asked: Filter) -> dict[str, Any]:
@@ -88,18 +107,18 @@ def tree(used: Sequence[Used], parts: Sequence[str], asked: Filter) -> dict[str,
         "children": children,
         "factors": _factors(used, parts, asked),
         "sources": [{"name": name, "records": records} for name, records in sorted(sources.items())],
-        "missing": _missing(used, parts),
+        "missing": _missing(used, parts, asked),
     }
 
 
-def register_branches(lines: Sequence[Line], parts: Sequence[str]) -> list[dict[str, Any]]:
+def register_branches(lines: Sequence[Line], parts: Sequence[str], asked: Filter) -> list[dict[str, Any]]:
     """List what the register adds to a figure of the disclosed booking, entry by entry: amounts, factors, what is missing."""
     per_unit = {impact.name: impact.per_unit for impact in IMPACTS}
     found = []
     for line in lines:
         amounts = [
             [side / per_unit[name] for side in line.amounts[name]]
-            for name in parts
+            for name in (counted_as(part, line.scopes.energy, asked) for part in parts)
             if name in line.amounts and name in per_unit
         ]
         if amounts or line.notes:
@@ -150,7 +169,7 @@ def _plan(use: Used, parts: Sequence[str], asked: Filter) -> dict[str, Any]:
     """Show one plan: its formulas with the numbers filled in."""
     terms = [
         _term(term, use.sums[term.measure])
-        for part in parts
+        for part in _parts(use, parts, asked)
         for term in use.plan.terms
         if term.impact == part and use.sums.get(term.measure, 0) and books(use.plan, part, asked)
     ]
@@ -212,7 +231,7 @@ def _factors(used: Sequence[Used], parts: Sequence[str], asked: Filter) -> list[
         factor.id
         for use in used
         for term in use.plan.terms
-        if term.impact in parts and books(use.plan, term.impact, asked)
+        if term.impact in _parts(use, parts, asked) and books(use.plan, term.impact, asked)
         for factor, _ in term.inputs
     }
     found = {
@@ -224,11 +243,11 @@ def _factors(used: Sequence[Used], parts: Sequence[str], asked: Filter) -> list[
     return [found[key] for key in sorted(found)]
 
 
-def _missing(used: Sequence[Used], parts: Sequence[str]) -> list[dict[str, Any]]:
+def _missing(used: Sequence[Used], parts: Sequence[str], asked: Filter) -> list[dict[str, Any]]:
     """List what has activity and no figure, part by part, with the reasons."""
     found = []
     for use in used:
-        unknown = [part for part in parts if part in use.plan.nulls]
+        unknown = [part for part in _parts(use, parts, asked) if part in use.plan.nulls]
         if unknown:
             found.append(
                 {

@@ -21,7 +21,7 @@ from django.utils.functional import SimpleLazyObject
 from core.identifiers import uuid7
 from core.organizations import selectors, services
 from core.organizations.identity import SYSTEM, Actor, Identity, act_as
-from core.organizations.tenancy import organization_scope, person_scope
+from core.organizations.tenancy import organization_scope, organization_snapshot, person_scope
 from core.problems import problem
 
 Respond = Callable[[HttpRequest], HttpResponse]
@@ -32,6 +32,12 @@ SESSION_KEY = "organization"
 def own_scope(view: View) -> View:
     """Mark a view that opens its organization's scope itself, because it commits before it answers."""
     view.own_scope = True  # type: ignore[attr-defined]
+    return view
+
+
+def one_snapshot(view: View) -> View:
+    """Mark a view that only reads, and whose figures have to be of one moment though they take many statements."""
+    view.one_snapshot = True  # type: ignore[attr-defined]
     return view
 
 
@@ -94,7 +100,8 @@ def organization(respond: Respond) -> Respond:
         structlog.contextvars.bind_contextvars(organization=identity.organization_id)
         if is_marked(request, "own_scope"):
             return respond(request)
-        with organization_scope(identity.organization_id):
+        opened = organization_snapshot if is_marked(request, "one_snapshot") else organization_scope
+        with opened(identity.organization_id):
             response = respond(request)
             if response.status_code >= 400:
                 transaction.set_rollback(True)
@@ -124,7 +131,7 @@ def attach_organization(request: HttpRequest, identity: Identity) -> None:
 
 
 def is_marked(request: HttpRequest, mark: str) -> bool:
-    """Tell whether the view behind an address is marked ``own_scope`` or ``own_identity``."""
+    """Tell whether the view behind an address is marked ``own_scope``, ``own_identity`` or ``one_snapshot``."""
     try:
         view: Any = resolve(request.path_info).func
     except Resolver404:

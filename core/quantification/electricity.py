@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from core.quantification.bounds import HalfWidths, half_widths
 from core.quantification.draft import Draft
@@ -76,6 +76,39 @@ def add_electricity(use: Use, context: Context, energy: Energy, grid: Grid, draf
     draft.note(*(f"no_{name}_factor" for name in ("primary_energy", "adpe") if name not in resources))
     _share_widths(energy, pue, grid, market, draft)
     return market
+
+
+@dataclass(frozen=True)
+class Supply:
+    """
+    What a kWh at a facility's meter weighs, apart from any record.
+
+    Attributes:
+        market: rate without instruments.
+        kg_per_kwh: location and upstream, with their bounds; what is not known is left out.
+    """
+
+    market: Market
+    kg_per_kwh: Mapping[str, tuple[float, float, float]]
+    factors: tuple[Factor, ...]
+    notes: tuple[str, ...]
+
+
+def supply_of(use: Use, context: Context) -> Supply:
+    """Weigh a metered kWh of a use by the factors that a record of it has."""
+    draft = Draft()
+    grid = grid_of(use, context)
+    market = _market(use, context, grid)
+    draft.note(*grid.notes, *market.notes)
+    losses = _losses(use, grid, draft)
+    metered = EnergyTerm("energy_pkwh", UNIT, at_facility=True)
+    _per_facility_kwh(metered, UNIT, grid, replace(market, rate=None), losses, {}, draft)
+    draft.show(*(factor for factor in (grid.location, grid.fuel, market.rate) if factor is not None))
+    found: dict[str, tuple[float, float, float]] = {}
+    for term in draft.terms:
+        before = found.get(term.impact, (0.0, 0.0, 0.0))
+        found[term.impact] = (before[0] + term.value, before[1] + term.low, before[2] + term.high)
+    return Supply(market, found, tuple(draft.factors.values()), tuple(draft.notes))
 
 
 def _both_sides(term: EnergyTerm, pue: Factor | None) -> tuple[Product | None, Product | None]:

@@ -9,7 +9,7 @@ not change what the grid of another weighs.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -22,6 +22,35 @@ Interval = tuple[float, float, float]
 
 WHOLE_MARKET: Final = "own"
 """The pool of all own electricity that no other pool holds."""
+
+
+UNCOVERED: Final = ""
+"""The pool of what no instrument may cover: its rate is the one without instruments."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """
+    The rates of a view, with and without instruments.
+
+    Args:
+        known: by key, pool and year.
+    """
+
+    known: Mapping[tuple[str, str, int], Interval]
+
+    def of(self, key: str, pool: str, year: int) -> Interval | None:
+        """Return the rate of a pool, else the one without instruments; None where neither is known."""
+        return self.known.get((key, pool, year), self.known.get((key, UNCOVERED, year)))
+
+    def cover(self, key: str, pool: str, year: int) -> bool:
+        """Tell whether instruments have made a rate for a pool."""
+        return pool != UNCOVERED and (key, pool, year) in self.known
+
+    @property
+    def pools(self) -> frozenset[str]:
+        """Return the pools that instruments have made rates for."""
+        return frozenset(pool for _, pool, _ in self.known if pool != UNCOVERED)
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,7 @@ TEXTS: Final = {
     "no_fuel_factor": "The factor set in force knows no factor for this fuel.",
     "no_gwp": "The factor set in force knows no global warming potential for this gas.",
     "no_treatment_factor": "No factor is known for this treatment of waste.",
+    "generated_exceeds_meter": "More was generated and used on the site than its meter shows: check both.",
     "records_exceed_meter": "The records of the site exceed what its meter shows: check both.",
 }
 """Code to sentence. Codes are part of the contract and never change their meaning."""

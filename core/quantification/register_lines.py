@@ -1,6 +1,6 @@
 """
-Register entries as lines of the *as disclosed* booking: scope 1, categories 2 and 5, and what a site's meter shows beyond
-its records (methodology 4.4, 8.1). Amounts are integers, rounded per line, so that every sum of them is exact.
+Register entries as lines of the *as disclosed* booking: scope 1, categories 2 and 5 (methodology 4.4, 8.1). Amounts are
+integers, rounded per line, so that every sum of them is exact. What meters show is in `core.quantification.metered`.
 """
 
 from __future__ import annotations
@@ -13,14 +13,10 @@ from typing import Final
 from core.quantification import booking, units
 from core.quantification.assets import disposed_kg_co2e, embodied_of, purchased_kg_co2e, treatments
 from core.quantification.factor import Factor
-from core.quantification.market import choose_market, market_based_kg_co2e
 from core.quantification.methods import Methodology
-from core.quantification.operational import choose_grid, location_based_kg_co2e, upstream_kg_co2e
 from core.quantification.pack import FactorPack
-from core.quantification.resolve import catalog_of
-from core.quantification.scope import Scopes, booked_scope
+from core.quantification.scope import OF_TWO_BASES, Scopes, booked_scope
 from core.quantification.scope1 import FUEL_UNITS, fuel_kg_co2e, fuels, gases, refrigerant_kg_co2e
-from core.quantification.site_metrics import unallocated_pkwh
 
 Amount = tuple[int, int, int]
 """Value, low, high; 1e-9 kg CO2e, of energy 1e-12 kWh."""
@@ -35,27 +31,6 @@ class Fact:
     kind: str
     day: date
     values: Mapping[str, float | str]
-
-
-@dataclass(frozen=True)
-class MeteredMonth:
-    """
-    A site's month with a facility meter.
-
-    Args:
-        metered_pkwh: what the meter shows. [1e-12 kWh]
-        self_generated_pkwh: of it, generated on the site itself. [1e-12 kWh]
-        records_pkwh: facility energy of the site's records. [1e-12 kWh]
-        entries: the register entries behind it.
-    """
-
-    site: str
-    zone: str
-    month: date
-    metered_pkwh: int
-    self_generated_pkwh: int
-    records_pkwh: int
-    entries: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,12 +63,12 @@ class Line:
     detail: Mapping[str, str | float] = field(default_factory=dict)
 
     def nkg(self, basis: str = "location") -> int:
-        """Return what the line adds to the total of a basis. [1e-9 kg CO2e]"""
-        counted = (f"{basis}_kg_co2e", "upstream_kg_co2e", "embodied_kg_co2e")
+        """Return what the line adds to the total of a basis, which tells scope 2 apart and nothing else. [1e-9 kg CO2e]"""
+        electricity = f"{basis if self.scopes.energy == OF_TWO_BASES else 'location'}_kg_co2e"
+        counted = (electricity, "upstream_kg_co2e", "embodied_kg_co2e")
         return sum(self.amounts[name][0] for name in counted if name in self.amounts)
 
 
-_OWN_ELECTRICITY: Final = Scopes("2", "3.3", "3.2")
 _DIRECT: Final = Scopes("1", "1", "1")
 _BOUGHT: Final = Scopes("3.2", "3.2", "3.2")
 _RETIRED: Final = Scopes("3.5", "3.5", "3.5")
@@ -157,86 +132,9 @@ def rebooked(line: Line) -> Line:
     return replace(line, scopes=Scopes(*scopes))
 
 
-def lines_of_meters(
-    months: Sequence[MeteredMonth],
-    pack: FactorPack,
-    method: Methodology,
-    rates: Mapping[tuple[str, int], tuple[float, float, float]],
-) -> list[Line]:
-    """
-    Weigh what meters show beyond the records, and take back what the site generates itself.
-
-    A month whose records exceed the meter has negative amounts: flagged, never clipped. On-site generation that burns
-    nothing emits nothing in operation; where it burns, its fuel is scope 1 and its kWh are not purchased as well.
-
-    Args:
-        rates: market rate by market and year, as the view has them; others are chosen here. [g CO2e/kWh]
-    """
-    found: list[Line] = []
-    for month in months:
-        beyond = unallocated_pkwh(month.metered_pkwh, month.records_pkwh)
-        for step, pkwh, label in (
-            (booking.UNALLOCATED, beyond, "metered, and in no record"),
-            (booking.SELF_GENERATED, -month.self_generated_pkwh, "generated on site and used"),
-        ):
-            if pkwh:
-                found.append(_electricity(month, step, pkwh, label, pack, method, rates))
-    return found
-
-
-def _electricity(
-    month: MeteredMonth,
-    step: str,
-    pkwh: int,
-    label: str,
-    pack: FactorPack,
-    method: Methodology,
-    rates: Mapping[tuple[str, int], tuple[float, float, float]],
-) -> Line:
-    place = catalog_of(pack).place(hosting="owned", provider=None, region=None, zone=month.zone)
-    year = month.month.year
-    grid = choose_grid(pack, place.zones, place.notes, year, method)
-    market = choose_market(pack, place, "owned", None, grid, year, method)
-    kwh = pkwh / units.PER_KWH
-    amounts: dict[str, Amount] = {"energy_facility_kwh": (pkwh, pkwh, pkwh)}
-    factors = [factor for factor in (grid.location, grid.fuel) if factor is not None]
-    if grid.location is not None:
-        amounts["location_kg_co2e"] = _weighed(grid.location, lambda each: location_based_kg_co2e(kwh, each))
-    if grid.fuel is not None:
-        amounts["upstream_kg_co2e"] = _weighed(grid.fuel, lambda each: upstream_kg_co2e(kwh, each))
-    rate = rates.get((market.key, year))
-    if rate is None and market.rate is not None:
-        rate = (market.rate.value, market.rate.low, market.rate.high)
-    if rate is not None:
-        amounts["market_kg_co2e"] = _sorted(tuple(_nkg(market_based_kg_co2e(kwh, each)) for each in rate))
-    exceeds = ("records_exceed_meter",) if step == booking.UNALLOCATED and pkwh < 0 else ()
-    notes = tuple(dict.fromkeys([*grid.notes, *market.notes, *exceeds]))
-    return Line(
-        step,
-        month.site,
-        month.month,
-        _OWN_ELECTRICITY,
-        amounts,
-        tuple(factors),
-        notes,
-        label,
-        month.entries,
-        zone=month.zone,
-    )
-
-
 def _weighed(factor: Factor, formula: Callable[[float], float]) -> Amount:
-    return _sorted(tuple(_nkg(formula(each)) for each in (factor.value, factor.low, factor.high)))
-
-
-def _sorted(amount: tuple[int, ...]) -> Amount:
-    """Put the bounds of a negative amount in their order."""
-    value, *bounds = amount
-    return value, min(bounds), max(bounds)
-
-
-def _nkg(kg: float) -> int:
-    return round(kg * units.PER_KG)
+    value, low, high = (round(formula(each) * units.PER_KG) for each in (factor.value, factor.low, factor.high))
+    return value, low, high
 
 
 def _direct(amount: Amount) -> dict[str, Amount]:

@@ -22,6 +22,10 @@ NOT_CONTROLLED: Final = {"1": "3.8", "2": "3.8", "3.3": "3.8"}
 """Where figures of a site go that the organization does not control; its own servers there stay bought goods (3.2)."""
 
 
+OF_TWO_BASES: Final = "2"
+"""The scope that an inventory has by location and by market; every other scope is in both of its totals alike (4.4)."""
+
+
 def booked_scope(scope: str | None, *, controlled: bool) -> str | None:
     """
     Book a scope by who controls the site: a switch of the approach re-books, it computes nothing anew.

@@ -54,6 +54,7 @@ def asked(request: Request) -> Query:
 class EmissionsView(APIView):
     """Aggregated emissions of the current view."""
 
+    one_snapshot = True
     action_needed = Action.SEE_OWN_TEAM
     renderer_classes = (JSONRenderer, CsvRenderer, ArrowRenderer)
 

@@ -27,6 +27,7 @@ TOTALS: Final = (
     ("water_m3", "m3"),
     ("ewaste_kg", "kg"),
 )
+BY_MIX: Final = ("renewable_mwh", "nuclear_mwh", "fossil_mwh")
 GASES: Final = ("CO2", "CH4", "N2O", "HFC", "PFC", "SF6", "NF3")
 
 
@@ -67,8 +68,15 @@ def summary(inventory: Inventory) -> list[list[object]]:
         ["inventory_sha256", inventory["evidence"].get("sha256", ""), ""],
         ["software_version", inventory["evidence"]["software_version"], ""],
     ]
-    totals = inventory["totals"]
-    return rows + [[name, totals[name], unit] for name, unit in TOTALS if name in totals]
+    totals, unknown = inventory["totals"], unknown_mix(inventory)
+    return rows + [[name, totals[name], unit] for name, unit in TOTALS if name in totals and name not in unknown]
+
+
+def unknown_mix(inventory: Inventory) -> set[str]:
+    """Name the totals by mix that say 0 only because the mix of some energy is not known: missing is not zero."""
+    if all(entry["mix"] != "unknown" for entry in inventory["energy"]):
+        return set()
+    return {name for name in BY_MIX if not Decimal(inventory["totals"].get(name, "0"))}
 
 
 def by(inventory: Inventory, keys: list[str]) -> list[list[object]]:

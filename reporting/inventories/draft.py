@@ -19,6 +19,7 @@ from core.factors.selectors import pack_of
 from core.factors.sources import sources_of
 from core.organizations.models import Organization
 from core.organizations.selectors import consolidation_of
+from core.organizations.tenancy import organization_snapshot
 from core.quantification import units
 from core.quantification.register_lines import Line
 from reporting.disclosures import Inventory, RefusedError
@@ -86,13 +87,18 @@ def draft_inventory(organization: Organization, period: str) -> Inventory:
     Args:
         period: 2026-Q3 and its like.
 
-    It is a function of ledger, factors and rules: made twice it is the same to the last byte.
+    It is a function of ledger, factors and rules, read in one moment: made twice it is the same to the last byte.
 
     Raises:
         FilterError: no such period. RefusedError: the organization lacks what every inventory needs.
     """
     if not organization.country:
         raise RefusedError(["The organization's country is not set (Settings)."])
+    with organization_snapshot(organization.id):
+        return _drawn_up(organization, period)
+
+
+def _drawn_up(organization: Organization, period: str) -> Inventory:
     named = parse_period(period, organization.fiscal_year_start_month)
     filtered = Filter(named.from_day, named.to_day, by=BY)
     view = current_view(organization.id)
@@ -115,8 +121,9 @@ def draft_inventory(organization: Organization, period: str) -> Inventory:
     count, digest = records_hash(organization.id, filtered)
     totals = totals_of(lines, rows, energy, entered)
     contracts = used_instruments(organization, view, named)
-    if contracts.instruments and contracts.percent is not None:
-        totals["instrument_percent"] = decimal_text(contracts.percent)
+    purchased = sum((Decimal(entry["mwh"]) for entry in energy if entry["origin"] == "purchased"), Decimal(0))
+    if (percent := contracts.percent_of(purchased)) is not None:
+        totals["instrument_percent"] = decimal_text(percent)
     inventory: Inventory = {
         "inventory_version": "1.0",
         "id": str(uuid5(NAMESPACE_URL, f"urn:wattledger:{organization.slug}:{period}:{view.id}:{digest}")),
@@ -137,6 +144,7 @@ def draft_inventory(organization: Organization, period: str) -> Inventory:
             "text": (
                 "Activity (energy, device and instance hours, tokens) times published factors. Electricity by the location-based"
                 f" and the market-based method. Methodology {view.methodology}, factor set {view.factor_set.name}."
+                f"{mix_text(energy)}"
             ),
             "embodied_view": "year_of_acquisition",
             "rounding": "each figure on its own, from the unrounded value",
@@ -357,6 +365,17 @@ def scaled_mwh(kwh: float | None) -> Decimal:
     return Decimal(repr(float(kwh))) / 1000 if known(kwh) else Decimal(0)  # type: ignore[arg-type]
 
 
+def of_mix(energy: list[dict[str, Any]], mix: str) -> Decimal:
+    """Add up the energy that is known to be of a mix. [MWh]"""
+    return sum((Decimal(entry["mwh"]) for entry in energy if entry["mix"] == mix), Decimal(0))
+
+
+def mix_text(energy: list[dict[str, Any]]) -> str:
+    """Say how much energy is in no total by mix, as its mix is not known: the schema has no empty totals."""
+    mwh = of_mix(energy, "unknown")
+    return f" The mix of {decimal_text(mwh)} MWh of energy is not known: the totals by mix leave it out." if mwh else ""
+
+
 def sum_of(column: pd.Series) -> Decimal:
     return sum((Decimal(repr(float(value))) for value in column if known(value)), Decimal(0))
 
@@ -381,9 +400,7 @@ def totals_of(
         "total_location": one + location + three,
         "total_market": one + market + three,
         "energy_mwh": sum((Decimal(entry["mwh"]) for entry in energy), Decimal(0)),
-        "renewable_mwh": Decimal(0),
-        "nuclear_mwh": Decimal(0),
-        "fossil_mwh": Decimal(0),
+        **{f"{mix}_mwh": of_mix(energy, mix) for mix in ("renewable", "nuclear", "fossil")},
     }
     if len(rows) and rows["water_l"].notna().any():
         found["water_m3"] = sum_of(rows["water_l"]) / units.L_PER_M3

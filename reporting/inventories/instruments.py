@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -28,12 +29,18 @@ class UsedInstruments:
 
     Args:
         instruments, factors: entries of ``inventory.schema.json``.
-        percent: of own electricity that they cover; None where there is none.
+        mwh: that they cover. [MWh]
     """
 
     instruments: list[dict[str, Any]]
     factors: list[dict[str, Any]]
-    percent: Decimal | None
+    mwh: Decimal
+
+    def percent_of(self, purchased_mwh: Decimal) -> Decimal | None:
+        """Return the share of an inventory's purchased electricity that they cover; None where there is none of both."""
+        if not self.instruments or purchased_mwh <= 0:
+            return None
+        return (100 * self.mwh / purchased_mwh).quantize(PLACES)
 
 
 def used_instruments(organization: Organization, view: View, period: Period) -> UsedInstruments:
@@ -45,16 +52,14 @@ def used_instruments(organization: Organization, view: View, period: Period) -> 
     held = {each.facts.id: each for each in held_instruments(organization.id, countries_known(organization.id))}
     rates = pool_rates(organization.id, view.id).factors
     kwh: dict[int, float] = {}
-    whole = 0.0
     for year, consumed in consumed_between(organization.id, view, period.from_day, period.to_day, list(held.values())):
-        whole += consumed.kwh
         for part in rates.get((consumed.key, consumed.pool, year), {}).get("instruments", ()):
             kwh[part["id"]] = kwh.get(part["id"], 0.0) + part["share"] * consumed.kwh
     used = {number: amount for number, amount in sorted(kwh.items()) if amount > 0.0 and number in held}
     return UsedInstruments(
         instruments=[entry(held[number], amount, organization) for number, amount in used.items()],
         factors=[factor(held[number]) for number in used],
-        percent=Decimal(repr(100.0 * sum(used.values()) / whole)).quantize(PLACES) if whole > 0.0 else None,
+        mwh=Decimal(repr(math.fsum(used.values()) / KWH_PER_MWH)),
     )
 
 

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from core.accounting.selectors import disclosure_bridge
 from core.organizations.access import requires
+from core.organizations.middleware import one_snapshot
 from core.organizations.policy import Action
 from core.quantification import booking, notes, units
 from core.quantification.booking import Bridge
@@ -40,12 +41,13 @@ STEPS: Final = {
     ),
     booking.MARKET: (
         gettext_lazy("plus market-based less location-based"),
-        gettext_lazy("scope 2 and bought services"),
+        gettext_lazy("scope 2; scope 3 is in both totals alike"),
     ),
 }
 """Each step in words, and where it goes."""
 
 
+@one_snapshot
 @require_safe
 @requires(Action.SEE_OWN_TEAM)
 def bookings(request: HttpRequest) -> HttpResponse:

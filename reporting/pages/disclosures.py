@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from core.accounting.figures import FilterError
 from core.organizations.access import requires
+from core.organizations.middleware import one_snapshot
 from core.organizations.policy import Action
 from reporting.disclosures import RefusedError
 from reporting.inventories.documents import FORMATS, report
@@ -36,6 +37,7 @@ def disclosures(request: HttpRequest) -> HttpResponse:
     )
 
 
+@one_snapshot
 @require_safe
 @requires(Action.SEE_PERIODS)
 def draft(request: HttpRequest, period: str) -> HttpResponse:

@@ -25,7 +25,6 @@ from core.catalog.services import RegisterRefused, SiteError
 from core.organizations.access import requires
 from core.organizations.policy import Action, may
 from core.organizations.selectors import consolidation_of
-from core.organizations.services import set_consolidation
 from core.quantification.scope1 import fuels
 from reporting.pages.asked import today, view_of
 from reporting.selectors.sites import entries_of, months_of, years_of
@@ -166,8 +165,10 @@ def consolidation(request: HttpRequest) -> HttpResponse:
     form = ConsolidationForm(request.POST)
     if not form.is_valid():
         return _sites_page(request, SiteForm(), consolidation_form=form, status=400)
-    set_consolidation(organization_id=_organization(request), approach=form.cleaned_data["approach"])
-    messages.success(request, _("The boundary is drawn anew: scopes follow at once, sums stay."))
+    services.set_consolidation(organization_id=_organization(request), approach=form.cleaned_data["approach"])
+    messages.success(
+        request, _("The boundary is drawn anew: scopes follow at once, and what instruments cover within a minute.")
+    )
     return redirect("sites")
 
 

@@ -13,6 +13,8 @@ from core.accounting.pools import OWN_HOSTINGS
 from core.accounting.selectors import current_view
 from core.accounting.selectors.conditions import folded_teams_of
 from core.accounting.selectors.market import assigned_instruments, consumed_between, countries_known
+from core.accounting.selectors.register import METERED
+from core.catalog.selectors import standing_entries
 from core.factors.instrument_selectors import Held, held_instruments
 from core.organizations.tenancy import organization_scope
 from core.quantification.market_coverage import (
@@ -150,11 +152,15 @@ def electricity(organization_id: int, year: int | None, *, today: date) -> Elect
 
 
 def years_with_consumption(organization_id: int, view: View | None) -> list[int]:
-    """List the years that have electricity with a rate."""
+    """List the years that have electricity with a rate, or meters of a site."""
     if view is None:
         return []
     rates = MarketRate.objects.filter(organization_id=organization_id, view_id=view.id, pool="")
-    return sorted({start.year for start in rates.values_list("period_start", flat=True).distinct()})
+    metered = standing_entries(organization_id).filter(kind__in=METERED)
+    return sorted(
+        {start.year for start in rates.values_list("period_start", flat=True).distinct()}
+        | {day.year for day in metered.order_by().values_list("day", flat=True).distinct()}
+    )
 
 
 def _consumed(organization_id: int, view: View | None, years: list[int], held: list[Held]) -> dict[int, list[Consumed]]:

@@ -22,7 +22,8 @@ def factors_used(organization_id: int, filtered: Filter, view: View) -> list[dic
         )
         plans = [plan for (plan,) in cursor.fetchall()]
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for factors in Plan.objects.filter(organization_id=organization_id, id__in=plans).values_list("factors", flat=True):
+    used = Plan.objects.filter(organization_id=organization_id, id__in=plans).order_by("key")
+    for factors in used.values_list("factors", flat=True):
         found |= {(factor["name"], factor["id"]): factor for factor in factors}
     return sorted(found.values(), key=lambda factor: (factor["name"], factor["id"]))
 

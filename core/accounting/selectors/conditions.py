@@ -78,11 +78,16 @@ def columns_of(asked: Filter, folded: frozenset[str]) -> list[str]:
     columns = ["source_id" if name == "source" else name for name in asked.by if name not in ELSEWHERE]
     if folded and "project" in columns and "team" not in columns:
         columns.append("team")
-    if "scope" in (*asked.by, *asked.dims):
+    if needs_scopes(asked):
         columns += ["scope", "scope_upstream", "scope_embodied"]
         if "site" not in columns:
             columns.append("site")  # who controls it decides the scope
     return columns
+
+
+def needs_scopes(asked: Filter) -> bool:
+    """Tell whether an answer depends on where figures book: as disclosed, the market basis is one of scope 2 only."""
+    return asked.booking == "disclosed" or "scope" in (*asked.by, *asked.dims)
 
 
 def source_names(organization_id: int) -> dict[int, str]:

@@ -5,28 +5,29 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from itertools import product
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from django.db import connection
 
 from core.accounting.aggregate import SharedErrors
-from core.accounting.columns import SUFFIXES, Impact
+from core.accounting.columns import LOCATION, MARKET, SUFFIXES, Impact
 from core.accounting.figures import DIMS, Filter
-from core.accounting.models import MarketRate, SharedError, View
-from core.accounting.pools import UNCOVERED, pool_sql
+from core.accounting.models import SharedError, View
+from core.accounting.pools import pool_sql
 from core.accounting.selectors.conditions import columns_of, conditions, matches, source_names
 from core.accounting.selectors.on_read import OWN_HARDWARE, asks_for_runs, slot_of
-from core.accounting.selectors.register import register_lines
+from core.accounting.selectors.rates import rates_of
+from core.accounting.selectors.register import HOSTING, register_lines
 from core.catalog.models import SiteKind
 from core.catalog.selectors import sites, sites_not_controlled
 from core.organizations.tenancy import organization_scope
 from core.quantification import units
 from core.quantification.booking import Bridge, bridge
+from core.quantification.market_coverage import UNCOVERED
 from core.quantification.register_lines import Line, rebooked
-
-HOSTING: Final = {SiteKind.OWNED: "owned", SiteKind.LEASED: "owned", SiteKind.COLOCATION: "colocated"}
+from core.quantification.scope import OF_TWO_BASES
 
 
 def lines_of(organization_id: int, view: View, asked: Filter, folded: frozenset[str]) -> list[Line]:
@@ -87,6 +88,25 @@ def joined(first: SharedErrors, second: SharedErrors) -> SharedErrors:
     return SharedErrors(*({**getattr(first, name), **getattr(second, name)} for name in names))
 
 
+def scope_3_once(sums: pd.DataFrame, errors: SharedErrors) -> pd.DataFrame:
+    """
+    Give all but scope 2 its location-based figure on the market basis too, with its widths (methodology 4.4).
+
+    Args:
+        sums: of `core.accounting.aggregate.with_market`, with the scope that their electricity is booked in.
+    """
+    once = sums["scope"] != OF_TWO_BASES
+    given = sums.copy()
+    for suffix in SUFFIXES:
+        given[MARKET.name + suffix] = sums[MARKET.name + suffix].mask(once, sums[LOCATION.name + suffix])
+    for side, column in enumerate(("market_below", "market_above")):
+        widths = sums["shared_error_id"].map(
+            lambda error, side=side: errors.widths[error].get(LOCATION.name, (0.0,) * 4)[side]
+        )
+        given[column] = sums[column].mask(once, widths)
+    return given
+
+
 def _dimensions(organization_id: int, lines: Sequence[Line]) -> pd.DataFrame:
     """Give each line its dimensions, those that it has not as None."""
     about = {site.slug: site for site in sites(organization_id)}
@@ -136,42 +156,42 @@ def bridge_of(organization_id: int, view: View, asked: Filter, *, folded: frozen
 
 
 def _recorded(organization_id: int, view: View, asked: Filter) -> tuple[dict[str, int], int]:
-    """Add the records' integers up; the market figure is a fact of the row, or energy times the rate of its market and pool."""
-    rates = _rates(organization_id, view)
-    pool, pool_values = pool_sql({pool for _market, pool, _year in rates if pool != UNCOVERED})
+    """
+    Add the records' integers up. The market figure is a fact of the row, or energy times the rate of its market and pool; what
+    is not scope 2 has its location-based figure there.
+    """
+    rates = rates_of(organization_id, view)
     where, values = conditions(organization_id, asked)
+    elsewhere = sorted(sites_not_controlled(organization_id))
+    pool, pool_values = pool_sql(rates.pools, elsewhere)
     with organization_scope(organization_id), connection.cursor() as cursor:
         cursor.execute(
-            f"select r.shared_error_id, extract(year from d.day)::int, {pool}, sum(d.location_nkg)::numeric,"
+            f"select r.shared_error_id, extract(year from d.day)::int, {pool},"
+            " coalesce(r.scope = %s and (r.site is null or lower(r.site) <> all(%s)), false), sum(d.location_nkg)::numeric,"
             " sum(d.upstream_nkg)::numeric, sum(d.embodied_nkg)::numeric,"
             f" (sum(d.embodied_nkg) filter (where r.scope_embodied = '{OWN_HARDWARE}'))::numeric,"
             " sum(d.market_nkg)::numeric, sum(d.energy_facility_pkwh)::numeric from accounting_daily d"
             " join accounting_resolved_series r on r.organization_id = d.organization_id and r.id = d.resolved_id"
             f" where d.organization_id = %s and d.view_id = %s and d.day >= %s and d.day <= %s and {where}"
-            " group by 1, 2, 3",
-            [*pool_values, organization_id, view.id, asked.from_day, asked.to_day, *values],
+            " group by 1, 2, 3, 4",
+            [*pool_values, OF_TWO_BASES, elsewhere, organization_id, view.id, asked.from_day, asked.to_day, *values],
         )
         rows = cursor.fetchall()
     names = ("location", "upstream", "embodied", "embodied_own")
-    sums = {name: sum(int(row[3 + position] or 0) for row in rows) for position, name in enumerate(names)}
+    sums = {name: sum(int(row[4 + position] or 0) for row in rows) for position, name in enumerate(names)}
     errors = SharedError.objects.filter(organization_id=organization_id, id__in={row[0] for row in rows})
     markets = dict(errors.values_list("id", "market"))
     market = 0
-    for error, year, pool, *_figures, own_nkg, facility_pkwh in rows:
+    for error, year, pool, two_bases, location_nkg, *_figures, own_nkg, facility_pkwh in rows:
         name = markets[error]
-        covered = pool != UNCOVERED and (name, pool, year) in rates
-        if name is None or (own_nkg is not None and not covered):
+        if not two_bases:
+            market += int(location_nkg or 0)
+            continue
+        if name is None or (own_nkg is not None and not rates.cover(name, pool, year)):
             market += int(own_nkg or 0)
             continue
-        g_per_kwh = rates.get((name, pool, year), rates.get((name, UNCOVERED, year)))
-        if g_per_kwh is not None:
-            kg = float(facility_pkwh or 0) / units.PER_KWH * g_per_kwh / units.G_PER_KG
+        rate = rates.of(name, pool, year)
+        if rate is not None:
+            kg = float(facility_pkwh or 0) / units.PER_KWH * rate[0] / units.G_PER_KG
             market += round(kg * units.PER_KG)
     return sums, market
-
-
-def _rates(organization_id: int, view: View) -> dict[tuple[str, str, int], float]:
-    """Read the view's rates by market, pool and year. [g CO2e/kWh]"""
-    found = MarketRate.objects.filter(organization_id=organization_id, view_id=view.id, g_per_kwh__isnull=False)
-    rows = found.values_list("market", "pool", "period_start", "g_per_kwh")
-    return {(market, pool, start.year): rate for market, pool, start, rate in rows if rate is not None}

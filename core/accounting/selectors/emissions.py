@@ -32,13 +32,20 @@ from core.accounting.columns import EMBODIED, SUFFIXES, Impact
 from core.accounting.figures import Filter, FilterError
 from core.accounting.models import MarketRate, SharedError, View
 from core.accounting.pools import pool_sql
-from core.accounting.selectors.conditions import columns_of, conditions, folded_teams_of, source_names, unfolded
-from core.accounting.selectors.disclosed import as_sums, bridge_of, joined, lines_of
+from core.accounting.selectors.conditions import (
+    columns_of,
+    conditions,
+    folded_teams_of,
+    needs_scopes,
+    source_names,
+    unfolded,
+)
+from core.accounting.selectors.disclosed import as_sums, bridge_of, joined, lines_of, scope_3_once
 from core.accounting.selectors.on_read import MEASURED, OWN_HARDWARE, asks_for_runs, known_column, sums_on_read
 from core.accounting.selectors.views import current_view, watermark
 from core.accounting.small_groups import SMALL_GROUPS
 from core.catalog.selectors import sites_not_controlled
-from core.organizations.tenancy import organization_scope
+from core.organizations.tenancy import organization_snapshot
 from core.quantification.booking import Bridge
 from core.quantification.register_lines import Line
 
@@ -63,7 +70,8 @@ class EmissionsResult:
               by ``<name>_low`` and ``<name>_high``: the reported interval (methodology 9.4), unless ``bounds=False``.
 
             No row where there are no records: an empty period has no rows, with grain total too. Booked as disclosed, entries
-            of the register are rows as well: scope 1 as electricity is, purchases and retirements as embodied.
+            of the register are rows as well: scope 1 as electricity is, purchases and retirements as embodied; and what is
+            not scope 2 has its location-based figure as ``market_kg_co2e`` too, as an inventory has scope 3 once.
         as_of: every record that was written before is in the figures; UTC.
         filter: what was asked for.
         view_id: the view that was read; None before anything was derived.
@@ -113,7 +121,7 @@ def emissions(
     if asked.grain == "hour" and asked.ends_at - asked.starts_at > HOURS_AT_MOST:
         raise FilterError("grain", f"Hours are answered for up to {HOURS_AT_MOST.days} days; choose a shorter period.")
     impacts = (*REPORTED, *RESOURCES) if resources else REPORTED
-    with organization_scope(organization_id):
+    with organization_snapshot(organization_id):
         as_of = watermark(organization_id)
         view = view or current_view(organization_id)
         if view is None:
@@ -130,7 +138,7 @@ def emissions(
             of_register, own = as_sums(organization_id, lines, asked, measures, impacts, folded)
             sums = pd.concat([sums, of_register], ignore_index=True) if len(sums) else of_register
             errors = joined(errors, own)
-        if "scope" in (*widened.by, *widened.dims):
+        if needs_scopes(widened):
             sums = rebooked(sums, sites_not_controlled(organization_id))
         sources = source_names(organization_id)
     rows = _reported(sums, asked, folded, errors, rates, sources, measures, impacts, bounds=bounds)
@@ -148,9 +156,9 @@ def disclosure_bridge(
         view: another view than the current one.
 
     Returns:
-        The bridge and the lines of the register that are in it.
+        The bridge and the lines of the register that are in it, both of one moment.
     """
-    with organization_scope(organization_id):
+    with organization_snapshot(organization_id):
         view = view or current_view(organization_id)
         if view is None:
             return None
@@ -172,6 +180,8 @@ def _reported(
     bounds: bool,
 ) -> pd.DataFrame:
     sums = with_market(sums, errors, rates)
+    if asked.booking == "disclosed":
+        sums = scope_3_once(sums, errors)
     if folded and not {"team", "project"}.isdisjoint(asked.by):
         for name in ("project", "team"):
             if name in asked.by:
@@ -229,9 +239,9 @@ def _sums(
     Sums and rates come from one statement, so no sum is weighed by a rate that was made for another. The statement has to
     know the pools; where they change in between it is made anew.
     """
-    pools = pools_with_rates(organization_id, view.id)
+    pools, elsewhere = pools_with_rates(organization_id, view.id), sites_not_controlled(organization_id)
     for _ in range(ATTEMPTS):
-        sums, rates, found = _summed(organization_id, view, asked, measures, impacts, folded, known, pools)
+        sums, rates, found = _summed(organization_id, view, asked, measures, impacts, folded, known, pools, elsewhere)
         if found == pools:
             return sums, rates
         pools = found
@@ -251,10 +261,15 @@ def _summed(
     folded: frozenset[str],
     known: Sequence[str],
     pools: frozenset[str],
+    elsewhere: frozenset[str],
 ) -> tuple[pd.DataFrame, Mapping[RateOf, Rate], frozenset[str]]:
-    """Read sums, rates and the pools that have rates in one snapshot."""
+    """
+    Read sums, rates and the pools that have rates in one snapshot.
+
+    In one order, whatever plan the database takes and in which order series were met first: floats are added up after this.
+    """
     table, day = _table(asked)
-    pool, pool_values = pool_sql(pools)
+    pool, pool_values = pool_sql(pools, elsewhere)
     start = _START[asked.grain].format(day=f"d.{day}")
     groups = {
         "start": start,
@@ -275,6 +290,7 @@ def _summed(
         sums[impact.name + suffix] = f"{column}::float8 / {impact.per_unit}"
     where, values = conditions(organization_id, asked)
     where += "".join(f" and d.{known_column(name)} is not null" for name in known)
+    ordered = ", ".join(f's."{name}"' for name in groups if name != "shared_error_id")
     selected = ", ".join(f'{expression} as "{name}"' for name, expression in (groups | sums).items())
     with connection.cursor() as cursor:
         cursor.execute(
@@ -289,7 +305,8 @@ def _summed(
             "  (select array_agg(distinct pool) from m where pool <> '') from s"
             " join accounting_sharederror e on e.organization_id = %s and e.id = s.shared_error_id"
             " left join m o on o.market = e.market and o.pool = s.pool and o.year = s.year"
-            " left join m b on b.market = e.market and b.pool = '' and b.year = s.year",
+            " left join m b on b.market = e.market and b.pool = '' and b.year = s.year"
+            f" order by e.key, {ordered}",
             [
                 *(*pool_values, organization_id, view.id, asked.from_day, asked.to_day, *values),
                 *(organization_id, view.id, organization_id),

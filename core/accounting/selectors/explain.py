@@ -27,6 +27,7 @@ from core.accounting.selectors.on_read import asks_for_runs, derived_on_read, re
 from core.accounting.selectors.rules import rules_of
 from core.accounting.selectors.views import current_view
 from core.accounting.small_groups import SMALL_GROUPS
+from core.catalog.selectors import sites_not_controlled
 from core.factors.selectors import pack_of
 from core.ledger.selectors import corrections_of, find_record
 from core.organizations.tenancy import organization_scope
@@ -92,7 +93,7 @@ def explain(
         entered = asked.booking == "disclosed" and record_id is None
         lines = lines_of(organization_id, view, widened, folded) if entered else []
     parts = parts_of(impact, asked)
-    branches = tree(used, parts, asked) | {"register": register_branches(lines, parts)}
+    branches = tree(used, parts, asked) | {"register": register_branches(lines, parts, asked)}
     if branches["register"]:
         branches["explained"] = (branches["explained"] or 0.0) + sum(each["value"] for each in branches["register"])
     if record_id is not None:
@@ -139,21 +140,23 @@ def _period(organization_id: int, view: View, asked: Filter) -> list[Used]:
     """Read which plans made the period's rows, with the sums of the measures that went into each."""
     where, values = conditions(organization_id, asked)
     covered = pool_rates(organization_id, view.id)
-    pool, pool_values = pool_sql(covered.pools)
+    elsewhere = sorted(sites_not_controlled(organization_id))
+    pool, pool_values = pool_sql(covered.pools, elsewhere)
     sums = ", ".join(f"coalesce(sum(d.{name}), 0)" for name in (*MEASURE_COLUMNS, *LOAD))
     listed = ", ".join(f"array_agg(distinct r.{name}) filter (where r.{name} is not null)" for name in SUBJECT)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"select r.plan_id, r.source_id, {pool}, sum(d.records), array_agg(distinct r.series_id), min(d.day), max(d.day),"
+            f"select r.plan_id, r.source_id, {pool}, (r.site is null or lower(r.site) <> all(%s)), sum(d.records),"
+            " array_agg(distinct r.series_id), min(d.day), max(d.day),"
             f" {listed}, {sums} from accounting_daily d"
             " join accounting_resolved_series r on r.organization_id = d.organization_id and r.id = d.resolved_id"
             f" where d.organization_id = %s and d.view_id = %s and d.day >= %s and d.day <= %s and {where}"
-            " group by 1, 2, 3 order by 1, 2, 3",
-            [*pool_values, organization_id, view.id, asked.from_day, asked.to_day, *values],
+            " group by 1, 2, 3, 4 order by 1, 2, 3, 4",
+            [*pool_values, elsewhere, organization_id, view.id, asked.from_day, asked.to_day, *values],
         )
         rows = cursor.fetchall()
     plans = StoredPlan.objects.filter(organization_id=organization_id).in_bulk({row[0] for row in rows})
-    cells = _cells(organization_id, sorted({each for row in rows for each in row[4]}), asked)
+    cells = _cells(organization_id, sorted({each for row in rows for each in row[5]}), asked)
     names, pack = source_names(organization_id), pack_of(view.factor_set.content_hash)
     return [
         Used(
@@ -168,8 +171,9 @@ def _period(organization_id: int, view: View, asked: Filter) -> list[Used]:
             cells=sum(cells.get((each, plans[plan_id].use["year"]), 0) for each in series_ids),
             first_day=first.isoformat(),
             last_day=last.isoformat(),
+            controlled=controlled,
         )
-        for plan_id, source_id, pool, records, series_ids, first, last, *rest in rows
+        for plan_id, source_id, pool, controlled, records, series_ids, first, last, *rest in rows
     ]
 
 
@@ -261,7 +265,8 @@ def _derived(
     names = source_names(organization_id)
     kept = matches(resolved, asked, names, folded_teams_of(organization_id)).to_numpy()
     covered = pool_rates(organization_id, view.id)
-    pools = pools_of(resolved, covered.pools).tolist()
+    elsewhere = sites_not_controlled(organization_id)
+    pools = pools_of(resolved, covered.pools, elsewhere).tolist()
     found = []
     for each, at in _parts(derived, np.flatnonzero(kept), by_hour=by_hour):
         own = rows.iloc[at]
@@ -278,6 +283,7 @@ def _derived(
                 series_ids=[int(one["series_id"])],
                 first_day=min(days).isoformat(),
                 last_day=max(days).isoformat(),
+                controlled=str(one["site"]).lower() not in elsewhere,
             )
         )
     return found

@@ -11,18 +11,19 @@ import numpy as np
 import numpy.typing as npt
 
 from core.accounting.models import View
-from core.accounting.pools import OWN_HOSTINGS, UNCOVERED, pools_of
+from core.accounting.pools import OWN_HOSTINGS, pools_of
 from core.accounting.rows import hour_cells
 from core.accounting.selectors.market import market_of_key
 from core.accounting.selectors.on_read import derived_on_read
 from core.accounting.selectors.rules import rules_of
 from core.accounting.selectors.views import current_view
+from core.catalog.selectors import sites_not_controlled
 from core.factors.instrument_selectors import Held, held_instruments, markets_of, volumes_by_hour
 from core.factors.selectors import pack_of
 from core.organizations.tenancy import organization_scope
 from core.quantification import units
 from core.quantification.instruments import HourlyMatch, match_hourly
-from core.quantification.market_coverage import WHOLE_MARKET
+from core.quantification.market_coverage import UNCOVERED, WHOLE_MARKET
 from core.quantification.resolve import catalog_of
 
 Floats = npt.NDArray[np.float64]
@@ -129,6 +130,7 @@ def _loads(organization_id: int, view: View, held: Sequence[Held], from_day: dat
     """Quantify the cells of the period month by month, and add the counted own electricity up by market, pool and hour."""
     markets, countries = markets_of(organization_id), catalog_of(pack_of(view.factor_set.content_hash)).country_of
     pools = sorted({each.facts.pool for each in held if each.facts.pool}) or [WHOLE_MARKET]
+    elsewhere = sites_not_controlled(organization_id)
     hours = ((to_day - from_day).days + 1) * HOURS_A_DAY
     origin = int(datetime.combine(from_day, time(), UTC).timestamp()) // units.S_PER_H
     loads: dict[str, _Load] = {}
@@ -138,7 +140,7 @@ def _loads(organization_id: int, view: View, held: Sequence[Held], from_day: dat
         derived = derived_on_read(organization_id, view, cells.assign(day=cells["hour"] // HOURS_A_DAY), rules)
         named = derived.resolved
         own = named["hosting"].isin(OWN_HOSTINGS) & (named["role"] == "counted")
-        pool_of = pools_of(named, pools).tolist()
+        pool_of = pools_of(named, pools, elsewhere).tolist()
         at = derived.rows["hour"].to_numpy(dtype=np.int64) - origin
         kwh = derived.rows["energy_facility_pkwh"].to_numpy(dtype=float, na_value=0.0) / units.PER_KWH
         location = derived.rows["location_nkg"].to_numpy(dtype=float, na_value=0.0) / units.PER_KG

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from django.db import connection
-
 from core.accounting.models import MarketRate, View
-from core.accounting.pools import OWN_HOSTINGS, pool_sql
+from core.accounting.selectors.rates import rates_of
+from core.accounting.selectors.register import METERED, metered_months, own_electricity, weighable
 from core.accounting.selectors.views import current_view
+from core.catalog.selectors import standing_entries
 from core.factors.instrument_selectors import Held, markets_of
 from core.factors.selectors import NoFactorSet, pack_of, shipped_factor_set
 from core.quantification import units
 from core.quantification.electricity_markets import Markets
+from core.quantification.factor import Factor
 from core.quantification.market import follows_hours
-from core.quantification.market_coverage import WHOLE_MARKET, Assigned, Consumed, CoveredRate
+from core.quantification.market_coverage import UNCOVERED, WHOLE_MARKET, Assigned, Consumed, CoveredRate, Interval
+from core.quantification.metered import Drawn, purchased, supply_of_month
+from core.quantification.methods import methodology_of
 from core.quantification.resolve import catalog_of
 
 COVERABLE: Final = ("residual", "location")
@@ -63,73 +67,93 @@ def consumed_in(
     organization_id: int, view: View, year: int, held: Sequence[Held]
 ) -> tuple[list[Consumed], dict[str, dict[str, Any]]]:
     """
-    Add the counted own electricity of a year up, by rate and pool, inside the organization's scope.
+    Add the purchased own electricity of a year up, by rate and pool, inside the organization's scope.
 
     Returns:
         What was consumed, and the factor of each rate without instruments as `quantify` prints it.
     """
-    consumed = [each for _, each in consumed_between(organization_id, view, date(year, 1, 1), date(year, 12, 31), held)]
+    found, factors = _purchased(organization_id, view, date(year, 1, 1), date(year, 12, 31), held)
     base = MarketRate.objects.filter(
-        organization_id=organization_id, view_id=view.id, pool="", period_start=date(year, 1, 1)
+        organization_id=organization_id, view_id=view.id, pool=UNCOVERED, period_start=date(year, 1, 1)
     )
+    consumed = [each for _, each in found]
+    without = {key: factor.as_dict() for (_, key), factor in factors.items()} | {
+        rate.market: rate.factor for rate in base
+    }
     weighed = {each.key: each.rate for each in consumed}
-    return consumed, {rate.market: _as_weighed(rate.factor, weighed.get(rate.market)) for rate in base}
+    return consumed, {key: _as_weighed(factor, weighed.get(key)) for key, factor in without.items()}
 
 
 def consumed_between(
     organization_id: int, view: View, from_day: date, to_day: date, held: Sequence[Held]
 ) -> list[tuple[int, Consumed]]:
     """
-    Add the counted own electricity of whole months up, by year, rate and pool, inside the organization's scope.
+    Add the purchased own electricity of whole months up, by year, rate and pool, inside the organization's scope.
+
+    That of a site with meters is what they show: what no record covers is purchased, what the site generated is not.
 
     Args:
         from_day, to_day: first day of a month and last day of one, UTC.
         held: instruments, whose pools are told apart.
     """
-    pools = sorted({each.facts.pool for each in held if each.facts.pool})
-    pool, values = pool_sql(pools or ["own"])
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"select extract(year from d.month)::int, e.market, {pool}, sum(d.energy_facility_pkwh),"
-            " coalesce(sum(d.location_nkg), 0)"
-            " from accounting_monthly d"
-            " join accounting_resolved_series r on r.organization_id = d.organization_id and r.id = d.resolved_id"
-            " join accounting_sharederror e on e.organization_id = r.organization_id and e.id = r.shared_error_id"
-            " where d.organization_id = %s and d.view_id = %s and d.month >= %s and d.month <= %s"
-            "  and r.role = 'counted' and r.hosting = any(%s) and e.market is not null"
-            "  and d.energy_facility_pkwh is not null"
-            " group by 1, 2, 3 order by 1, 2, 3",
-            [*values, organization_id, view.id, from_day, to_day, list(OWN_HOSTINGS)],
-        )
-        rows = cursor.fetchall()
-    rates: dict[tuple[int, str], tuple[Any, ...]] = {
-        (rate.period_start.year, rate.market): (rate.g_per_kwh, rate.g_per_kwh_low, rate.g_per_kwh_high)
-        for rate in MarketRate.objects.filter(
-            organization_id=organization_id, view_id=view.id, pool="", g_per_kwh__isnull=False
-        )
-    }
-    rates.update(_weighed_by_load(rows, rates))
-    markets, countries = markets_of(organization_id), catalog_of(pack_of(view.factor_set.content_hash)).country_of
-    return [
+    return _purchased(organization_id, view, from_day, to_day, held)[0]
+
+
+def _purchased(
+    organization_id: int, view: View, from_day: date, to_day: date, held: Sequence[Held]
+) -> tuple[list[tuple[int, Consumed]], dict[tuple[int, str], Factor]]:
+    """Return consumption by year, and the rates without instruments of what no record covers, by year and key."""
+    pack, method = pack_of(view.factor_set.content_hash), methodology_of(view.methodology)
+    pools = sorted({each.facts.pool for each in held if each.facts.pool}) or [WHOLE_MARKET]
+    entries = list(standing_entries(organization_id, from_day=from_day, to_day=to_day).filter(kind__in=METERED))
+    months = weighable(organization_id, view, metered_months(organization_id, view, entries, to_day), pools)
+    metered = {(each.site, each.month) for each in months}
+    sums: dict[tuple[int, str, str], list[int]] = defaultdict(lambda: [0, 0])
+    own: dict[tuple[int, str], Factor] = {}
+
+    def add(year: int, drawn: Drawn) -> None:
+        if drawn.pool == UNCOVERED:  # of a site that the organization does not control
+            return
+        of_rate = sums[year, drawn.key, drawn.pool]
+        of_rate[0] += drawn.pkwh
+        of_rate[1] += drawn.location_nkg
+
+    for site, month, drawn in own_electricity(organization_id, view, from_day, to_day, pools):
+        if (site, month) not in metered:
+            add(month.year, drawn)
+    for each in months:
+        supply = supply_of_month(each, pack, method)
+        if supply.market.rate is not None:
+            own[each.month.year, supply.market.key] = supply.market.rate
+        for drawn in purchased(each, supply):
+            add(each.month.year, drawn)
+    known = rates_of(organization_id, view)
+    rows = [(year, key, pool, pkwh, nkg) for (year, key, pool), (pkwh, nkg) in sorted(sums.items())]
+    rates = {of: (factor.value, factor.low, factor.high) for of, factor in own.items()}
+    rates |= {(year, key): rate for year, key, *_ in rows if (rate := known.of(key, UNCOVERED, year)) is not None}
+    rates |= _weighed_by_load(rows, rates)
+    markets, countries = markets_of(organization_id), catalog_of(pack).country_of
+    found = [
         (
             year,
             Consumed(
                 key=key,
                 market=market_of_key(key, markets, countries),
                 pool=pool,
-                kwh=float(pkwh) / units.PER_KWH,
-                location_kg=float(nkg) / units.PER_KG,
-                rate=rates[year, key],  # not null, see the filter
+                kwh=pkwh / units.PER_KWH,
+                location_kg=nkg / units.PER_KG,
+                rate=rates[year, key],
             ),
         )
         for year, key, pool, pkwh, nkg in rows
         if (year, key) in rates
     ]
+    return found, own
 
 
 def _weighed_by_load(
-    rows: Sequence[tuple[Any, ...]], rates: Mapping[tuple[int, str], tuple[Any, ...]]
-) -> dict[tuple[int, str], tuple[float, ...]]:
+    rows: Sequence[tuple[Any, ...]], rates: Mapping[tuple[int, str], Interval]
+) -> dict[tuple[int, str], Interval]:
     """
     Give the rates that follow an hourly grid the mean of its hours weighed by load: what they weigh without instruments.
 
@@ -147,7 +171,8 @@ def _weighed_by_load(
         mean = rates[of][0]
         if pkwh > 0 and nkg > 0 and mean:
             g_per_kwh = (nkg / units.PER_KG * units.G_PER_KG) / (pkwh / units.PER_KWH)
-            weighed[of] = tuple(each * (g_per_kwh / mean) for each in rates[of])
+            value, low, high = (each * (g_per_kwh / mean) for each in rates[of])
+            weighed[of] = (value, low, high)
     return weighed
 
 

@@ -23,6 +23,7 @@ from core.accounting.rules import Rules
 from core.accounting.selectors.conditions import matches, source_names
 from core.accounting.selectors.market import pool_rates
 from core.accounting.selectors.rules import rules_of
+from core.catalog.selectors import sites_not_controlled
 from core.factors.selectors import pack_of
 from core.ledger.selectors import records_of_runs, runs, series_by_id
 from core.quantification.activity import MEASURES
@@ -75,7 +76,7 @@ def sums_on_read(
         kept &= derived.rows[known_column(name)].notna().to_numpy()
     frame = frame[kept]
     covered = pool_rates(organization_id, view.id)
-    frame = frame.assign(pool=pools_of(frame, covered.pools))
+    frame = frame.assign(pool=pools_of(frame, covered.pools, sites_not_controlled(organization_id)))
     rates = {
         (each.market, "", each.year): (each.rate.value, each.rate.low, each.rate.high)
         for each in market_rates(derived.plans)

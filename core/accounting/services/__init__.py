@@ -24,7 +24,13 @@ from core.accounting.services.instruments import (
 from core.accounting.services.market_rates import cover_marked_years
 from core.accounting.services.names import remove_alias, set_alias
 from core.accounting.services.own_factors import add_own_factor, end_own_factor, remove_own_factor
-from core.accounting.services.register import add_register_entries, add_site, change_site, check_register_entries
+from core.accounting.services.register import (
+    add_register_entries,
+    add_site,
+    change_site,
+    check_register_entries,
+    set_consolidation,
+)
 from core.accounting.services.restatement import Restatement, restate
 from core.accounting.services.views import (
     ViewError,
@@ -72,6 +78,7 @@ __all__ = [
     "restate",
     "retire_instrument",
     "set_alias",
+    "set_consolidation",
     "set_coverage_unit",
     "set_markets",
     "switch_view",

@@ -18,7 +18,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import pandas as pd
 import structlog
-from django.db import DataError, IntegrityError, OperationalError, connection, transaction
+from django.db import DataError, IntegrityError, OperationalError, connection
 
 from core.accounting import rows as daily
 from core.accounting.columns import FIGURES
@@ -33,7 +33,7 @@ from core.accounting.services.views import ensure_current_view
 from core.factors.selectors import pack_of
 from core.ledger.selectors import dirty_days, series_by_id
 from core.locks import MONTH_LOCK
-from core.organizations.tenancy import organization_scope
+from core.organizations.tenancy import organization_scope, organization_snapshot
 from core.quantification.resolve import catalog_of
 
 log = structlog.get_logger()
@@ -198,8 +198,12 @@ def _derive(organization_id: int, days: list[date], views: Sequence[View] | None
 
 
 def _read(organization_id: int, days: list[date], views: Sequence[View] | None) -> _Read:
-    """Read marks, cells, series, rules and views in one snapshot. Marks of other views' builds are left alone."""
-    with settled_rules(organization_id), _snapshot(organization_id):
+    """
+    Read marks, cells, series, rules and views in one snapshot. Marks of other views' builds are left alone.
+
+    Inside a caller's transaction (tests) no mark is lost either: marks are read before cells, so cells are at least as new.
+    """
+    with settled_rules(organization_id), organization_snapshot(organization_id):
         marks = [] if views is not None else _marks(organization_id, days)
         live = list(views) if views is not None else live_views(organization_id)
         sums = daily.day_sums(organization_id, days)
@@ -223,22 +227,6 @@ def _hours(
         for each in hourly_series(own, series, rules, catalog_of(pack_of(view.factor_set.content_hash)))
     }
     return daily.day_hours(organization_id, daily.dates_of(np.array(days, dtype=np.int64)), sorted(series_ids))
-
-
-@contextmanager
-def _snapshot(organization_id: int) -> Iterator[None]:
-    """
-    Open a transaction of one snapshot; inside a caller's transaction (tests), that one's isolation holds.
-
-    Even then no mark is lost: marks are read before cells, so cells are at least as new as the marks.
-    """
-    outermost = not connection.in_atomic_block
-    with transaction.atomic():
-        if outermost:
-            with connection.cursor() as cursor:
-                cursor.execute("set transaction isolation level repeatable read, read only")
-        with organization_scope(organization_id):
-            yield
 
 
 def _marks(organization_id: int, days: list[date]) -> list[int]:

@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from datetime import date
 
 from core.accounting.selectors import current_view
+from core.accounting.services.market_rates import mark_years
 from core.accounting.services.marks import mark_days
 from core.factors import grid_services
 from core.factors.grid_selectors import served_quarters
 from core.factors.grid_services import GridSeriesError
+from core.factors.instrument_selectors import vintage_years
 from core.factors.models import GridChoice, GridSeries
 from core.factors.selectors import NoFactorSet, pack_of, shipped_factor_set
 from core.organizations.tenancy import organization_scope
@@ -91,6 +93,7 @@ def _changes_marked(organization_id: int, zone: str) -> Iterator[None]:
     quarters = before.keys() | after.keys()
     changed = sorted(each for each in quarters if before.get(each, PUBLISHED) != after.get(each, PUBLISHED))
     if changed:
+        mark_years(organization_id, vintage_years(organization_id))  # it may weigh what no record covers
         mark_days(
             organization_id,
             "exists (select from unnest(%s::date[], %s::date[]) as q (first, after)"

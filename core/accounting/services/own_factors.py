@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
+from core.accounting.services.market_rates import mark_years
 from core.accounting.services.marks import mark_days
 from core.factors import own
+from core.factors.instrument_selectors import vintage_years
 from core.factors.models import OwnFactor
 from core.organizations.tenancy import organization_scope
 
@@ -65,6 +67,7 @@ def mark_between(organization_id: int, valid_from: date | None, valid_to: date |
 
     Which of its series a factor fits is for derive to find out: names mean what the catalog says.
     """
+    mark_years(organization_id, vintage_years(organization_id))  # it may weigh what no record covers
     return mark_days(
         organization_id,
         "(%s::date is null or d.day >= %s::date) and (%s::date is null or d.day < %s::date)",

@@ -10,7 +10,6 @@ from django.core.management.base import BaseCommand, CommandError
 
 from core.accounting.figures import FilterError
 from core.organizations import selectors
-from core.organizations.tenancy import organization_scope
 from reporting.disclosures import RefusedError
 from reporting.inventories.documents import FORMATS, render
 from reporting.inventories.draft import draft_inventory
@@ -41,8 +40,7 @@ class Command(BaseCommand):
                 f"{options['period']} has no approved inventory: --draft renders what there is, marked as a draft."
             )
         try:
-            with organization_scope(organization.id):
-                inventory = draft_inventory(organization, options["period"])
+            inventory = draft_inventory(organization, options["period"])
             files = {path: content for name in wanted for path, content in render(name, inventory).items()}
         except FilterError as error:
             raise CommandError(str(error), returncode=2) from error

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import pytest
 
 from core.accounting import services
 from core.accounting.figures import Filter
-from core.accounting.selectors import disclosure_bridge, emissions
+from core.accounting.selectors import disclosed, disclosure_bridge, emissions
+from core.accounting.selectors.disclosed import lines_of
 from core.accounting.selectors.explain import explain
 
 from .conftest import call, metered
+from .test_concurrency import in_thread
 from .test_rule_commands import run
 
 pytestmark = pytest.mark.usefixtures("committed_db", "factor_set")
@@ -149,3 +152,108 @@ def test_bounds_contain_the_disclosed_total(quarter):
     row = totals(quarter, booking="disclosed")
 
     assert row["total_kg_co2e_low"] <= row["total_kg_co2e"] <= row["total_kg_co2e_high"]
+
+
+@pytest.fixture
+def bought(organization, write):
+    """100 kWh of an own node, 50 of rented machines whose provider claims 0 g, 10 in a hall that somebody else controls."""
+    services.add_site(
+        organization_id=organization.id,
+        slug="munich",
+        name="Munich",
+        country="DE",
+        zone="DE",
+        kind="colocation",
+        operational_control=False,
+    )
+    services.add_own_factor(
+        organization_id=organization.id,
+        name="market_g_co2e_per_kwh",
+        value=100.0,
+        source="x",
+        where={"hosting": "owned"},
+    )
+    services.add_own_factor(
+        organization_id=organization.id, name="market_g_co2e_per_kwh", value=7.0, source="x", where={"site": "munich"}
+    )
+    at_meter = {"energy_boundary": "facility"}
+    rented = {"hosting": "cloud", "provider": "aws", "region": "eu-central-1", "zone": None}
+    write(
+        metered(1, 100.0, **at_meter),
+        metered(2, 50.0, **rented, **at_meter),
+        metered(3, 10.0, hosting="colocated", site="Munich", **at_meter),
+    )
+    services.derive_dirty_days(organization.id)
+    return organization
+
+
+# Scope 2 by its contract, 100 g; the provider's claim and the hall's contract are of scope 3, which is location-based.
+DISCLOSED_MARKET_KG = 100 * 0.100 + (50 + 10) * 0.329
+
+
+def test_only_scope_2_of_the_disclosed_total_is_market_based(bought):
+    asked = {"booking": "disclosed", "basis": "market", "include": ()}
+    life, disclosed = totals(bought, basis="market", include=()), totals(bought, **asked)
+    by_scope = emissions(bought.id, Filter(**QUARTER, **asked, by=("scope",))).rows.dropna(subset="total_kg_co2e")
+    found, _ = disclosure_bridge(bought.id, Filter(**QUARTER, basis="market"))
+    tree = explain(bought.id, Filter(**QUARTER, **asked))
+
+    assert life["total_kg_co2e"] == pytest.approx(100 * 0.100 + 50 * 0.0 + 10 * 0.007)
+    assert disclosed["total_kg_co2e"] == pytest.approx(DISCLOSED_MARKET_KG)
+    assert disclosed["total_kg_co2e_low"] < disclosed["total_kg_co2e"] < disclosed["total_kg_co2e_high"]
+    assert dict(zip(by_scope["scope"], by_scope["total_kg_co2e"], strict=True)) == pytest.approx(
+        {"2": 10.0, "3.1": 50 * 0.329, "3.8": 10 * 0.329}
+    )
+    assert found.steps["plus_market_less_location"] == pytest.approx(100 * (0.100 - 0.329) * 1e9)
+    assert tree["value"] == pytest.approx(DISCLOSED_MARKET_KG)
+    assert abs(tree["rounding"]) < 1e-6
+
+
+def test_hours_and_days_disclose_the_same(bought):
+    asked = {"booking": "disclosed", "basis": "market", "include": (), "grain": "hour"}
+    rows = emissions(bought.id, Filter(date(2026, 7, 1), date(2026, 7, 1), **asked)).rows
+
+    assert rows["total_kg_co2e"].sum() == pytest.approx(DISCLOSED_MARKET_KG)
+
+
+def test_own_factors_of_a_site_hold_for_its_meter_as_for_its_records(organization, write):
+    services.add_site(organization_id=organization.id, slug="berlin", name="Berlin", country="DE", zone="DE")
+    own = {"organization_id": organization.id, "source": "the utility", "where": {"site": "Berlin"}}
+    services.add_own_factor(**own, name="grid_g_co2e_per_kwh", value=50.0, valid_from=date(2026, 7, 1))
+    services.add_own_factor(**own, name="grid_g_co2e_per_kwh", value=999.0, valid_to=date(2026, 7, 1))
+    services.add_own_factor(**own, name="grid_loss_fraction", value=0.2)
+    write(metered(1, 100_000.0, site="berlin", energy_boundary="facility"))
+    generated = {"kind": "on_site_generation", "date": "2026-07", "generated_used_kwh": 100_000}
+    services.add_register_entries(
+        organization_id=organization.id, rows=[{"site": "berlin", "source": "meter", **generated}], today=TODAY
+    )
+    services.derive_dirty_days(organization.id)
+
+    for basis in ("location", "market"):
+        found, (line,) = disclosure_bridge(organization.id, Filter(**QUARTER, basis=basis))
+
+        # 100 MWh x 50 g, and losses of a quarter of it; all of it is generated on site and nothing is left.
+        assert found.life_cycle_nkg == pytest.approx(6_250e9)
+        assert line.nkg(basis) == pytest.approx(-6_250e9)
+        assert found.disclosed_nkg == 0
+
+
+def test_sums_and_lines_of_the_bridge_are_of_one_moment(quarter, write, monkeypatch):
+    asked = Filter(**QUARTER, basis="market")
+    before, _ = disclosure_bridge(quarter.id, asked)
+
+    def meanwhile():
+        write(metered(9, 50.0, site="berlin"))
+        services.derive_dirty_days(quarter.id)
+
+    def late(*arguments):
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(in_thread, meanwhile).result()
+        return lines_of(*arguments)
+
+    monkeypatch.setattr(disclosed, "lines_of", late)
+    during, _ = disclosure_bridge(quarter.id, asked)
+    monkeypatch.undo()
+
+    assert during == before
+    assert disclosure_bridge(quarter.id, asked)[0].life_cycle_nkg > before.life_cycle_nkg

@@ -106,3 +106,21 @@ def test_the_bridge_of_bookings_meets_the_market_figure(organization, three, ins
     assert lines == []
     assert total == pytest.approx(kg)
     assert bridge.disclosed_nkg / 1e9 == pytest.approx(kg)
+
+
+def test_a_site_that_generates_all_itself_emits_nothing_whatever_its_hours_were(organization, write):
+    services.add_site(organization_id=organization.id, slug="berlin", name="Berlin", country="DE", zone="DE")
+    write(*({**record, "site": "berlin"} for record in three_hours()))
+    enter(organization, hourly_csv(THREE))
+    generated = {"site": "berlin", "source": "meter", "kind": "on_site_generation", "date": "2026-07"}
+    services.add_register_entries(
+        organization_id=organization.id, rows=[{**generated, "generated_used_kwh": 6}], today=TODAY
+    )
+    services.derive_dirty_days(organization.id)
+
+    for basis in ("location", "market"):
+        found, (line,) = disclosure_bridge(organization.id, asked(basis=basis))
+
+        assert found.life_cycle_nkg == -line.nkg(basis) == 3_000_000_000
+        assert found.disclosed_nkg == 0
+        assert {"DE"} == {factor.detail["zone"] for factor in line.factors}

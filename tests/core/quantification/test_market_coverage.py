@@ -13,6 +13,7 @@ from core.quantification.market_coverage import (
     WHOLE_MARKET,
     Assigned,
     Consumed,
+    Rates,
     cover_markets,
     refused_because,
 )
@@ -235,3 +236,14 @@ def test_certificates_go_first_then_contracts_then_supplier_rates(kinds):
 
     used = {name[1:]: kwh for name, kwh in market.used_kwh.items()}
     assert used == {"certificate": 250, "contract": 250, "supplier_rate": 100}
+
+
+def test_a_pool_without_a_rate_of_its_own_takes_the_one_without_instruments():
+    rates = Rates(
+        {("residual:DE", "", 2026): (500.0, 400.0, 600.0), ("residual:DE", "own", 2026): (100.0, 90.0, 110.0)}
+    )
+
+    assert rates.of("residual:DE", "own", 2026) == (100.0, 90.0, 110.0)
+    assert rates.of("residual:DE", "site:fra-1", 2026) == (500.0, 400.0, 600.0)
+    assert rates.of("residual:DE", "own", 2025) is None
+    assert rates.pools == {"own"}

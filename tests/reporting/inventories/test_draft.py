@@ -8,13 +8,16 @@ from pathlib import Path
 import jsonschema
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 import reporting.disclosures
-from core.accounting.services import add_instruments, derive_dirty_days
+from core.accounting.figures import Filter
+from core.accounting.selectors import disclosure_bridge, emissions
+from core.accounting.services import add_instruments, add_own_factor, derive_dirty_days
 from core.organizations.tenancy import organization_scope
-from reporting.disclosures import RefusedError
+from reporting.disclosures import RefusedError, csv_tables
 from reporting.disclosures.inventory_json import content_hash
-from reporting.inventories.draft import draft_inventory
+from reporting.inventories.draft import draft_inventory, of_mix
 from tests.deliver import deliver, metered
 
 pytestmark = [pytest.mark.usefixtures("committed_db"), pytest.mark.slow]
@@ -178,3 +181,58 @@ def test_instruments_of_the_market_figure_are_listed(organization, inventory):
     assert Decimal(covered["totals"]["scope2_market"]) == pytest.approx(Decimal("0.25175"), abs=Decimal("1e-8"))
     assert covered["totals"]["scope2_location"] == inventory["totals"]["scope2_location"]
     assert [error.message for error in jsonschema.Draft202012Validator(SCHEMA).iter_errors(covered)] == []
+
+
+def test_every_door_gives_one_market_total(organization):
+    rented = {"hosting": "cloud", "provider": "aws", "region": "eu-central-1", "zone": None}
+    deliver(organization, [metered("own", 1000.0), metered("rented", 200.0, **rented)])
+    asked = Filter(date(2026, 7, 1), date(2026, 9, 30), basis="market", booking="disclosed")
+    with organization_scope(organization.id):
+        drawn = draft_inventory(organization, "2026-Q3")
+    found, _ = disclosure_bridge(organization.id, asked)
+    row = emissions(organization.id, asked).rows.iloc[0]
+
+    # 1,200 kWh x 363.6 g with the upstream, whatever the provider claims for its 200
+    assert Decimal(drawn["totals"]["total_market"]) == pytest.approx(Decimal("0.43632"), abs=Decimal("1e-8"))
+    assert found.disclosed_nkg == pytest.approx(436.32e9)
+    assert row["total_kg_co2e"] == pytest.approx(436.32)
+
+
+def test_a_draft_is_the_same_whatever_order_the_database_reads_in(organization):
+    for number in range(12):  # each an error of its own, so that many sums are added up to one line
+        add_own_factor(
+            organization_id=organization.id,
+            name="pue",
+            value=1.1 + number / 70,
+            low=1.05,
+            high=1.4 + number / 30,
+            source="meters",
+            where={"application": f"app {number}"},
+        )
+    boundaries = ("device", "it", "facility")
+    deliver(
+        organization,
+        [
+            metered(f"{n}-{boundary}", 0.1 + n / 7, application=f"app {n}", energy_boundary=boundary)
+            for n in range(12)
+            for boundary in boundaries
+        ],
+    )
+
+    def drawn(*planner: str):
+        with organization_scope(organization.id), connection.cursor() as cursor:
+            cursor.execute("".join(f"set local {each} = off;" for each in planner))
+            return draft_inventory(organization, "2026-Q3")
+
+    assert drawn("enable_sort") == drawn("enable_hashagg", "enable_hashjoin")
+
+
+def test_an_unknown_mix_is_not_printed_as_zero(inventory):
+    figures = {figure for figure, *_ in csv_tables.summary(inventory)}
+    known = {**inventory, "energy": [{**entry, "mix": "fossil"} for entry in inventory["energy"]]}
+
+    assert "energy_mwh" in figures
+    assert figures.isdisjoint({"renewable_mwh", "nuclear_mwh", "fossil_mwh"})
+    assert "The mix of 1 MWh of energy is not known" in inventory["method"]["text"]
+    assert "renewable_mwh" in {figure for figure, *_ in csv_tables.summary(known)}  # a zero that is known
+    assert of_mix(known["energy"], "fossil") == 1

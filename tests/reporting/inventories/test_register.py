@@ -1,6 +1,7 @@
 """Register entries in a draft inventory: their lines by scope and category, the site's electricity, e-waste."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -8,13 +9,19 @@ from pathlib import Path
 import jsonschema
 import pytest
 from django.core.management import call_command
+from django.test import Client
 
 import reporting.disclosures
 from core.accounting import services as accounting
 from core.accounting.figures import Filter
 from core.accounting.selectors import disclosure_bridge, emissions
+from core.organizations.models import Person, Role
+from core.organizations.services import add_member
 from core.organizations.tenancy import organization_scope
+from reporting.inventories import draft
 from reporting.inventories.draft import draft_inventory
+from reporting.inventories.instruments import UsedInstruments
+from tests.core.accounting.test_concurrency import in_thread
 from tests.deliver import deliver, metered
 
 pytestmark = [pytest.mark.usefixtures("committed_db"), pytest.mark.slow]
@@ -147,3 +154,55 @@ def test_every_format_is_written(organization, inventory, tmp_path):
     )
 
     assert "End of life" in (tmp_path / "2026-Q3/report.html").read_text()
+
+
+def test_instruments_are_a_share_of_what_the_inventory_says_was_purchased(organization, inventory):
+    certificate = {
+        "type": "certificate",
+        "kind": "GO",
+        "energy_kwh": "350",
+        "intensity_g_per_kwh": "0",
+        "market": "AIB",
+        "vintage": "2026",
+        "retired_on": "2026-11-01",
+        "registry": "UBA",
+        "serial_first": "A1",
+    }
+    accounting.add_instruments(organization_id=organization.id, given=[certificate], today=date(2026, 11, 25))
+    accounting.derive_dirty_days(organization.id)
+    with organization_scope(organization.id):
+        covered = draft_inventory(organization, "2026-Q3")
+
+    # 350 of the 1,400 kWh that the site purchased (1,000 are in records), and 1,050 kWh x 329.0 g are left.
+    (instrument,) = covered["instruments"]
+    assert (instrument["mwh"], covered["totals"]["instrument_percent"]) == ("0.35", "25")
+    assert Decimal(covered["totals"]["scope2_market"]) == pytest.approx(Decimal("0.34545"), abs=Decimal("1e-8"))
+
+
+def test_no_share_is_named_where_nothing_is_covered():
+    assert UsedInstruments([], [], Decimal(0)).percent_of(Decimal(10)) is None
+    assert UsedInstruments([{"id": "x"}], [], Decimal(3)).percent_of(Decimal(0)) is None
+    assert UsedInstruments([{"id": "x"}], [], Decimal(3)).percent_of(Decimal(12)) == 25
+
+
+@pytest.mark.parametrize("door", ["command", "page"])
+def test_a_draft_is_of_one_moment(organization, inventory, monkeypatch, tmp_path, door):
+    def late(*arguments, **named):
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(in_thread, deliver, organization, [metered("late", 200.0, site="berlin")]).result()
+        return disclosure_bridge(*arguments, **named)
+
+    monkeypatch.setattr(draft, "disclosure_bridge", late)
+    if door == "command":
+        about = {"organization": organization.slug, "period": "2026-Q3", "format": "inventory-json", "draft": True}
+        call_command("disclose", **about, output=tmp_path)
+        drawn = json.loads((tmp_path / "2026-Q3/inventory.json").read_text())
+    else:
+        person = Person.objects.create_user("lead@example.org", "correct horse battery")
+        add_member(organization_id=organization.id, person=person, role=Role.SUSTAINABILITY_LEAD)
+        client = Client()
+        client.force_login(person)
+        drawn = json.loads(client.get("/disclosures/2026-Q3/", {"format": "inventory-json"}).content)
+
+    # A record that comes in between the reads is in none of them.
+    assert drawn == inventory
