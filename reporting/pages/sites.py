@@ -124,6 +124,7 @@ class EntryForm(forms.Form):
             help_text=_("An invoice, a meter, a delivery note: so that an auditor finds it."),
         )
         self.fields["replaces"] = forms.CharField(required=False, widget=forms.HiddenInput())
+        self.fields["kind"] = forms.CharField(initial=kind, widget=forms.HiddenInput())
 
 
 class UploadForm(forms.Form):
@@ -193,7 +194,7 @@ def add_entry(request: HttpRequest, slug: str) -> HttpResponse:
         return _site_page(request, found, status=400)
     form = _entry_form(request, kind, request.POST)
     if form.is_valid():
-        row = {"site": found.slug, "kind": kind, **form.cleaned_data}
+        row = {"site": found.slug, **form.cleaned_data}
         try:
             services.add_register_entries(organization_id=_organization(request), rows=[row], today=today())
         except RegisterRefused as error:
@@ -340,6 +341,8 @@ def _site_page(
         kind, form = corrected.kind, _entry_form(request, corrected.kind, initial=_as_typed(corrected))
     kind = kind or (request.GET.get("add", "") if request.GET.get("add") in KINDS else "meter_reading")
     about = {name: getattr(found, name) for name in SiteForm.base_fields}
+    site_form = site_form or SiteForm(initial=about)
+    site_form.fields["slug"].widget = forms.HiddenInput()
     months = months_of(organization_id, found, year, view)
     context = {
         "title": found.name,
@@ -356,7 +359,7 @@ def _site_page(
         "kind_label": KINDS[kind].label,
         "corrected": corrected,
         "form": (form or _entry_form(request, kind)) if editable else None,
-        "site_form": (site_form or SiteForm(initial=about)) if editable else None,
+        "site_form": site_form if editable else None,
     }
     return render(request, "reporting/site.html", context, status=status)
 
