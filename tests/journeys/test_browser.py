@@ -199,6 +199,19 @@ def test_every_page_is_accessible_and_quiet(signed_in, theme):
     assert found == {}
 
 
+def test_a_phone_shows_its_tables_whole(signed_in):
+    tab = signed_in(width="phone")
+    sideways = "[...document.querySelectorAll('.table-wrap')].map(one => one.scrollWidth - one.clientWidth)"
+
+    found = {
+        address: tab.open(address).evaluate(sideways)
+        for address in ("/requests/", "/factors/instruments/", "/settings/sites/berlin/")
+    }
+
+    assert all(len(pixels) > 0 for pixels in found.values())
+    assert [address for address, pixels in found.items() if max(pixels) > 0] == []
+
+
 def test_the_sign_in_page_is_accessible(browser, site):
     for theme in ("light", "dark"):
         tab = Tab(new_context(browser, theme=theme, width="narrow").new_page(), site.base)
