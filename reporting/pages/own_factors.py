@@ -133,7 +133,8 @@ def add(request: HttpRequest) -> HttpResponse:
             factor = services.add_own_factor(organization_id=_organization(request), **form.factor())
         except OwnFactorError as error:
             name = FIELDS.get(error.field, error.field)
-            form.add_error(name if name in form.fields else None, str(error))
+            text = str(error).removeprefix(f"{form.cleaned_data['name']}: ")  # the field is named beside it
+            form.add_error(name if name in form.fields else None, f"{text[:1].upper()}{text[1:]}")
         else:
             if series_that_fit(_organization(request), factor):
                 messages.success(request, _("The factor is entered; the figures of its days follow within a minute."))

@@ -58,7 +58,7 @@ def test_a_factor_is_entered_and_listed(sign_in, organization):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"value": "0.8", "low": "", "high": ""}, "not at least 1"),
+        ({"value": "0.8", "low": "", "high": ""}, "</a>: 0.8 is not at least 1"),
         ({"high": ""}, "both ends"),
         ({"source": ""}, "This field is required"),
         ({"last_day": "2026-06-01"}, "end after it starts"),
