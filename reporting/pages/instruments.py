@@ -110,9 +110,11 @@ def add_page(request: HttpRequest, form: forms.Form, corrected: Position | None,
 
 
 @requires(Action.MANAGE_INSTRUMENTS)
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def import_file(request: HttpRequest) -> HttpResponse:
-    """Enter all instruments of a CSV file, or none with every fault."""
+    """Enter all instruments of a CSV file, or none with every fault; opened by its address, show the form."""
+    if request.method != "POST":
+        return redirect("instrument_add")
     identity: Identity = request.identity  # type: ignore[attr-defined]
     form = FileForm(request.POST, request.FILES, prefix="many")
     faults: list[Fault] = []

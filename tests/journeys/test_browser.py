@@ -155,6 +155,36 @@ def test_a_file_is_tried_first_and_then_imported(signed_in, site, tmp_path):
     assert tab.complaints == []
 
 
+def test_a_register_file_is_shown_first_and_a_refused_one_with_every_fault(signed_in, site, tmp_path):
+    tab = signed_in()
+    page = tab.open("/settings/register/upload/")
+    good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
+    header = "site,kind,date,source,water_l"
+    good.write_text(f"{header}\nberlin,water,{site.first_day:%Y-%m},bill,500\n")
+    bad.write_text(f"{header}\natlantis,water,{site.first_day:%Y-%m},bill,500\n")
+
+    page.get_by_label("CSV file").set_input_files(bad)
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_text("There is no site 'atlantis'")).to_be_visible()
+    page.get_by_label("CSV file").set_input_files(good)
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_role("heading", name="1 entry, without a fault")).to_be_visible()
+    page.get_by_role("button", name="Add the entry").click()
+
+    expect(page.get_by_role("status").first).to_contain_text("in the register")
+
+
+def test_a_refused_file_of_instruments_lists_its_faults(signed_in, tmp_path):
+    page = signed_in().open("/factors/instruments/add/")
+    file = tmp_path / "instruments.csv"
+    file.write_text("type,energy_kwh,market,vintage\nhope,5,DE,2025\n")
+
+    page.get_by_label("CSV file").set_input_files(file)
+    page.get_by_role("button", name="Upload").click()
+
+    expect(page.get_by_role("row", name=re.compile("1 type"))).to_be_visible()
+
+
 def test_an_operator_enters_a_reading_and_mends_it(signed_in, site):
     tab = signed_in()
     page = tab.open("/settings/sites/berlin/")
