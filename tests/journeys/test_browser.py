@@ -307,6 +307,25 @@ def test_everything_can_be_done_with_the_keyboard(browser, site):
     assert tab.complaints == []
 
 
+def test_escape_dismisses_a_definition_and_then_the_drawer(signed_in):
+    page = signed_in().open("/")
+    page.keyboard.press("e")
+    drawer = page.get_by_role("dialog", name="Why this number")
+    term = drawer.locator("a.term").first
+    shown = "one => getComputedStyle(one, '::after').content !== 'none'"
+    expect(term).to_be_visible()
+    page.keyboard.press("Shift+Tab")  # the focus came by the keyboard
+    term.focus()
+    assert term.evaluate(shown)
+
+    page.keyboard.press("Escape")
+    assert not term.evaluate(shown)
+    expect(drawer).to_be_visible()
+    page.keyboard.press("Escape")
+
+    expect(drawer).to_be_hidden()
+
+
 def test_a_key_in_the_frame_that_closes_the_drawer_counts(signed_in):
     page = signed_in().open("/")
     page.keyboard.press("e")
