@@ -16,6 +16,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from core.organizations.access import requires
 from core.organizations.identity import Identity
 from core.organizations.policy import Action, may, narrowing
+from core.organizations.selectors import team_names
+from core.suggesting import Suggesting
 from reporting import figures
 from reporting.exports import csv_bytes
 from reporting.intensities.denominators import COLUMNS, NARROWED_BY, Fault, period_text
@@ -88,8 +90,11 @@ class FigureForm(forms.Form):
         help_text=_("Only for another unit: for example “claim handled”."),
     )
 
-    def __init__(self, *args: Any, own: Sequence[tuple[str, str]] = (), **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, own: Sequence[tuple[str, str]] = (), teams: Sequence[str] = (), **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["narrowed_to"].widget = Suggesting(teams, {"maxlength": 200})
         known = [(name, NAMES[name]) for name in STANDARD] + [(name, f"{name}: {text}") for name, text in own]
         self.fields["series"].choices = [*known, (OWN, gettext("Another unit of your own"))]  # type: ignore[attr-defined]
 
@@ -152,7 +157,8 @@ def sheet_of_all(request: HttpRequest) -> HttpResponse:
 def enter(request: HttpRequest) -> HttpResponse:
     """Enter one figure."""
     organization_id = request.identity.organization_id  # type: ignore[attr-defined]
-    form = FigureForm(request.POST, own=selectors.own_units(organization_id))
+    own, teams = selectors.own_units(organization_id), team_names(organization_id)
+    form = FigureForm(request.POST, own=own, teams=teams)
     if form.is_valid():
         try:
             entered = enter_figures(organization_id=organization_id, rows=[form.row()])
@@ -228,7 +234,9 @@ def show(
     rows = selectors.figures(identity.organization_id, replaced=replaced, allowed=narrowing(identity))
     page = list(rows[: PAGE_ROWS + 1])
     editable = may(identity, Action.EDIT_DENOMINATORS)
-    own = selectors.own_units(identity.organization_id) if editable and form is None else ()
+    if form is None:
+        own, teams = selectors.own_units(identity.organization_id), team_names(identity.organization_id)
+        form = FigureForm(own=own, teams=teams)
     return render(
         request,
         "reporting/denominators.html",
@@ -238,7 +246,7 @@ def show(
             "more": len(page) > PAGE_ROWS,
             "most": PAGE_ROWS,
             "replaced": replaced,
-            "form": (form or FigureForm(own=own)) if editable else None,
+            "form": form if editable else None,
             "sheet": sheet or SheetForm(auto_id="sheet_%s"),
             "faults": faults[:MOST_FAULTS],
             "refused": status != 200,

@@ -396,7 +396,9 @@ def _site_page(
         "kind": kind,
         "kind_label": KINDS[kind].label,
         "corrected": corrected,
-        "withdrawal_form": WithdrawalForm(initial={"replaces": corrected.id}, auto_id="withdrawal_%s") if corrected else None,
+        "withdrawal_form": WithdrawalForm(initial={"replaces": corrected.id}, auto_id="withdrawal_%s")
+        if corrected
+        else None,
         "form": (form or _entry_form(request, kind)) if editable else None,
         "site_form": site_form if editable else None,
     }

@@ -185,6 +185,16 @@ def test_a_refused_file_of_instruments_lists_its_faults(signed_in, tmp_path):
     expect(page.get_by_role("row", name=re.compile("1 type"))).to_be_visible()
 
 
+def test_only_certificates_are_asked_for_their_retirement(signed_in):
+    page = signed_in(java_script_enabled=False).page
+    page.goto(page.url.split("/accounts")[0].rstrip("/") + "/factors/instruments/add/")
+    expect(page.get_by_label("Registry")).to_be_visible()
+
+    page.get_by_label("Type").select_option("contract")
+
+    expect(page.get_by_label("Registry")).to_be_hidden()
+
+
 def test_an_operator_enters_a_reading_and_mends_it(signed_in, site):
     tab = signed_in()
     page = tab.open("/settings/sites/berlin/")

@@ -212,9 +212,7 @@ def test_the_address_of_the_sheet_leads_to_the_form(lead):
 def test_a_figure_of_a_name_without_records_is_entered_with_a_warning(lead, activity):
     sheet = "series,period,value,team\naccepted_tasks,2026-07,1,search\naccepted_tasks,2026-07,1,serach\n"
 
-    answer = lead.post(
-        f"{FIGURES}import/", {"file": SimpleUploadedFile("figures.csv", sheet.encode())}, follow=True
-    )
+    answer = lead.post(f"{FIGURES}import/", {"file": SimpleUploadedFile("figures.csv", sheet.encode())}, follow=True)
 
     assert "2 figures are entered." in text_of(answer)
     assert "No record of 2026-07 has the team “serach”" in text_of(answer)
