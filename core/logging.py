@@ -42,11 +42,32 @@ def configure(options: dict[str, Any]) -> None:
                     "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
                 }
             },
+            "filters": {"refused_requests": {"()": RefusedRequests}},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
             "root": {"handlers": ["stderr"], "level": options["level"]},
-            "loggers": {"django.request": {"level": "ERROR"}, "django.server": {"level": "WARNING"}},
+            "loggers": {
+                # not Django's own handlers, which would write each line twice; and no SQL, whatever the level
+                "django": {"level": "INFO" if options["level"] == "DEBUG" else options["level"], "handlers": []},
+                "django.request": {"filters": ["refused_requests"]},
+                "django.security.csrf": {"filters": ["refused_requests"]},
+                "django.server": {"level": "WARNING"},
+            },
         }
     )
+
+
+class RefusedRequests(logging.Filter):
+    """Tell a refused request (4xx) in one line of level INFO; a failed one (5xx) stays an error with its traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Lower a refusal to INFO; keep it only where that level is asked for."""
+        status = getattr(record, "status_code", 0)
+        if not 400 <= status < 500:
+            return True
+        method = getattr(getattr(record, "request", None), "method", "")
+        record.msg, record.args, record.exc_info = f"{status} {method} {record.getMessage()}", (), None
+        record.levelno, record.levelname = logging.INFO, logging.getLevelName(logging.INFO)
+        return logging.getLogger(record.name).isEnabledFor(logging.INFO)
 
 
 @contextmanager

@@ -100,11 +100,16 @@ class Entry:
 
 @dataclass(frozen=True)
 class Fault:
-    """Why a row is refused: its number (the first row below the header is 1), the field, and what to do."""
+    """
+    Why a row is refused: its number (the first row below the header is 1), the field, and what to do.
+
+    ``in_the_way`` is the number of the entry that holds the row's place, where one does.
+    """
 
     row: int
     field: str
     reason: str
+    in_the_way: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fault as the API answers it."""

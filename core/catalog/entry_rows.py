@@ -74,10 +74,9 @@ class _Taken:
         if holder is None or (before is not None and holder == f"entry {before.id}"):
             return []
         what = f"{KINDS[entry.kind].label} of {entry.site} in {entry.day:%Y-%m}"
-        advice = (
-            f"to correct it, put {holder.removeprefix('entry ')} into replaces" if "entry" in holder else "keep one"
-        )
-        return [Fault(number, "date", f"{what} is there already ({holder}): {advice}.")]
+        standing = int(holder.removeprefix("entry ")) if holder.startswith("entry ") else None
+        advice = f"to correct it, put {standing} into replaces" if standing else "keep one"
+        return [Fault(number, "date", f"{what} is there already ({holder}): {advice}.", standing)]
 
     def add(self, number: int, entry: Entry) -> None:
         if entry.replaces is not None:

@@ -68,6 +68,11 @@ def teams(organization_id: int) -> QuerySet[Team]:
     return Team.objects.filter(organization_id=organization_id).order_by("name")
 
 
+def team_names(organization_id: int) -> list[str]:
+    """List the names of an organization's teams, for forms to suggest."""
+    return list(teams(organization_id).values_list("name", flat=True))
+
+
 def members(organization_id: int) -> QuerySet[Membership]:
     """List an organization's memberships by e-mail, ended ones included."""
     return (

@@ -17,7 +17,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 from core.ledger.services import SourceError, update_source
 from core.organizations.access import requires
 from core.organizations.policy import Action, may, roles_that_may
+from core.organizations.selectors import team_names
 from core.quantification.activity import HOSTINGS, STAGES
+from core.suggesting import Suggesting
 from ingestion import selectors, services, wake
 
 
@@ -55,6 +57,7 @@ def experiments(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and not may_manage:
         raise PermissionDenied(f"Experiments are made by: {', '.join(roles_that_may(Action.MANAGE_SOURCES))}.")
     form = ExperimentForm(request.POST if request.method == "POST" else None)
+    form.fields["team"].widget = Suggesting(team_names(identity.organization_id), {"maxlength": 200})
     if request.method == "POST" and form.is_valid():
         try:
             with transaction.atomic():

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 Inventory = dict[str, Any]
 
-BOUNDARY_NOTICE: Final = "AI activities, a part of the entity's inventory; do not add"
+BOUNDARY_NOTICE: Final = "AI activities, a part of the entity's inventory: do not add it to that inventory"
 """Said on the first page and in the metadata of every export of an inventory that covers AI activities alone."""
 
 DRAFT_NOTICE: Final = "Draft, not approved"

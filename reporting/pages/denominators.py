@@ -11,11 +11,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from core.organizations.access import requires
 from core.organizations.identity import Identity
 from core.organizations.policy import Action, may, narrowing
+from core.organizations.selectors import team_names
+from core.suggesting import Suggesting
 from reporting import figures
 from reporting.exports import csv_bytes
 from reporting.intensities.denominators import COLUMNS, NARROWED_BY, Fault, period_text
@@ -28,7 +30,16 @@ from reporting.services.denominators import Entered, FaultyFigures, enter_figure
 
 PAGE_ROWS: Final = 24
 MOST_FAULTS: Final = 200
+MOST_WARNED: Final = 5
+LEVELS: Final = {"team": _("team"), "project": _("project"), "application": _("application")}
 OWN: Final = "own"
+NAMES: Final = {
+    "accepted_tasks": _("Accepted tasks"),
+    "active_users": _("Active users of a month"),
+    "headcount": _("Head count"),
+    "revenue": _("Revenue"),
+}
+"""The standard series in words; one of their own goes by its own name."""
 
 
 class FigureForm(forms.Form):
@@ -79,15 +90,12 @@ class FigureForm(forms.Form):
         help_text=_("Only for another unit: for example “claim handled”."),
     )
 
-    def __init__(self, *args: Any, own: Sequence[tuple[str, str]] = (), **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, own: Sequence[tuple[str, str]] = (), teams: Sequence[str] = (), **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        named = {
-            "accepted_tasks": gettext("Accepted tasks"),
-            "active_users": gettext("Active users of a month"),
-            "headcount": gettext("Head count"),
-            "revenue": gettext("Revenue"),
-        }
-        known = [(name, named[name]) for name in STANDARD] + [(name, f"{name}: {text}") for name, text in own]
+        self.fields["narrowed_to"].widget = Suggesting(teams, {"maxlength": 200})
+        known = [(name, NAMES[name]) for name in STANDARD] + [(name, f"{name}: {text}") for name, text in own]
         self.fields["series"].choices = [*known, (OWN, gettext("Another unit of your own"))]  # type: ignore[attr-defined]
 
     def row(self) -> dict[str, object]:
@@ -149,7 +157,8 @@ def sheet_of_all(request: HttpRequest) -> HttpResponse:
 def enter(request: HttpRequest) -> HttpResponse:
     """Enter one figure."""
     organization_id = request.identity.organization_id  # type: ignore[attr-defined]
-    form = FigureForm(request.POST, own=selectors.own_units(organization_id))
+    own, teams = selectors.own_units(organization_id), team_names(organization_id)
+    form = FigureForm(request.POST, own=own, teams=teams)
     if form.is_valid():
         try:
             entered = enter_figures(organization_id=organization_id, rows=[form.row()])
@@ -161,10 +170,12 @@ def enter(request: HttpRequest) -> HttpResponse:
     return show(request, form=form, status=400)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @requires(Action.EDIT_DENOMINATORS)
 def import_sheet(request: HttpRequest) -> HttpResponse:
-    """Enter a sheet."""
+    """Enter a sheet; opened by its address, show the form."""
+    if request.method != "POST":
+        return redirect("denominators")
     form = SheetForm(request.POST, request.FILES, auto_id="sheet_%s")
     faults: list[Fault] = []
     if form.is_valid():
@@ -196,12 +207,17 @@ def template_file(request: HttpRequest) -> HttpResponse:
 
 
 def told(request: HttpRequest, entered: Entered) -> None:
-    """Say what came of a delivery."""
+    """Say what came of a delivery, and which names no record has: misspelt, such a figure divides nothing."""
     same = len(entered.figures) - entered.written
     text = ngettext("{n} figure is entered.", "{n} figures are entered.", entered.written).format(n=entered.written)
     if same:
         text += " " + ngettext("{n} stood so already.", "{n} stood so already.", same).format(n=same)
     messages.success(request, text)
+    organization_id = request.identity.organization_id  # type: ignore[attr-defined]
+    for level, name, period in selectors.without_records(organization_id, entered.figures)[:MOST_WARNED]:
+        text = gettext("No record of {period} has the {level} “{name}”: nothing is divided by this figure yet.")
+        days = period_text(period.from_day, period.to_day)
+        messages.warning(request, text.format(period=days, level=LEVELS[level], name=name))
 
 
 def show(
@@ -218,7 +234,9 @@ def show(
     rows = selectors.figures(identity.organization_id, replaced=replaced, allowed=narrowing(identity))
     page = list(rows[: PAGE_ROWS + 1])
     editable = may(identity, Action.EDIT_DENOMINATORS)
-    own = selectors.own_units(identity.organization_id) if editable and form is None else ()
+    if form is None:
+        own, teams = selectors.own_units(identity.organization_id), team_names(identity.organization_id)
+        form = FigureForm(own=own, teams=teams)
     return render(
         request,
         "reporting/denominators.html",
@@ -228,7 +246,7 @@ def show(
             "more": len(page) > PAGE_ROWS,
             "most": PAGE_ROWS,
             "replaced": replaced,
-            "form": (form or FigureForm(own=own)) if editable else None,
+            "form": form if editable else None,
             "sheet": sheet or SheetForm(auto_id="sheet_%s"),
             "faults": faults[:MOST_FAULTS],
             "refused": status != 200,
@@ -245,7 +263,7 @@ def described(row: DenominatorFigure) -> dict[str, Any]:
     narrowed = next(((name, getattr(row, name)) for name in NARROWED_BY if getattr(row, name)), None)
     return {
         "period": period_text(row.from_day, row.to_day),
-        "series": row.series,
+        "series": NAMES.get(row.series, row.series),
         "unit": row.unit_text if not row.currency else row.currency,
         "value": value,
         "withdrawn": row.value_in_units is None,

@@ -33,6 +33,37 @@ WORDS: Final = {
 }
 
 
+WITHOUT_ANY: Final = frozenset(
+    {
+        "no_method",
+        "method_switched_off",
+        "unknown_model",
+        "unknown_hardware",
+        "unknown_instance",
+        "no_device_power",
+        "idle_above_peak",
+        "no_instance_power",
+        "no_peak_rate",
+        "no_seat_factor",
+        "no_spend_factor",
+        "one_figure_for_both_bases",
+        "other_basis_not_reported",
+        "no_grid_factor",
+        "no_pue_factor",
+        "impact_out_of_range",
+    }
+)
+"""Notes that can be why any part of a figure is not known; others say what stood in, or are about one part."""
+WITHOUT: Final = {
+    "embodied_kg_co2e": frozenset({"no_hardware", "no_embodied_factor", "embodied_override_unused"}),
+    "upstream_kg_co2e": frozenset({"no_upstream_factor"}),
+    "water_l": frozenset({"no_wue", "no_grid_water_factor", "off_site_water_missing"}),
+    "primary_energy_mj": frozenset({"no_primary_energy_factor", "hardware_not_in_resources"}),
+    "adpe_kg_sbeq": frozenset({"no_adpe_factor", "hardware_not_in_resources"}),
+}
+"""Notes that are why one part is not known."""
+
+
 @require_safe
 @requires(Action.SEE_OWN_TEAM)
 def explain_page(request: HttpRequest) -> HttpResponse:
@@ -66,6 +97,7 @@ def explain_page(request: HttpRequest) -> HttpResponse:
             "range": figures.interval(tree["low"], tree["high"], scale),
             "subject": subject(query, record),
             "methods": [method_node(node, scale, tree["value"], query) for node in tree["children"]],
+            "missing": [missing_node(entry, tree["parts"]) for entry in tree["missing"]],
             "register": [entry | {"amount": shown(entry["value"], scale)} for entry in tree["register"]],
             "instruments": instrument_rows(tree["factors"], linked=may(identity, Action.SEE_ALL_TEAMS)),
             "records": records_link(query, record),
@@ -137,6 +169,32 @@ def plan_node(plan: dict[str, Any], scale: figures.Scale, method: str) -> dict[s
         "lines": [line(term, scale, method) for term in plan["terms"]],
         "notes": plan["notes"],
     }
+
+
+def missing_node(entry: dict[str, Any], parts: list[str]) -> dict[str, Any]:
+    """
+    Say which parts of a figure are not known of a use, and why.
+
+    Args:
+        parts: all that the figure is the sum of.
+    """
+    why = WITHOUT_ANY.union(*(WITHOUT.get(impact, frozenset()) for impact in entry["impacts"]))
+    words = ", ".join(impact_name(impact) for impact in entry["impacts"])
+    return {
+        "parts": _("all parts") if len(entry["impacts"]) == len(parts) > 1 else words,
+        "about": " · ".join(
+            ", ".join(stage_name(value) if name == "stage" else value for value in values)
+            for name, values in entry["subjects"].items()
+        ),
+        "records": entry["records"],
+        "reasons": [note for note in entry["notes"] if note["code"] in why],
+    }
+
+
+def impact_name(impact: str) -> str:
+    """Name an impact without its unit: "embodied"."""
+    units = ("_kg_co2e", "_kg_sbeq", "_kwh", "_mj", "_l")
+    return impact.removesuffix(next((unit for unit in units if impact.endswith(unit)), "")).replace("_", " ")
 
 
 def days_of(plan: dict[str, Any]) -> str:

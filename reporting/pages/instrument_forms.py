@@ -17,6 +17,7 @@ from reporting.pages.instrument_rows import vintage_name
 from reporting.selectors.electricity import Position
 
 MOST_BYTES: Final = 5_000_000
+OF_CERTIFICATES: Final = ("retired_on", "registry", "serial_first", "serial_last")
 
 
 class InstrumentForm(forms.Form):
@@ -82,6 +83,16 @@ class InstrumentForm(forms.Form):
         max_length=500,
         help_text=gettext_lazy("Where the evidence lies, such as the retirement statement."),
     )
+
+    @property
+    def in_general(self) -> list[forms.BoundField]:
+        """The fields of every instrument."""
+        return [field for field in self if field.name not in OF_CERTIFICATES]
+
+    @property
+    def of_certificates(self) -> list[forms.BoundField]:
+        """The fields that say when and where a certificate was retired."""
+        return [self[name] for name in OF_CERTIFICATES]
 
 
 class RetireForm(forms.Form):

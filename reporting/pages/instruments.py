@@ -17,12 +17,15 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from core.accounting import services
 from core.accounting.tasks import wake_after_commit
+from core.catalog.selectors import sites
 from core.factors.instrument_selectors import markets_of
 from core.factors.models import InstrumentType
 from core.organizations.access import requires
 from core.organizations.identity import Identity
 from core.organizations.policy import Action, may
+from core.organizations.selectors import team_names
 from core.quantification.instrument_entry import FIELDS, Fault, read_csv
+from core.suggesting import Suggesting
 from reporting.disclosures.csv_tables import written
 from reporting.pages.asked import today
 from reporting.pages.instrument_forms import (
@@ -98,21 +101,36 @@ def add(request: HttpRequest) -> HttpResponse:
     return add_page(request, form, corrected, status=400)
 
 
-def add_page(request: HttpRequest, form: forms.Form, corrected: Position | None, *, status: int = 200) -> HttpResponse:
+def add_page(
+    request: HttpRequest, form: forms.Form, corrected: Position | None, *, status: int = 200, **of_file: Any
+) -> HttpResponse:
+    """
+    Render the forms of one instrument and of many.
+
+    Args:
+        of_file: ``file_form`` and ``faults`` of a file that was refused.
+    """
+    organization_id: int = request.identity.organization_id  # type: ignore[attr-defined]
+    pools = [f"site:{site.slug}" for site in sites(organization_id)]
+    pools += [f"team:{name}" for name in team_names(organization_id)]
+    form.fields["pool"].widget = Suggesting(pools, {"maxlength": 200})
     context = {
         "title": _("Correct an instrument") if corrected else _("Add an instrument"),
         "form": form,
         "file_form": FileForm(prefix="many"),
         "corrected": corrected,
         "fields": ",".join(FIELDS),
+        **of_file,
     }
     return render(request, "reporting/instruments/add.html", context, status=status)
 
 
 @requires(Action.MANAGE_INSTRUMENTS)
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def import_file(request: HttpRequest) -> HttpResponse:
-    """Enter all instruments of a CSV file, or none with every fault."""
+    """Enter all instruments of a CSV file, or none with every fault; opened by its address, show the form."""
+    if request.method != "POST":
+        return redirect("instrument_add")
     identity: Identity = request.identity  # type: ignore[attr-defined]
     form = FileForm(request.POST, request.FILES, prefix="many")
     faults: list[Fault] = []
@@ -130,14 +148,7 @@ def import_file(request: HttpRequest) -> HttpResponse:
             wake_after_commit(identity.organization_id)
             messages.success(request, _("{count} instruments are entered.").format(count=len(made)))
             return redirect("instruments")
-    context = {
-        "title": _("Add an instrument"),
-        "form": InstrumentForm(),
-        "file_form": form,
-        "faults": faults,
-        "fields": ",".join(FIELDS),
-    }
-    return render(request, "reporting/instruments/add.html", context, status=400)
+    return add_page(request, InstrumentForm(), None, status=400, file_form=form, faults=faults)
 
 
 @requires(Action.MANAGE_INSTRUMENTS)

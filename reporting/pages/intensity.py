@@ -21,7 +21,7 @@ from reporting import figures
 from reporting.charts import Chart, Gap, trend
 from reporting.charts.palette import EMBODIED, SERIES
 from reporting.intensities import words
-from reporting.intensities.answer import SciRow
+from reporting.intensities.answer import LOCATION, SciRow
 from reporting.intensities.units import CONSUMER, REQUEST, SCORES, FunctionalUnit, UnknownUnit
 from reporting.pages.asked import Choice, Menu, activity, asked, filter_bar, period_name, said, today, view_of
 from reporting.pages.files import csv_file
@@ -318,11 +318,12 @@ def entity_table(one: Intensity, unit: FunctionalUnit, dim: str, query: Query) -
 
 
 def explain_link(row: SciRow, dim: str, name: str, query: Query) -> str:
-    """Lead to the tree of what is divided, where all records of the stages are in it."""
-    if not name or row.left_out_records or row.sums is None:
+    """Lead to the tree of O: the location-based emissions of the stages, of records that are left out of the score too."""
+    if not name or row.sums is None:
         return ""
     stages = query.params.get("stage", SCORES[row.score])
-    return "/explain/" + query.link(**{dim: name, "stage": tuple(stages), "unit": None, "by": None})
+    about = {dim: name, "stage": tuple(stages), "unit": None, "by": None, "impact": LOCATION}
+    return "/explain/" + query.link(**about)
 
 
 def as_file(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -14,12 +15,14 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from core.accounting import services
 from core.accounting.selectors.own_factors import series_that_fit
+from core.catalog.selectors import sites
 from core.factors.models import OwnFactor
 from core.factors.own import OwnFactorError
 from core.organizations.access import requires
 from core.organizations.policy import Action, may
 from core.quantification.overrides import UNITS
 from core.quantification.own_factors import SELECTORS
+from core.suggesting import Suggesting
 
 NAMES: Final = {
     "pue": _("PUE"),
@@ -54,6 +57,10 @@ WHERE: Final = {
 }
 
 
+FIRST: Final = ("site", "zone", "provider", "model", "hardware")
+"""The conditions that are shown first."""
+
+
 class OwnFactorForm(forms.Form):
     """A number, what it is about, since when, and where it comes from."""
 
@@ -79,10 +86,13 @@ class OwnFactorForm(forms.Form):
         help_text=_("Empty: until further notice."),
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, site_names: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for selector, label in WHERE.items():
-            self.fields[f"where_{selector}"] = forms.CharField(label=label, max_length=200, required=False)
+            widget = Suggesting(site_names) if selector == "site" else None
+            self.fields[f"where_{selector}"] = forms.CharField(
+                label=label, max_length=200, required=False, widget=widget
+            )
 
     @property
     def number(self) -> list[forms.BoundField]:
@@ -91,8 +101,18 @@ class OwnFactorForm(forms.Form):
 
     @property
     def conditions(self) -> list[forms.BoundField]:
-        """The fields that say what it is about."""
-        return [field for field in self if field.name.startswith("where_")]
+        """The fields that say what it is about, those that most factors need."""
+        return [self[f"where_{selector}"] for selector in FIRST]
+
+    @property
+    def more_conditions(self) -> list[forms.BoundField]:
+        """The others."""
+        return [self[f"where_{selector}"] for selector in WHERE if selector not in FIRST]
+
+    @property
+    def more_given(self) -> bool:
+        """Say whether one of the others is filled in or refused, and has to be seen."""
+        return any(field.value() or field.errors for field in self.more_conditions)
 
     def factor(self) -> dict[str, Any]:
         """What the service takes."""
@@ -121,19 +141,20 @@ def own_factors(request: HttpRequest) -> HttpResponse:
     """List the organization's own factors and, for those who may, enter another."""
     if request.method == "POST":
         return add(request)
-    return _page(request, OwnFactorForm())
+    return _page(request, OwnFactorForm(site_names=_site_names(request)))
 
 
 @requires(Action.MANAGE_FACTORS)
 def add(request: HttpRequest) -> HttpResponse:
     """Enter a factor; the figures of its days follow."""
-    form = OwnFactorForm(request.POST)
+    form = OwnFactorForm(request.POST, site_names=_site_names(request))
     if form.is_valid():
         try:
             factor = services.add_own_factor(organization_id=_organization(request), **form.factor())
         except OwnFactorError as error:
             name = FIELDS.get(error.field, error.field)
-            form.add_error(name if name in form.fields else None, str(error))
+            text = str(error).removeprefix(f"{form.cleaned_data['name']}: ")  # the field is named beside it
+            form.add_error(name if name in form.fields else None, f"{text[:1].upper()}{text[1:]}")
         else:
             if series_that_fit(_organization(request), factor):
                 messages.success(request, _("The factor is entered; the figures of its days follow within a minute."))
@@ -190,6 +211,10 @@ def _described(factor: OwnFactor) -> dict[str, Any]:
         "last_day": factor.valid_to - timedelta(days=1) if factor.valid_to else None,
         "source": factor.source,
     }
+
+
+def _site_names(request: HttpRequest) -> list[str]:
+    return [site.slug for site in sites(_organization(request))]
 
 
 def _organization(request: HttpRequest) -> int:

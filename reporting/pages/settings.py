@@ -19,6 +19,7 @@ from core.organizations.identity import Identity
 from core.organizations.models import Role, Scope, Team
 from core.organizations.policy import Action, may, may_grant
 from core.quantification.activity import STAGES
+from core.suggesting import Suggesting
 from reporting.pages.snippets import snippets
 
 
@@ -148,6 +149,10 @@ def own_tokens(request: HttpRequest) -> Any:
 def token_form(request: HttpRequest, data: Any = None) -> TokenForm:
     """A member issues ``ingest`` tokens for the own team only: the form asks no more of them."""
     form = TokenForm(data)
+    form.fields["team"].widget = Suggesting(
+        selectors.team_names(request.identity.organization_id),  # type: ignore[attr-defined]
+        {"maxlength": 200},
+    )
     if not may(request.identity, Action.MANAGE_TOKENS):  # type: ignore[attr-defined]
         for name in ("scopes", "team"):
             del form.fields[name]

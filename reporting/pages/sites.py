@@ -11,6 +11,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -18,7 +19,17 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core.accounting import services
 from core.accounting.selectors.register import tables_of
 from core.catalog import selectors
-from core.catalog.entries import KINDS, NUMBERS, TEMPLATE, WITHDRAWAL, Entry, UnreadableFile, rows_of_csv, template_csv
+from core.catalog.entries import (
+    KINDS,
+    NUMBERS,
+    TEMPLATE,
+    WITHDRAWAL,
+    Entry,
+    Fault,
+    UnreadableFile,
+    rows_of_csv,
+    template_csv,
+)
 from core.catalog.entry_rows import TREATMENTS
 from core.catalog.models import RegisterEntry, Site, SiteKind
 from core.catalog.services import RegisterRefused, SiteError
@@ -61,11 +72,17 @@ class SiteForm(forms.Form):
     """What a site is and who controls what runs there."""
 
     slug = forms.SlugField(
-        label=gettext_lazy("Name in records"), max_length=64, help_text=gettext_lazy("As records say it in “site”.")
+        label=gettext_lazy("Name in records"),
+        max_length=64,
+        help_text=gettext_lazy("As records say it in “site”."),
+        error_messages={"invalid": gettext_lazy("Small letters, digits and hyphens, such as fra-1.")},
     )
     name = forms.CharField(label=gettext_lazy("Name"), max_length=200)
-    country = forms.CharField(
-        label=gettext_lazy("Country"), max_length=2, help_text=gettext_lazy("Two letters of ISO 3166-1, such as DE.")
+    country = forms.RegexField(
+        "^[A-Za-z]{2}$",
+        label=gettext_lazy("Country"),
+        help_text=gettext_lazy("Two letters of ISO 3166-1, such as DE."),
+        error_messages={"invalid": gettext_lazy("Two letters of ISO 3166-1, such as DE.")},
     )
     zone = forms.CharField(
         label=gettext_lazy("Grid zone"), max_length=64, help_text=gettext_lazy("A country such as DE, or a finer zone.")
@@ -77,6 +94,10 @@ class SiteForm(forms.Form):
     financial_control = forms.BooleanField(
         label=gettext_lazy("We take the economic benefit of the IT"), required=False, initial=True
     )
+
+    def clean_country(self) -> str:
+        """Write it as the standard does."""
+        return str(self.cleaned_data["country"]).upper()
 
 
 class ConsolidationForm(forms.Form):
@@ -123,6 +144,15 @@ class EntryForm(forms.Form):
             help_text=_("An invoice, a meter, a delivery note: so that an auditor finds it."),
         )
         self.fields["replaces"] = forms.CharField(required=False, widget=forms.HiddenInput())
+        self.fields["kind"] = forms.CharField(initial=kind, widget=forms.HiddenInput())
+
+
+class WithdrawalForm(forms.Form):
+    """Why an entry no longer stands."""
+
+    kind = forms.CharField(initial=WITHDRAWAL, widget=forms.HiddenInput())
+    replaces = forms.CharField(widget=forms.HiddenInput())
+    source = forms.CharField(label=gettext_lazy("Because"), max_length=500)
 
 
 class UploadForm(forms.Form):
@@ -194,18 +224,27 @@ def add_entry(request: HttpRequest, slug: str) -> HttpResponse:
         return _site_page(request, found, status=400)
     form = _entry_form(request, kind, request.POST)
     if form.is_valid():
-        row = {"site": found.slug, "kind": kind, **form.cleaned_data}
+        row = {"site": found.slug, **form.cleaned_data}
         try:
             services.add_register_entries(organization_id=_organization(request), rows=[row], today=today())
         except RegisterRefused as error:
             for fault in error.faults:
-                form.add_error(fault.field if fault.field in form.fields else None, fault.reason)
+                form.add_error(fault.field if fault.field in form.fields else None, _said(fault))
         else:
             messages.success(
                 request, _("The entry is in the register; figures that follow from it change within a minute.")
             )
             return redirect("site", found.slug)
     return _site_page(request, found, form=form, kind=kind, status=400)
+
+
+def _said(fault: Fault) -> str:
+    """Say what is wrong; where another entry holds the month, lead to its change: the form has no column ``replaces``."""
+    if fault.in_the_way is None:
+        return fault.reason
+    text = _("Entry {number} holds this month already: {link}.")
+    link = format_html('<a href="?correct={}#entry">{}</a>', fault.in_the_way, _("change it"))
+    return format_html(text, number=fault.in_the_way, link=link)
 
 
 def withdraw(request: HttpRequest, found: Site) -> HttpResponse:
@@ -341,6 +380,8 @@ def _site_page(
         kind, form = corrected.kind, _entry_form(request, corrected.kind, initial=_as_typed(corrected))
     kind = kind or (request.GET.get("add", "") if request.GET.get("add") in KINDS else "meter_reading")
     about = {name: getattr(found, name) for name in SiteForm.base_fields}
+    site_form = site_form or SiteForm(initial=about)
+    site_form.fields["slug"].widget = forms.HiddenInput()
     months = months_of(organization_id, found, year, view)
     context = {
         "title": found.name,
@@ -356,8 +397,11 @@ def _site_page(
         "kind": kind,
         "kind_label": KINDS[kind].label,
         "corrected": corrected,
+        "withdrawal_form": WithdrawalForm(initial={"replaces": corrected.id}, auto_id="withdrawal_%s")
+        if corrected
+        else None,
         "form": (form or _entry_form(request, kind)) if editable else None,
-        "site_form": (site_form or SiteForm(initial=about)) if editable else None,
+        "site_form": site_form if editable else None,
     }
     return render(request, "reporting/site.html", context, status=status)
 

@@ -8,6 +8,11 @@ from datetime import date
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from core.accounting.figures import Filter, Period
+from core.accounting.selectors import emissions
+from core.accounting.selectors.conditions import folded_teams_of
+from core.accounting.small_groups import SMALL_GROUPS
+from core.organizations.tenancy import organization_scope
 from reporting.intensities.denominators import Figure, Key
 from reporting.intensities.units import BUILT_IN, REVENUE, STANDARD, FunctionalUnit, functional_unit, revenue_unit
 from reporting.models import DenominatorFigure
@@ -57,6 +62,33 @@ def series_figures(organization_id: int, unit: FunctionalUnit, first: date, last
 def key_of(row: DenominatorFigure) -> Key:
     """Say which series a row belongs to."""
     return Key(row.series, row.currency, row.team, row.project, row.application)
+
+
+def without_records(organization_id: int, rows: Iterable[DenominatorFigure]) -> list[tuple[str, str, Period]]:
+    """
+    Find the teams, projects and applications of figures that no record of these figures' days has.
+
+    Returns:
+        dimension, name, and the days of all of its figures.
+    """
+    spans: dict[str, dict[str, Period]] = defaultdict(dict)
+    for row in rows:
+        key = key_of(row)
+        if key.level and row.value_in_units is not None:
+            before = spans[key.level].get(key.narrowed_to, Period(row.from_day, row.to_day))
+            spans[key.level][key.narrowed_to] = Period(
+                min(before.from_day, row.from_day), max(before.to_day, row.to_day)
+            )
+    with organization_scope(organization_id):
+        folded = folded_teams_of(organization_id)
+    found = []
+    for level, names in spans.items():
+        for period in dict.fromkeys(names.values()):
+            asked = Filter(period.from_day, period.to_day, by=(level,))
+            there = set(emissions(organization_id, asked, bounds=False).rows[level])
+            members = there | folded if level == "team" and SMALL_GROUPS in there else there
+            found += [(level, name, period) for name, own in names.items() if own == period and name not in members]
+    return found
 
 
 def own_units(organization_id: int) -> list[tuple[str, str]]:

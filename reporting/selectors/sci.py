@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -91,6 +91,8 @@ class Reader:
     asked: Filter
     unit: FunctionalUnit
     view: View | None
+    found: dict[str, pd.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What was read already, by what was asked: a divisor often looks at the groups that its sums look at."""
 
     def rows(self, score: str) -> list[SciRow]:
         """Score all groups by one of the two scores."""
@@ -226,8 +228,7 @@ class Reader:
         for group in groups:
             first, last = self.days_of(group)
             divisors[group] = self.divisor(sum_within(rows, first, last), entered=bool(rows))
-        counted, embodied = self.sums(within)
-        return counted, embodied, divisors
+        return self.divided(within, divisors)
 
     def of_parts(self, within: Filter, level: str, figures: Mapping[str, Sequence[Figure]]) -> Read:
         """Divide by figures of teams, projects or applications: each with its own records."""
@@ -238,8 +239,14 @@ class Reader:
         }
         if not self.asked.by:
             return self.of_parts_together(within, level, parts)
+        return self.divided(within, parts)
+
+    def divided(self, within: Filter, divisors: dict[Group, Divisor]) -> Read:
+        """Read the sums that are divided, where anything divides them."""
+        if all(divisor.units is None for divisor in divisors.values()):
+            return {}, {}, divisors
         counted, embodied = self.sums(within)
-        return counted, embodied, parts
+        return counted, embodied, divisors
 
     def of_parts_together(self, within: Filter, level: str, parts: Mapping[Group, Divisor]) -> Read:
         """Add up in each slot the teams, projects or applications that have figures, with the records of no others."""
@@ -296,10 +303,14 @@ class Reader:
         return self.grouped(rows), {group: float(row[ENERGY]) for group, row in embodied.items()}
 
     def read(self, within: Filter, *, known: Sequence[str] = (), bounds: bool = False) -> pd.DataFrame:
-        """Read figures by the groups of the question."""
-        measures = [name for name in (*self.unit.plus, *self.unit.less) if name != "requests"]
-        found = emissions(self.organization_id, within, measures=measures, known=known, bounds=bounds, view=self.view)
-        return found.rows
+        """Read figures by the groups of the question, each once."""
+        name = repr((within, tuple(known), bounds))
+        if name not in self.found:
+            measures = [name for name in (*self.unit.plus, *self.unit.less) if name != "requests"]
+            self.found[name] = emissions(
+                self.organization_id, within, measures=measures, known=known, bounds=bounds, view=self.view
+            ).rows
+        return self.found[name]
 
     def grouped(self, rows: pd.DataFrame, by: Sequence[str] | None = None) -> dict[Group, pd.Series]:
         """Key rows by their slot and the dimensions that the question, or this reading, groups by."""

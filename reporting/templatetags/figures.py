@@ -118,6 +118,20 @@ def printed(value: str) -> str:
 
 
 @register.filter
+def middle_cut(text: str, length: int) -> str:
+    """
+    Shorten a name in its middle: what tells names apart is mostly at their ends.
+
+    >>> middle_cut("fra-1:search:atlas-70b:2026-09-30T23", 20), middle_cut("req-81", 20)
+    ('fra-1:sear…-09-30T23', 'req-81')
+    """
+    if len(text) <= length:
+        return text
+    head = length // 2
+    return f"{text[:head]}…{text[head + 1 - length :]}"
+
+
+@register.filter
 def with_errors(field: BoundField) -> Any:
     """Draw an input that points to its hint and its errors."""
     said = [f"{field.auto_id}-hint"] * bool(field.help_text) + [f"{field.auto_id}-error"] * bool(field.errors)

@@ -35,6 +35,15 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// The definition of a term shows while its link has the focus; Escape takes it away until the focus comes again.
+document.addEventListener("keydown", (event) => {
+  const term = document.activeElement;
+  if (event.key !== "Escape" || !term?.matches("a.term:not([data-dismissed])")) return;
+  event.preventDefault(); // a drawer around it stays
+  term.dataset.dismissed = "";
+  term.addEventListener("blur", () => delete term.dataset.dismissed, { once: true });
+});
+
 // Copy: a snippet's text, or this page's address.
 function copying(scope) {
   for (const button of scope.querySelectorAll("[data-copy], [data-copy-link]")) {

@@ -1,5 +1,6 @@
 // The drop zone of components/upload.html: files can be dropped on it, it says what was chosen and how much of it has gone.
-// A refused upload shows its messages in place; an accepted one leads to its batch. Without scripts the form posts as any other.
+// A refused or previewed upload shows the answer in place; an accepted one leads to its batch. Without scripts the form posts
+// as any other.
 
 function ready(form) {
   const zone = form.querySelector(".drop");
@@ -54,16 +55,16 @@ function ready(form) {
         return;
       }
       form.classList.remove("sending");
-      const again = new DOMParser().parseFromString(request.responseText, "text/html").querySelector("form[data-upload]");
-      if (!again) {
+      const answer = new DOMParser().parseFromString(request.responseText, "text/html").querySelector("main");
+      if (!answer || request.responseURL !== form.action.split("#")[0]) {
         location.assign(request.responseURL); // accepted: the batch's own page
         return;
       }
-      // Refused: the answer's form with its messages, but what was chosen stays chosen.
-      again.querySelector("input[type=file]").replaceWith(input);
-      form.replaceWith(again);
-      ready(again);
-      again.querySelector(".errors")?.scrollIntoView({ block: "nearest" });
+      // Refused, or to be looked at first: the answer's page, but what was chosen stays chosen.
+      answer.querySelector("form[data-upload] input[type=file]")?.replaceWith(input);
+      document.querySelector("main").replaceWith(answer);
+      readyAll();
+      (answer.querySelector(".errors, [role=alert]") ?? answer).scrollIntoView({ block: "nearest" });
     });
     request.open("POST", form.action);
     form.classList.add("sending");
@@ -73,4 +74,8 @@ function ready(form) {
   });
 }
 
-for (const form of document.querySelectorAll("form[data-upload]")) ready(form);
+function readyAll() {
+  for (const form of document.querySelectorAll("form[data-upload]")) ready(form);
+}
+
+readyAll();

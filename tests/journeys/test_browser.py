@@ -155,6 +155,46 @@ def test_a_file_is_tried_first_and_then_imported(signed_in, site, tmp_path):
     assert tab.complaints == []
 
 
+def test_a_register_file_is_shown_first_and_a_refused_one_with_every_fault(signed_in, site, tmp_path):
+    tab = signed_in()
+    page = tab.open("/settings/register/upload/")
+    good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
+    header = "site,kind,date,source,water_l"
+    good.write_text(f"{header}\nberlin,water,{site.first_day:%Y-%m},bill,500\n")
+    bad.write_text(f"{header}\natlantis,water,{site.first_day:%Y-%m},bill,500\n")
+
+    page.get_by_label("CSV file").set_input_files(bad)
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_text("There is no site 'atlantis'")).to_be_visible()
+    page.get_by_label("CSV file").set_input_files(good)
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_role("heading", name="1 entry, without a fault")).to_be_visible()
+    page.get_by_role("button", name="Add the entry").click()
+
+    expect(page.get_by_role("status").first).to_contain_text("in the register")
+
+
+def test_a_refused_file_of_instruments_lists_its_faults(signed_in, tmp_path):
+    page = signed_in().open("/factors/instruments/add/")
+    file = tmp_path / "instruments.csv"
+    file.write_text("type,energy_kwh,market,vintage\nhope,5,DE,2025\n")
+
+    page.get_by_label("CSV file").set_input_files(file)
+    page.get_by_role("button", name="Upload").click()
+
+    expect(page.get_by_role("row", name=re.compile("1 type"))).to_be_visible()
+
+
+def test_only_certificates_are_asked_for_their_retirement(signed_in):
+    page = signed_in(java_script_enabled=False).page
+    page.goto(page.url.split("/accounts")[0].rstrip("/") + "/factors/instruments/add/")
+    expect(page.get_by_label("Registry")).to_be_visible()
+
+    page.get_by_label("Type").select_option("contract")
+
+    expect(page.get_by_label("Registry")).to_be_hidden()
+
+
 def test_an_operator_enters_a_reading_and_mends_it(signed_in, site):
     tab = signed_in()
     page = tab.open("/settings/sites/berlin/")
@@ -197,6 +237,19 @@ def test_every_page_is_accessible_and_quiet(signed_in, theme):
         tab.complaints.clear()
 
     assert found == {}
+
+
+def test_a_phone_shows_its_tables_whole(signed_in):
+    tab = signed_in(width="phone")
+    sideways = "[...document.querySelectorAll('.table-wrap')].map(one => one.scrollWidth - one.clientWidth)"
+
+    found = {
+        address: tab.open(address).evaluate(sideways)
+        for address in ("/requests/", "/factors/instruments/", "/settings/sites/berlin/")
+    }
+
+    assert all(len(pixels) > 0 for pixels in found.values())
+    assert [address for address, pixels in found.items() if max(pixels) > 0] == []
 
 
 def test_the_sign_in_page_is_accessible(browser, site):
@@ -262,6 +315,25 @@ def test_everything_can_be_done_with_the_keyboard(browser, site):
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
     assert tab.complaints == []
+
+
+def test_escape_dismisses_a_definition_and_then_the_drawer(signed_in):
+    page = signed_in().open("/")
+    page.keyboard.press("e")
+    drawer = page.get_by_role("dialog", name="Why this number")
+    term = drawer.locator("a.term").first
+    shown = "one => getComputedStyle(one, '::after').content !== 'none'"
+    expect(term).to_be_visible()
+    page.keyboard.press("Shift+Tab")  # the focus came by the keyboard
+    term.focus()
+    assert term.evaluate(shown)
+
+    page.keyboard.press("Escape")
+    assert not term.evaluate(shown)
+    expect(drawer).to_be_visible()
+    page.keyboard.press("Escape")
+
+    expect(drawer).to_be_hidden()
 
 
 def test_a_key_in_the_frame_that_closes_the_drawer_counts(signed_in):

@@ -14,6 +14,7 @@ from core.accounting.selectors.conditions import conditions, folded_teams_of, un
 from core.catalog.models import AliasKind
 from core.catalog.selectors import aliases
 from core.organizations.tenancy import organization_scope
+from core.quantification.activity import MASK_BITS
 from core.quantification.attribute import OwnAlias
 from core.quantification.matching import KINDS, Match, match_name
 from core.quantification.pack import FactorPack
@@ -21,6 +22,9 @@ from core.quantification.resolve import Catalog, catalog_of
 
 LOOK_AT: Final = ("none", "guess")
 """How sure a match is that somebody should look at, the worst first."""
+
+_NEEDS_NO_PLACE: Final = ("cost", "reported_kg_co2e")
+"""Measures that become kilograms without electricity: what has nothing else needs no grid."""
 
 _ORDER: Final = {"none": 0, "guess": 1, "sure": 2, "exact": 3}
 
@@ -100,8 +104,16 @@ def _in_force(alias: OwnAlias, asked: Filter) -> bool:
 
 
 def _reported(kind: str, where: str, values: list[Any]) -> list[tuple[Any, ...]]:
-    """Add up rows by the reported name and what its meaning depends on; for zones also those that report no place."""
-    said = "s.zone is not null or s.region is null" if kind == "zone" else f"s.{kind} is not null"
+    """
+    Add up rows by the reported name and what its meaning depends on; for zones also those that report no place.
+
+    A place is missed only where energy is known, or a measure is there that energy could follow from.
+    """
+    said = f"s.{kind} is not null"
+    if kind == "zone":
+        physical = sum(1 << bit for name, bit in MASK_BITS.items() if name not in _NEEDS_NO_PLACE)
+        needed = f"s.mask & {physical} <> 0 or d.{ENERGY_FACILITY.column} is not null"
+        said = f"{said} or s.region is null and ({needed})"
     with connection.cursor() as cursor:
         cursor.execute(
             f"select s.{kind}, s.provider, s.hosting, sum(d.records)::bigint,"

@@ -204,6 +204,7 @@ def test_own_factors_by_command(organization, june_and_july):
         "own_factor", "add", "pue", "1.2", "--source", "meters", "--where", "site=berlin", "--from", "2026-07-01"
     )
     number = said.split()[2].strip(":")
+    assert said.strip() == f"Own factor {number}: pue is 1.2."
     listed = json.loads(run("own_factor", "list", "--format", "json"))
     with pytest.raises(CommandError, match="end it first"):
         run("own_factor", "add", "pue", "1.3", "--source", "meters", "--where", "site=berlin")

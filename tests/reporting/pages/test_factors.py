@@ -239,6 +239,18 @@ def test_names_that_several_clouds_share_can_be_aliased(client, organization, fi
     assert answer.status_code == 302
 
 
+def test_a_place_is_missed_only_where_energy_could_follow(client, organization):
+    cost = {"team": "Cloud", "provider": "aws", "hosting": "api", "cost": 12.0, "currency": "EUR"}
+    tokens = {"model": "gpt-4o", "provider": "openai", "hosting": "api", "zone": None, "output_tokens": 500}
+    spent = metered("spent", 1.0, zone=None, energy_kwh=None, **cost)
+    deliver(organization, [spent, metered("asked", 1.0, energy_kwh=None, **tokens)])
+
+    rows = signed_in(client, organization).get("/factors/names/", JULY | {"all": "1"}).context["rows"]
+
+    placeless = [row["match"] for row in rows if row["match"].reported is None]
+    assert [(match.provider, match.records) for match in placeless] == [("openai", 1)]
+
+
 def test_who_does_not_manage_sources_sees_names_but_no_form(client, organization, figures):
     page = signed_in(client, organization, Role.AUDITOR)
 

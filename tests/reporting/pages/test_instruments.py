@@ -296,3 +296,7 @@ def test_a_token_of_a_team_sees_no_instruments(token):
     assert Client().get(API, **token("read", team="Search")).status_code == 403
     assert Client().get(API, {"year": "MMXX"}, **token("read")).status_code == 400
     assert Client().post(API, "[]", content_type="application/json", **token("read")).status_code == 403
+
+
+def test_the_address_of_the_file_leads_to_the_form(lead):
+    assert lead.get("/factors/instruments/import/")["Location"] == "/factors/instruments/add/"

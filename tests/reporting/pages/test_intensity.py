@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from html import unescape
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -59,6 +60,18 @@ def test_the_score_is_shown_with_its_formula_and_what_is_left_out(lead, activity
     assert "Left out of both sums: 1 records, 33 % of the known emissions" in page
     assert "No record of these stages reports requests." in page  # of the team vision
     assert "Not in it" in page
+
+
+def test_the_operation_of_every_scored_row_leads_to_its_tree(lead, organization, activity):
+    deliver(organization, [metered("c", 10.0, team="search")])  # without requests: left out of the score of its team
+    served = metered("d", 20.0, team="lab", requests=10)
+    deliver(organization, [served])
+
+    html = lead.get(PAGE, QUARTER).content.decode()
+
+    links = re.findall(r'href="(/explain/[^"]*impact=location_kg_co2e[^"]*)">', html)
+    assert [re.search("team=([a-z]+)", link)[1] for link in links] == ["lab", "search"]
+    assert "6.58 kg CO 2 e" in text_of(lead.get(unescape(links[0])))  # 20 kWh x 0.329
 
 
 def test_both_scores_of_a_business_unit_stand_apart(lead, organization, activity):
@@ -190,6 +203,21 @@ def test_a_sheet_is_entered_whole_or_shown_with_its_faults(lead):
     assert "is no period" in text_of(refused)
     assert odd.status_code == 400
     assert taken.status_code == 302
+
+
+def test_the_address_of_the_sheet_leads_to_the_form(lead):
+    assert lead.get(f"{FIGURES}import/")["Location"] == FIGURES
+
+
+def test_a_figure_of_a_name_without_records_is_entered_with_a_warning(lead, activity):
+    sheet = "series,period,value,team\naccepted_tasks,2026-07,1,search\naccepted_tasks,2026-07,1,serach\n"
+
+    answer = lead.post(f"{FIGURES}import/", {"file": SimpleUploadedFile("figures.csv", sheet.encode())}, follow=True)
+
+    assert "2 figures are entered." in text_of(answer)
+    assert "No record of 2026-07 has the team “serach”" in text_of(answer)
+    assert "team “search”" not in text_of(answer)
+    assert "Accepted tasks" in text_of(answer)
 
 
 def test_the_file_of_all_figures_can_be_sent_back(lead):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.accounting import services as accounting
+from core.accounting.services import add_site
 from core.factors.models import OwnFactor
 from core.organizations import services
 from core.organizations.models import Person, Role
@@ -58,7 +59,7 @@ def test_a_factor_is_entered_and_listed(sign_in, organization):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"value": "0.8", "low": "", "high": ""}, "not at least 1"),
+        ({"value": "0.8", "low": "", "high": ""}, "</a>: 0.8 is not at least 1"),
         ({"high": ""}, "both ends"),
         ({"source": ""}, "This field is required"),
         ({"last_day": "2026-06-01"}, "end after it starts"),
@@ -103,3 +104,15 @@ def test_who_may_not_manage_factors_reads_them(sign_in, organization):
 def test_every_override_and_condition_has_words():
     assert set(NAMES) == set(UNITS)
     assert set(WHERE) == set(SELECTORS)
+
+
+def test_known_sites_are_suggested_and_rare_conditions_folded_away(sign_in, organization):
+    add_site(organization_id=organization.id, slug="fra-1", name="Frankfurt", country="DE", zone="DE")
+    client = sign_in(Role.SUSTAINABILITY_LEAD)
+
+    page = client.get("/factors/own/").content.decode()
+    refused = client.post("/factors/own/", {**ENTERED, "source": "", "where_region": "eu-west-1"}).content.decode()
+
+    assert '<datalist id="id_where_site-names"><option value="fra-1"></option></datalist>' in page
+    assert page.index('id="id_where_site"') < page.index("<details>") < page.index('id="id_where_region"')
+    assert "<details open>" in refused

@@ -89,6 +89,19 @@ def test_a_site_that_cannot_be_says_why_beside_the_field(lead):
     assert 'value="ATLANTIS"' in text
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"country": "Germany"}, "Two letters of ISO 3166-1, such as DE."),
+        ({"slug": "Berlin hall 1"}, "Small letters, digits and hyphens, such as fra-1."),
+    ],
+)
+def test_what_a_site_is_called_is_refused_in_words_of_its_form(lead, change, says):
+    text = page(lead.post("/settings/sites/", {**SITE, **change}), 400)
+
+    assert f'<p class="error" id="id_{next(iter(change))}-error">{says}' in text
+
+
 def test_the_site_s_control_is_changed(lead, organization, berlin):
     given = {name: value for name, value in SITE.items() if name != "operational_control"}
 
@@ -129,6 +142,17 @@ def test_an_entry_is_corrected_and_another_withdrawn(lead, organization, berlin)
     assert standing(organization) == []
     with organization_scope(organization.id):
         assert all_entries(organization.id).count() == 3
+
+
+def test_a_second_reading_of_a_month_leads_to_the_change_of_the_first(lead, organization, berlin):
+    lead.post("/settings/sites/berlin/", READING)
+    (first,) = standing(organization)
+
+    text = page(lead.post("/settings/sites/berlin/", READING), 400)
+
+    assert f'Entry {first.id} holds this month already: <a href="?correct={first.id}#entry">change it</a>.' in text
+    assert "replaces." not in text
+    assert "Or withdraw it" in page(lead.get("/settings/sites/berlin/", {"correct": first.id}))
 
 
 def test_a_file_is_shown_first_and_then_added(lead, organization, berlin):

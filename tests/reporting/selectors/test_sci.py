@@ -7,10 +7,12 @@ from datetime import date
 
 import pytest
 
+from core.accounting import selectors
 from core.accounting.figures import Filter, FilterError
 from core.organizations.services import set_head_count
 from core.organizations.tenancy import organization_scope
 from reporting.intensities.units import BUILT_IN, revenue_unit
+from reporting.selectors import sci as selector
 from reporting.selectors.denominators import unit_named
 from reporting.selectors.sci import sci
 from reporting.services.denominators import enter_figures
@@ -157,6 +159,21 @@ def test_tasks_of_the_organization_divide_each_score_by_itself(organization):
     assert (consumer.score, provider.score) == ("consumer", "provider")
     assert consumer.kg_per_unit.value == pytest.approx(100 * DE_KG_PER_KWH / 200)
     assert provider.kg_per_unit.value == pytest.approx(300 * DE_KG_PER_KWH / 200)
+
+
+@pytest.mark.parametrize(("entered", "reads"), [((), 2), ((("accepted_tasks", "2026-07", "200"),), 4)])
+def test_the_same_sums_are_read_once_and_undivided_ones_never(organization, monkeypatch, entered, reads):
+    deliver(organization, [metered("a", 100.0)])
+    if entered:
+        enter(organization, *entered)
+    asked = []
+    monkeypatch.setattr(
+        selector, "emissions", lambda *given, **named: asked.append(given) or selectors.emissions(*given, **named)
+    )
+
+    scores(organization, TASKS)
+
+    assert len(asked) == reads  # all of each score; of what has figures those with energy, and with an embodied share
 
 
 def test_a_month_counts_only_in_a_period_that_holds_all_of_it(organization):

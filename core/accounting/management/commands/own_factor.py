@@ -89,7 +89,8 @@ class Command(BaseCommand):
         )
         if not series_that_fit(organization.id, factor):
             self.stderr.write("No record so far fits it: check the names of --where.")
-        self.stdout.write(f"Own factor {factor.id}: {factor.name} is {factor.value:g} {factor.unit}.")
+        unit = "" if factor.unit == "1" else f" {factor.unit}"
+        self.stdout.write(f"Own factor {factor.id}: {factor.name} is {factor.value:g}{unit}.")
 
     def end(self, organization: Organization, options: dict[str, Any]) -> None:
         services.end_own_factor(
