@@ -87,6 +87,7 @@ NOTES: Final = {
     "reported_by_supplier": "reported",
     "other_basis_not_reported": "reported",
     "impact_out_of_range": "missing",
+    "generated_exceeds_meter": "sites",
     "no_zone": "location",
     "unknown_region": "location",
     "unknown_zone": "location",
