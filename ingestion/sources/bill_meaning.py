@@ -25,6 +25,11 @@ _STAGES: Final = (
     ("experimentation", re.compile(r"\b(?:notebooks?|workbench)\b", re.IGNORECASE)),
 )
 _US: Final = re.compile(r"us(?:gov|dod|\d|$)")
+_JOB: Final = re.compile(r"(?:training|processing|transform)-job/(?P<job>.+)$")
+_PASSING: Final = re.compile(
+    r"^(?:i-[0-9a-z]+|ocid1?\..*|(?=.*\d)[0-9a-f-]{8,}|.*_[0-9a-f]{6,}|.*-[0-9a-f]{8,})$", re.IGNORECASE
+)
+"""Names of single machines and of nodes of scale sets: too many, too short-lived to be a dimension."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +174,25 @@ def account_of(name: str | None) -> str | None:
     ('64e355d7-997c', '123456789012')
     """
     return name.rstrip("/").rsplit("/", 1)[-1].lower() if name and "/" in name else name
+
+
+def resource_of(name: str | None, resource_id: str | None) -> tuple[str | None, str | None]:
+    """
+    Give a resource's lasting name and, for jobs, their run.
+
+    Names of single machines pass too quickly to be a dimension and are left out.
+
+    >>> resource_of(None, "/subscriptions/5f/providers/Microsoft.CognitiveServices/accounts/aoai-search")
+    ('aoai-search', None)
+    >>> resource_of(None, "arn:aws:sagemaker:eu-west-1:123456789012:training-job/bert-17")
+    (None, 'bert-17')
+    >>> resource_of(None, "arn:aws:ec2:us-east-1:123456789012:instance/i-0a1")
+    (None, None)
+    """
+    if found := _JOB.search(resource_id or ""):
+        return None, found["job"][:200]
+    last = name or (resource_id or "").rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1]
+    return (last if last and _PASSING.match(last) is None else None), None
 
 
 def _slug(name: str | None) -> str | None:
