@@ -161,7 +161,12 @@ class Group:
 
 
 class Adapter(Protocol):
-    """A module of `ingestion.sources` that reads one wire format."""
+    """
+    A module of `ingestion.sources` that reads one wire format.
+
+    It may also have `read` (small payloads as a Draft, finished with others) and `scrub_file` (as `scrub`, for a seekable
+    stream of any size: files too large for memory).
+    """
 
     NAME: str
     SNAPSHOT: bool

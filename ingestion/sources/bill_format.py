@@ -20,7 +20,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from ingestion.sources import bill_tags
 from ingestion.sources.bill_columns import Column
+from ingestion.sources.bill_scrub import CleanerOf
 from ingestion.sources.bill_tables import Picker
 
 CATEGORIES: Final = ("usage", "purchase", "tax", "credit", "adjustment")
@@ -47,7 +49,9 @@ class BillFormat:
         labels: label of a record -> text column that it is copied from.
         categories: what ChargeCategory may say, in lower case.
         spelled: FOCUS's column -> the format's own, as faults name it.
-        personal: tells columns of the file (by the names that `pick` gave them) that never reach the quarantine.
+        cleaner_of: takes people out of the texts of a column (by its name in the file, or that which `pick` gave it)
+            before the file is kept and before a row goes to quarantine; None for columns that name nobody.
+        utc: times without an offset are UTC by the format's own word, so they need no flag.
         snapshot: months are restated, so that records carry a snapshot and the file speaks for what it covers.
     """
 
@@ -60,5 +64,6 @@ class BillFormat:
     labels: Mapping[str, str] = field(default_factory=dict)
     categories: tuple[str, ...] = CATEGORIES
     spelled: Mapping[str, str] = field(default_factory=dict)
-    personal: frozenset[str] = frozenset()
+    cleaner_of: CleanerOf = bill_tags.cleaner_of
+    utc: bool = False
     snapshot: bool = True

@@ -279,7 +279,7 @@ def _flags(rows: Rows, use: Use, group: np.ndarray, groups: int) -> np.ndarray:
     anywhere = region.take(np.array([region_of(value)[1] for value in region.values], dtype=bool), absent=False)
     masks = {
         "unknown_meter": usage & (rows.by_meaning(lambda meaning: meaning.rule.flag) == "unknown_meter"),
-        "naive_time": naive,
+        "naive_time": naive & (not rows.form.utc),
         "global_routing": anywhere | rows.by_meaning(lambda meaning: meaning.global_routing).astype(bool),
         "characters": rows.by_meaning(lambda meaning: meaning.characters).astype(bool) & ~np.isnan(use.amount),
         "no_usage": use.missing,

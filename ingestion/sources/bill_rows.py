@@ -137,11 +137,15 @@ class Rows:
         return repr(str(self.raw[column][int(self.at[at])].as_py())[:80])
 
     def payload(self, at: int) -> dict[str, str]:
-        """Give a row as it was delivered, the columns that say something, without those that name people."""
+        """Give a row as it was delivered, the columns that say something, without the people in them."""
         position = int(self.at[at])
-        one = {name: bill_columns.as_text(array.slice(position, 1)) for name, array in self.wire.items()}
-        texts = {name: text[0].as_py() for name, text in one.items() if name not in self.form.personal}
-        return {name: text for name, text in texts.items() if text is not None}
+        kept: dict[str, str] = {}
+        for name, array in self.wire.items():
+            text = bill_columns.as_text(array.slice(position, 1))[0].as_py()
+            cleaner = self.form.cleaner_of(name)
+            if text is not None and (clean := cleaner(text) if cleaner else text):
+                kept[name] = clean
+        return kept
 
 
 @dataclass

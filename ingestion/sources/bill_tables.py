@@ -69,7 +69,7 @@ class Table:
 def column_names(head: bytes) -> tuple[str, ...]:
     """Give the column names in the first bytes of a CSV file (unpacked); () when they hold no header line."""
     text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
-    return tuple(name.strip() for name in next(csv.reader(io.StringIO(text), delimiter=_delimiter(text)), []))
+    return tuple(name.strip() for name in next(csv.reader(io.StringIO(text), delimiter=delimiter_of(text)), []))
 
 
 def picker(wanted: Sequence[str]) -> Picker:
@@ -116,7 +116,8 @@ def open_table(stream: BinaryIO, pick: Picker, chunk_rows: int) -> Table:
     return Table("CSV", names, chunks)
 
 
-def _delimiter(text: str) -> str:
+def delimiter_of(text: str) -> str:
+    """Tell the delimiter of a CSV file by the beginning of its text."""
     line = text.split("\n", 1)[0]
     return max(_DELIMITERS, key=line.count)
 
@@ -142,7 +143,7 @@ def _csv_batches(stream: BinaryIO, head: bytes, picked: Mapping[str, str]) -> It
                 use_threads=False, block_size=CSV_BLOCK_BYTES, column_names=list(names), skip_rows_after_names=1
             ),
             parse_options=pa.csv.ParseOptions(
-                delimiter=_delimiter(head.decode("utf-8", "replace")),
+                delimiter=delimiter_of(head.decode("utf-8", "replace")),
                 newlines_in_values=True,
                 invalid_row_handler=note,
             ),

@@ -20,6 +20,7 @@ SOURCES: Final = (
     "codecarbon_http_output",
     "codecarbon_csv",
     "focus",
+    "aws_cur2",
     "activity",
 )
 """Names of the sources, as in `import_usage SOURCE` and in the source's `kind`."""
