@@ -164,8 +164,9 @@ class Adapter(Protocol):
     """
     A module of `ingestion.sources` that reads one wire format.
 
-    It may also have `read` (small payloads as a Draft, finished with others) and `scrub_file` (as `scrub`, for a seekable
-    stream of any size: files too large for memory).
+    It may also have `read` (small payloads as a Draft, finished with others), `scrub_file` (as `scrub`, for a seekable
+    stream of any size) and `survey` (snapshot -> model versions in a file; `parse` then gets those of the whole delivery
+    and of the ledger in `Context.known`).
     """
 
     NAME: str
