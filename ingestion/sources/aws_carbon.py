@@ -23,11 +23,12 @@ import pandas as pd
 
 from core.quantification.records import empty_activity
 from core.quantification.rejections import Cover, Rejection
-from ingestion.sources import ai_services, aws_carbon_api, bill_tables
+from ingestion.sources import aws_carbon_api, bill_tables
 from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload, digest, finish, names_a_person
 from ingestion.sources.bill_columns import as_numbers, as_text, as_times
 from ingestion.sources.bill_meaning import region_of
 from ingestion.sources.bill_scrub import Cleaner, scrub_bill
+from ingestion.sources.service_rules import Rulebook
 
 NAME: Final = "aws_carbon"
 SNAPSHOT: Final = True
@@ -99,7 +100,8 @@ def parse(stream: BinaryIO, context: Context, chunk_rows: int = CHUNK_ROWS) -> I
 
     Args:
         stream: seekable, at its start; CSV may be packed with gzip or Zstandard.
-        context: settings used: `max_age_days`, `payer_account_id` (of the API's answers, which do not say it). `known` may
+        context: settings used: `max_age_days`, `payer_account_id` (of the API's answers, which do not say it),
+            `service_rules`. `known` may
             hold, by snapshot, the versions that the delivery's other files and the ledger have of a month.
         chunk_rows: rows of a chunk.
 
@@ -248,7 +250,7 @@ def _read(
     for place, count in good[good["old"]].groupby(["snapshot", "model_version"]).size().items():
         superseded[place] = superseded.get(place, 0) + count  # type: ignore[index,call-overload]  # a pair, as grouped by
     received = len(chunk.rows) + len(chunk.broken)
-    records = _records(good)
+    records = _records(good, Rulebook.of(context.setting))
     return finish(records, context, received=received, rejected=rejected, fallback={"stage": "inference"})
 
 
@@ -264,13 +266,13 @@ def _payload(chunk: bill_tables.Chunk, at: int) -> dict[str, str]:
 # --- records ----------------------------------------------------------------------------------------------------------
 
 
-def _records(rows: pd.DataFrame) -> pd.DataFrame:
+def _records(rows: pd.DataFrame, book: Rulebook) -> pd.DataFrame:
     """Give the records of rows: one for each basis, and for rows of an older version the one that takes it back."""
     parts = []
     for basis, part in BASES.items():
         total = rows[f"total_{part}_emissions"]
         here = rows[total.notna()]
-        records = _of_basis(here, basis, part)
+        records = _of_basis(here, basis, part, book)
         records["rows"] = 1 if basis == "location" else here["total_lbm_emissions"].isna().astype("int64").to_numpy()
         taken_back = records[here["old"].to_numpy()].copy()
         taken_back["corrects"] = taken_back["record_id"]
@@ -286,7 +288,7 @@ def _values(column: pd.Series) -> list[Any]:
     return [None if absent else value for value, absent in zip(column, column.isna(), strict=True)]
 
 
-def _of_basis(rows: pd.DataFrame, basis: str, part: str) -> pd.DataFrame:
+def _of_basis(rows: pd.DataFrame, basis: str, part: str, book: Rulebook) -> pd.DataFrame:
     frame = pd.DataFrame({"row": rows["row"].to_numpy()})
     old, versions = rows["old"].to_numpy(), rows["model_version"].to_numpy()
     place = rows["region_code"].fillna(rows["location"])
@@ -304,7 +306,7 @@ def _of_basis(rows: pd.DataFrame, basis: str, part: str) -> pd.DataFrame:
     services = _values(rows["product_code"])
     places = [region_of(name) for name in _values(place)]
     frame["region"] = [region for region, _ in places]
-    rules = [ai_services.classify(provider="aws", service=each or "", meter="", instance="") for each in services]
+    rules = [book.classify(provider="aws", service=each or "", meter="", instance="") for each in services]
     frame["hosting"] = [rule.hosting or "cloud" for rule in rules]
     frame["stage"] = [rule.stage or None for rule in rules]
     frame["evidence"] = "stated"
@@ -340,4 +342,5 @@ def _scopes(rows: pd.DataFrame, part: str) -> list[str]:
     Exports without columns by scope are the older ones and hold scopes 1 and 2.
     """
     one, _, three = (rows[f"total_{scope}_emissions"].notna() for scope in _parts(part))
-    return np.select([three, one | rows["is_export"]], ["1, 2, 3", "1, 2"], default="").tolist()
+    scopes: list[str] = np.select([three, one | rows["is_export"]], ["1, 2, 3", "1, 2"], default="").tolist()
+    return scopes

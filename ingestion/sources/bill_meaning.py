@@ -10,6 +10,7 @@ from math import isfinite, nan
 from typing import Final
 
 from ingestion.sources import ai_services, meters
+from ingestion.sources.service_rules import Rulebook
 from ingestion.sources.vocabulary import provider_slug
 
 _PROVIDERS: Final[Mapping[str, str]] = {
@@ -71,6 +72,7 @@ class Meaning:
 
 def understand(
     *,
+    rules: Rulebook,
     host: str | None,
     seller: str | None,
     service: str | None,
@@ -88,6 +90,7 @@ def understand(
     Read the texts of a row once per distinct combination.
 
     Args:
+        rules: of the source.
         host: who runs the hardware; seller: who sells the service.
         service, category: as billed.
         meter_texts: what says what was metered, most telling first.
@@ -105,7 +108,7 @@ def understand(
     machine = _machine(provider, service, properties, instance, meter_texts)
     meter = " | ".join(meter_texts)
     billed_units = [unit for unit in dict.fromkeys((consumed_unit, pricing_unit)) if unit]
-    rule = ai_services.classify(
+    rule = rules.classify(
         provider=provider or "",
         service=" | ".join(text for text in (service, category) if text),
         meter=" | ".join([*meter_texts, *billed_units]),

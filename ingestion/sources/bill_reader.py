@@ -23,11 +23,12 @@ import pandas as pd
 from core.quantification import records
 from core.quantification.rejections import Cover, Rejection
 from ingestion.sources import bill_records, bill_rows, bill_tables
-from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, fill_absent
+from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, SettingError, fill_absent
 from ingestion.sources.bill_columns import distinct
 from ingestion.sources.bill_format import REPEATED, BillFormat
 from ingestion.sources.bill_meaning import Meaning
 from ingestion.sources.bill_rows import Rows, Understanding
+from ingestion.sources.service_rules import Rulebook
 
 UNKNOWN_METERS_NAMED: Final = 5
 
@@ -40,15 +41,17 @@ def read_bill(stream: BinaryIO, context: Context, form: BillFormat, chunk_rows: 
         stream: seekable, at its start; CSV may be packed with gzip or Zstandard.
         context: settings used: `max_age_days`; `plain_machines` (true: machines without accelerators become records
             too), `include_supporting` (true: all supporting rows do); `labels` (names of tags to keep as labels);
-            `stage` (of machines whose purpose the bill does not say; else the token's, else training).
+            `stage` (of machines whose purpose the bill does not say; else the token's, else training); `service_rules`
+            (the organization's own, before `ai_services.csv`).
         form: the bill's format.
         chunk_rows: rows of a chunk; the records of a file, summed by `record_id`, do not depend on it.
 
-    Raises UnreadablePayload: no table, truncated or damaged, or a required column is missing.
+    Raises UnreadablePayload: no table, truncated or damaged, a required column is missing, or a setting is of no use.
     """
     table = bill_tables.open_table(stream, form.pick, chunk_rows)
     what = form.check(table.names)
-    reader = _Reader(context, _Options.of(context.setting), Understanding(form))
+    rules = Rulebook.of(context.setting)
+    reader = _Reader(context, _Options.of(context.setting), Understanding(form, rules))
     pending: Parsed | None = None
     for chunk in table.chunks:
         if pending is not None:
@@ -70,15 +73,15 @@ class _Options:
 
     @classmethod
     def of(cls, setting: Mapping[str, object]) -> _Options:
-        """Read the settings; raise ValueError naming one of the wrong type."""
+        """Read the settings; raise SettingError naming one of the wrong type."""
         for name in ("plain_machines", "include_supporting"):
             if not isinstance(setting.get(name, False), bool):
-                raise ValueError(f"the source's setting {name!r} must be true or false, not {setting[name]!r}")
+                raise SettingError(f"the source's setting {name!r} must be true or false, not {setting[name]!r}")
         labels, stage = setting.get("labels", []), setting.get("stage")
         if not isinstance(labels, list | tuple) or not all(isinstance(label, str) for label in labels):
-            raise ValueError(f"the source's setting 'labels' must be a list of tag names, not {labels!r}")
+            raise SettingError(f"the source's setting 'labels' must be a list of tag names, not {labels!r}")
         if stage is not None and not isinstance(stage, str):
-            raise ValueError(f"the source's setting 'stage' must be a stage, not {stage!r}")
+            raise SettingError(f"the source's setting 'stage' must be a stage, not {stage!r}")
         return cls(
             plain_machines=setting.get("plain_machines") is True,
             include_supporting=setting.get("include_supporting") is True,

@@ -16,6 +16,7 @@ from ingestion.sources import ai_services, bill_columns, bill_meaning, bill_tabl
 from ingestion.sources.base import UnreadablePayload
 from ingestion.sources.bill_columns import Column
 from ingestion.sources.bill_format import BillFormat
+from ingestion.sources.service_rules import SHIPPED, Rulebook
 
 METER_TEXTS: Final = ("SkuMeter", "x_SkuMeterName", "x_UsageType", "ChargeDescription", "x_SkuDescription", "SkuId")
 """Columns that say what was metered, most telling first."""
@@ -153,6 +154,7 @@ class Understanding:
     """Reads chunks into rows and remembers, within bounds, what it has understood."""
 
     form: BillFormat
+    rules: Rulebook = SHIPPED
     _known: dict[tuple[str | None, ...], bill_meaning.Meaning] = field(default_factory=dict)
 
     def rows(self, chunk: bill_tables.Chunk) -> Rows:
@@ -198,13 +200,14 @@ class Understanding:
         if known is None:
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
-            known = self._known[texts] = _understand(dict(zip(MEANING, texts, strict=True)))
+            known = self._known[texts] = _understand(dict(zip(MEANING, texts, strict=True)), self.rules)
         return known
 
 
-def _understand(texts: Mapping[str, str | None]) -> bill_meaning.Meaning:
+def _understand(texts: Mapping[str, str | None], rules: Rulebook) -> bill_meaning.Meaning:
     meter_texts = [text for text in (texts[name] for name in METER_TEXTS) if text]
     return bill_meaning.understand(
+        rules=rules,
         host=texts["HostProviderName"],
         seller=texts["ServiceProviderName"] or texts["ProviderName"],
         service=texts["ServiceName"],
