@@ -106,10 +106,10 @@ def keep(
     """
     kept = []
     for number, upload in enumerate(uploads, 1):
-        with upload.open() as stream:
+        with upload.open() as stream, scrubbed(stream, kind, upload) as clean:
             kept.append(
                 payloads.from_stream(
-                    scrubbed(stream, kind, upload),
+                    clean,
                     content_type=upload.content_type,
                     filename=PurePath(upload.filename).name,
                     name=payloads.new_name(organization_id, day, batch_id, number),

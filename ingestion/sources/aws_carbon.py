@@ -67,7 +67,8 @@ def detect(head: bytes, filename: str) -> str | None:
 
 def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
     """Drop fields that name a person, which neither form should have. Raises UnreadablePayload when it is neither."""
-    return scrub_file(io.BytesIO(body)).read()
+    with scrub_file(io.BytesIO(body)) as kept:
+        return kept.read()
 
 
 def scrub_file(stream: BinaryIO) -> BinaryIO:

@@ -124,7 +124,8 @@ def plain_name(name: str) -> str:
 
 def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
     """Drop the people of a report held in memory; raise UnreadablePayload when it cannot be read."""
-    return scrub_file(io.BytesIO(body)).read()
+    with scrub_file(io.BytesIO(body)) as kept:
+        return kept.read()
 
 
 def scrub_file(stream: BinaryIO) -> BinaryIO:
@@ -184,9 +185,9 @@ def _translate(columns: Mapping[str, Column]) -> Mapping[str, Column]:
     marketplace = pa.array(_says(table.of("bill_billing_entity"), _MARKETPLACE))
     bought = pc.if_else(marketplace, name, pa.scalar(None, pa.string()))
     translated["ServiceName"] = pc.coalesce(bought, table.text("line_item_product_code"))
-    translated["ServiceCategory"] = pc.binary_join_element_wise(
-        table.text("product_servicecode"), name, " | ", null_handling="skip"
-    )
+    code = table.text("product_servicecode")
+    # Not null_handling="skip": pyarrow 26 then gives no row at all where everything is null.
+    translated["ServiceCategory"] = pc.coalesce(pc.binary_join_element_wise(code, name, " | "), code, name)
     translated["SkuPriceDetails"] = pc.coalesce(_each(product, _details_of), _each(table.of("product_gpu"), _gpus))
     translated["Tags"] = _tags(columns, size)
     return translated

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from ingestion.sources.base import UnreadablePayload, open_maybe_compressed
+from ingestion.sources.base import UnreadablePayload, Utf8, open_maybe_compressed
 from ingestion.sources.bill_columns import Column
 
 CSV_BLOCK_BYTES: Final = 1024 * 1024
@@ -69,7 +69,10 @@ class Table:
 def column_names(head: bytes) -> tuple[str, ...]:
     """Give the column names in the first bytes of a CSV file (unpacked); () when they hold no header line."""
     text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
-    return tuple(name.strip() for name in next(csv.reader(io.StringIO(text), delimiter=delimiter_of(text)), []))
+    try:
+        return tuple(name.strip() for name in next(csv.reader(io.StringIO(text), delimiter=delimiter_of(text)), []))
+    except csv.Error:
+        return ()
 
 
 def picker(wanted: Sequence[str]) -> Picker:
@@ -137,7 +140,7 @@ def _csv_batches(stream: BinaryIO, head: bytes, picked: Mapping[str, str]) -> It
 
     try:
         reader = pa.csv.open_csv(
-            open_maybe_compressed(stream),
+            io.BufferedReader(Utf8(open_maybe_compressed(stream)), CSV_BLOCK_BYTES),
             # Threads would lose the line numbers.
             read_options=pa.csv.ReadOptions(
                 use_threads=False, block_size=CSV_BLOCK_BYTES, column_names=list(names), skip_rows_after_names=1
