@@ -7,6 +7,7 @@ anew, line by line, so that broken lines stay broken for the reader to report.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import tempfile
@@ -174,6 +175,8 @@ def _clean_csv(stream: BinaryIO, clean: Mapping[str, Cleaner]) -> Iterator[bytes
         raise UnreadablePayload(f"The CSV file cannot be read: {error}. Export it as UTF-8 CSV.") from error
     finally:
         csv.field_size_limit(limit)
+        with contextlib.suppress(ValueError):  # closed already
+            text.detach()  # else it would close the stream, which is the caller's
     yield _taken(written)
 
 

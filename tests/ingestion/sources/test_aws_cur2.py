@@ -6,6 +6,8 @@ import csv
 import doctest
 import gzip
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -28,6 +30,7 @@ from tests.ingestion.sources.reports import (
     records,
     report,
 )
+from tests.payloads.aws.make_large import write_report
 
 MARKETPLACE = {
     **BEDROCK,
@@ -369,3 +372,37 @@ def test_examples_in_docstrings_hold(module: object) -> None:
 def test_a_setting_of_no_use_is_named() -> None:
     with pytest.raises(UnreadablePayload, match="'labels' must be a list"):
         list(aws_cur2.parse(report(BEDROCK), Context(RECEIVED_AT, {"labels": "team"})))
+
+
+# --- size -------------------------------------------------------------------------------------------------------------
+
+MEASURE = """
+import sys
+from datetime import UTC, datetime
+from ingestion.sources import aws_cur2
+from ingestion.sources.base import Context
+with open(sys.argv[1], "rb") as stream, aws_cur2.scrub_file(stream) as kept:
+    while kept.read(1024 * 1024):
+        pass
+with open(sys.argv[1], "rb") as stream:
+    rows = sum(chunk.received for chunk in aws_cur2.parse(stream, Context(datetime(2026, 11, 25, tzinfo=UTC))))
+# Not getrusage: its peak begins with that of the parent, which is a whole test run.
+with open("/proc/self/status") as status:
+    print(rows, next(int(line.split()[1]) // 1024 for line in status if line.startswith("VmHWM")))
+"""
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    peaks_mb = []
+    for rows in (60_000, 200_000):
+        path = tmp_path / f"{rows}.csv"
+        write_report(path, rows)
+        path.write_bytes(path.read_bytes().replace(b":role/", b":user/"))  # so that it is written anew
+        done = subprocess.run([sys.executable, "-c", MEASURE, str(path)], capture_output=True, text=True, check=True)
+        read_rows, peak_mb = map(int, done.stdout.split())
+        assert read_rows == rows
+        peaks_mb.append(peak_mb)
+
+    assert peaks_mb[1] < 400
+    assert peaks_mb[1] < peaks_mb[0] + 60
