@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import connection
 
 from core.factors.selectors import NoFactorSet, pack_of, shipped_factor_set
+from core.ledger.selectors import standing_versions
 from core.organizations.tenancy import organization_scope
 from core.quantification.pack import FactorPack
 from core.quantification.rejections import Cover
@@ -76,11 +77,12 @@ class Reader:
         parsed: Parsed | None = None
         starts = self._starts[batch.id] = []
         start = 0
+        surveyed = self._surveyed(batch, files)
         for file in files:
             starts.append(start)
             latest_row = 0
             with _opened(file) as stream:
-                for parsed in adapter.parse(stream, self._context(batch, file)):
+                for parsed in adapter.parse(stream, replace(self._context(batch, file), **surveyed)):
                     covers += parsed.cover
                     latest_row = max(latest_row, _latest_row(parsed))
                     chunk = replace(parsed, cover=[])
@@ -88,6 +90,26 @@ class Reader:
             start += latest_row
         if covers and parsed is not None and only is None:
             yield Parsed(parsed.activity.iloc[:0], [], 0, cover=merged(covers))
+
+    def _surveyed(self, batch: Claimed, files: Sequence[Stored]) -> dict[str, Any]:
+        """
+        Look through the whole delivery first, where its format restates months by versions of a model: an older version
+        must not take the place of a newer one, in whatever file or delivery that came.
+
+        Returns:
+            {"known": snapshot -> versions in the delivery and in the ledger}; {} for other formats.
+        """
+        survey = getattr(registry.adapter(batch.kind), "survey", None)
+        if survey is None:
+            return {}
+        found: dict[str, set[str]] = {}
+        for file in files:
+            with _opened(file) as stream:
+                for snapshot, versions in survey(stream, self._context(batch, file)).items():
+                    found.setdefault(snapshot, set()).update(versions)
+        for snapshot, version in standing_versions(self.organization_id, batch.source_id, sorted(found)):
+            found[snapshot].add(version)
+        return {"known": {snapshot: sorted(versions) for snapshot, versions in found.items()}}
 
     def drafts(self, batches: Sequence[Claimed]) -> dict[int, list[tuple[Claimed, Draft | None, Context]]]:
         """

@@ -106,10 +106,10 @@ def keep(
     """
     kept = []
     for number, upload in enumerate(uploads, 1):
-        with upload.open() as stream:
+        with upload.open() as stream, scrubbed(stream, kind, upload) as clean:
             kept.append(
                 payloads.from_stream(
-                    scrubbed(stream, kind, upload),
+                    clean,
                     content_type=upload.content_type,
                     filename=PurePath(upload.filename).name,
                     name=payloads.new_name(organization_id, day, batch_id, number),
@@ -119,9 +119,12 @@ def keep(
 
 
 def scrubbed(stream: BinaryIO, kind: str, upload: Upload) -> BinaryIO:
-    """Give the file's content without prompts and people; files too large for memory only where lines can be cut."""
+    """Give the file's content without prompts and people; files too large for memory only where their format can."""
     if kind in CONTENT_FREE:
         return stream
+    scrub_file: Callable[[BinaryIO], BinaryIO] | None = getattr(registry.adapter(kind), "scrub_file", None)
+    if scrub_file is not None:
+        return scrub_file(stream)
     limit = settings.MAX_PAYLOAD_MB * 1024 * 1024
     plain = open_maybe_compressed(stream)
     head = plain.read(limit + 1)

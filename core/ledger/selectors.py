@@ -38,6 +38,7 @@ __all__ = [
     "series_of_source",
     "source_by_name",
     "sources",
+    "standing_versions",
 ]
 
 SERIES_COLUMNS: Final = ("id", "key", "source_id", *SERIES_TEXT, "techniques", "labels", "mask", "grain")
@@ -52,6 +53,27 @@ def sources(organization_id: int) -> list[Source]:
     """List the connections of an organization by kind and name."""
     with organization_scope(organization_id):
         return list(Source.objects.filter(organization_id=organization_id).order_by("kind", "name"))
+
+
+def standing_versions(organization_id: int, source_id: int, snapshots: Sequence[str]) -> list[tuple[str, str]]:
+    """
+    Tell which versions of a provider's model the statements of some snapshots come from (their label `model_version`).
+
+    Returns:
+        (snapshot, version), without versions whose figures have been corrected away.
+    """
+    query = """
+        select n.name, s.labels ->> 'model_version' as version
+        from ledger_snapshot n
+        join ledger_record r on r.organization_id = n.organization_id and r.snapshot_id = n.id
+        join ledger_series s on s.organization_id = r.organization_id and s.id = r.series_id
+        where n.organization_id = %s and n.source_id = %s and n.name = any(%s) and s.labels ? 'model_version'
+        group by n.name, s.id, version
+        having abs(sum(r.reported_kg_co2e)) > 1e-9
+    """
+    with organization_scope(organization_id), connection.cursor() as cursor:
+        cursor.execute(query, [organization_id, source_id, list(snapshots)])
+        return sorted(set(cursor.fetchall()))
 
 
 def source_by_name(organization_id: int, kind: str, name: str | None = None) -> Source | None:

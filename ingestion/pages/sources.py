@@ -34,6 +34,8 @@ LABELS = {
     "codecarbon_http_output": gettext_lazy("CodeCarbon HTTP output"),
     "codecarbon_csv": gettext_lazy("CodeCarbon emissions.csv"),
     "focus": gettext_lazy("FOCUS billing export"),
+    "aws_cur2": gettext_lazy("AWS Cost and Usage Report"),
+    "aws_carbon": gettext_lazy("AWS carbon emissions"),
     "activity": gettext_lazy("Canonical records (JSON, Parquet, CSV, XLSX)"),
 }
 

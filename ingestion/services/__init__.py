@@ -14,6 +14,7 @@ from ingestion.services.resolve import (
     replay_quarantine,
 )
 from ingestion.services.runs import ExperimentError, announce_run, create_experiment
+from ingestion.services.service_rules import read_rules, set_service_rules
 
 __all__ = [
     "Accepted",
@@ -33,7 +34,9 @@ __all__ = [
     "keep_house",
     "organizations_with_waiting_batches",
     "read_again",
+    "read_rules",
     "reject_held",
     "replay_quarantine",
+    "set_service_rules",
     "wait_until_done",
 ]

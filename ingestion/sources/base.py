@@ -53,6 +53,10 @@ class UnreadablePayload(Exception):
     """No row of the payload can be read; the message tells the sender what was found where, and what to do."""
 
 
+class SettingError(UnreadablePayload, ValueError):
+    """A setting of the source cannot be used, so that nothing of it can be read; the message names it and what it may be."""
+
+
 @dataclass(frozen=True)
 class Context:
     """
@@ -161,7 +165,13 @@ class Group:
 
 
 class Adapter(Protocol):
-    """A module of `ingestion.sources` that reads one wire format."""
+    """
+    A module of `ingestion.sources` that reads one wire format.
+
+    It may also have `read` (small payloads as a Draft, finished with others), `scrub_file` (as `scrub`, for a seekable
+    stream of any size) and `survey` (snapshot -> model versions in a file; `parse` then gets those of the whole delivery
+    and of the ledger in `Context.known`).
+    """
 
     NAME: str
     SNAPSHOT: bool
@@ -287,10 +297,10 @@ def fill_absent(frame: pd.DataFrame, defaults: Mapping[str, str | None], fallbac
 
 
 def number_setting(setting: Mapping[str, object], name: str, default: float) -> float:
-    """Read a number from a source's settings; raise ValueError naming it when it is something else."""
+    """Read a number from a source's settings; raise SettingError naming it when it is something else."""
     value = setting.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"the source's setting {name!r} must be a number, not {value!r}")
+        raise SettingError(f"the source's setting {name!r} must be a number, not {value!r}")
     return float(value)
 
 

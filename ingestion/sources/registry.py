@@ -20,6 +20,8 @@ SOURCES: Final = (
     "codecarbon_http_output",
     "codecarbon_csv",
     "focus",
+    "aws_cur2",
+    "aws_carbon",
     "activity",
 )
 """Names of the sources, as in `import_usage SOURCE` and in the source's `kind`."""

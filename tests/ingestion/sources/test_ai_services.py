@@ -6,7 +6,7 @@ import doctest
 
 import pytest
 
-from ingestion.sources import ai_services, bill_columns, bill_meaning, bill_tags, focus_records, meters
+from ingestion.sources import ai_services, bill_columns, bill_meaning, bill_records, bill_tags, meters
 
 METERS = [
     # AWS (usage types, SKU meters, price descriptions)
@@ -241,6 +241,6 @@ def test_characters_are_a_quarter_of_a_token_each() -> None:
     assert meters.token_scale("count", "PaLM 2 Text Input Characters") == 0.25
 
 
-@pytest.mark.parametrize("module", [ai_services, bill_columns, bill_meaning, bill_tags, focus_records, meters])
+@pytest.mark.parametrize("module", [ai_services, bill_columns, bill_meaning, bill_records, bill_tags, meters])
 def test_examples_in_docstrings_hold(module: object) -> None:
     assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]  # a module, whatever its type says
