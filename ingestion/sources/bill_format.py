@@ -47,6 +47,7 @@ class BillFormat:
         key: columns whose texts make up the key of the difference import, in order.
         texts: text columns that `translate` gives beyond those of FOCUS that are read (for `key` and `labels`).
         labels: label of a record -> text column that it is copied from.
+        fallbacks: column of a record -> text column that fills it where no tag does.
         categories: what ChargeCategory may say, in lower case.
         spelled: FOCUS's column -> the format's own, as faults name it.
         cleaner_of: takes people out of the texts of a column (by its name in the file, or that which `pick` gave it)
@@ -62,6 +63,7 @@ class BillFormat:
     key: tuple[str, ...]
     texts: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    fallbacks: Mapping[str, str] = field(default_factory=dict)
     categories: tuple[str, ...] = CATEGORIES
     spelled: Mapping[str, str] = field(default_factory=dict)
     cleaner_of: CleanerOf = bill_tags.cleaner_of

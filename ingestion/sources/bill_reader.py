@@ -108,10 +108,7 @@ class _Reader:
 
     def read(self, chunk: bill_tables.Chunk) -> Parsed:
         """Put every row of the chunk in its place."""
-        rejected = [
-            Rejection(line.row, None, None, "bad_field", f"{line.cells} cells where the header has {line.expected}")
-            for line in chunk.broken
-        ]
+        rejected = [Rejection(line.row, None, None, "bad_field", line.detail) for line in chunk.broken]
         received = len(chunk.rows) + len(chunk.broken)
         if not len(chunk.rows):
             return Parsed(records.empty_activity(), rejected, received)

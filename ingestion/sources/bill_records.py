@@ -309,6 +309,9 @@ def _dimensions(head: Rows, tags: Sequence[Tags], tag_codes: np.ndarray, stage: 
         values = np.empty(len(every_tag), dtype=object)
         values[:] = [each.attribution.get(column) for each in every_tag]
         frame[column] = values[tag_codes]
+    for column, text in head.form.fallbacks.items():
+        codes = head.codes_of(text)
+        frame[column] = frame[column].where(frame[column].notna(), codes.spread(codes.values))
     for column, what in _OF_MEANING.items():
         frame[column] = head.by_meaning(what)
     frame["stage"] = [each or stage for each in head.by_meaning(lambda meaning: meaning.stage)]

@@ -1,0 +1,249 @@
+"""
+Tables whose columns have parts (`service.description`), as BigQuery exports them: JSON lines, Parquet, flattened CSV.
+
+All three come out alike: chunks of Arrow arrays by dotted name. Lists (labels, credits) stay whole: JSON text from JSON lines
+and CSV, lists of structs from Parquet. CSV has no parts, so names there are flattened with `.` or `_`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, BinaryIO, Final
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.parquet
+
+from ingestion.sources import bill_tables
+from ingestion.sources.base import UnreadablePayload, open_maybe_compressed
+from ingestion.sources.bill_columns import Column
+from ingestion.sources.bill_tables import BrokenLine, Chunk, Table
+
+AVRO: Final = b"Obj\x01"
+LINE_BYTES: Final = 1024 * 1024
+"""No line of a bill is longer; a file without line ends would fill the memory."""
+CHUNK_BYTES: Final = 32 * 1024 * 1024
+
+pc: Any = pyarrow.compute  # the stubs know only some of its overloads
+
+
+def open_table(stream: BinaryIO, wanted: Sequence[str], chunk_rows: int) -> Table:
+    """
+    Open JSON lines, CSV (both plain, gzip or Zstandard) or Parquet.
+
+    Args:
+        stream: seekable, at its start.
+        wanted: dotted names of the columns to read.
+        chunk_rows: most rows of a chunk.
+
+    Returns:
+        The table; `names` are those of `wanted` that the file has (of JSON lines: in its first MiB).
+
+    Raises UnreadablePayload here or while the chunks are read: no such table, truncated, Avro.
+    """
+    start = stream.tell()
+    magic = stream.read(4)
+    stream.seek(start)
+    if magic == AVRO:
+        raise UnreadablePayload("Avro is not read here. Export the table as Parquet or as newline-delimited JSON.")
+    if magic == b"PAR1":
+        return _open_parquet(stream, wanted, chunk_rows)
+    head = open_maybe_compressed(stream).read(LINE_BYTES)
+    stream.seek(start)
+    if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{":
+        paths = _Paths(wanted)
+        return Table("JSON lines", paths.found_in(head), _json_chunks(stream, paths, chunk_rows))
+    table = bill_tables.open_table(stream, _flat_picker(wanted), chunk_rows)
+    return Table(table.form, tuple(_flat_picker(wanted)(table.names).values()), table.chunks)
+
+
+def _flat_picker(wanted: Sequence[str]) -> bill_tables.Picker:
+    """Pick columns by their dotted names, whatever stands for the dots and in whatever case."""
+
+    def pick(names: Sequence[str]) -> dict[str, str]:
+        ours = {_flat(name): name for name in wanted}
+        found = {name: ours.pop(_flat(name), None) for name in names}
+        return {name: mine for name, mine in found.items() if mine is not None}
+
+    return pick
+
+
+def _flat(name: str) -> str:
+    return name.strip().lower().replace(".", "_")
+
+
+# --- JSON lines -------------------------------------------------------------------------------------------------------
+
+
+class _Paths:
+    """Takes the wanted parts out of JSON objects, column by column."""
+
+    def __init__(self, wanted: Sequence[str]) -> None:
+        self.wanted = tuple(wanted)
+        self._parts = [tuple(name.split(".")) for name in wanted]
+
+    def found_in(self, head: bytes) -> tuple[str, ...]:
+        """
+        Tell which columns the first lines have, be they null there.
+
+        Raises UnreadablePayload when none of them is a JSON object.
+        """
+        found: set[str] = set()
+        objects = 0
+        for line in head.removeprefix(b"\xef\xbb\xbf").splitlines():
+            try:
+                row = msgspec.json.decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                continue
+            objects += isinstance(row, dict)
+            for name, parts in zip(self.wanted, self._parts, strict=True):
+                if isinstance(row, dict) and _has(row, parts):
+                    found.add(name)
+        if not objects:
+            raise UnreadablePayload("No line is a JSON object. Export newline-delimited JSON: one object a line.")
+        return tuple(name for name in self.wanted if name in found)
+
+    def columns(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Column]:
+        """Give each wanted column of some objects; what is missing is null."""
+        columns: dict[str, Column] = {}
+        levels: dict[tuple[str, ...], list[Any]] = {(): list(rows)}
+        for name, parts in zip(self.wanted, self._parts, strict=True):
+            for depth in range(1, len(parts) + 1):
+                if parts[:depth] not in levels:
+                    key = parts[depth - 1]
+                    levels[parts[:depth]] = [
+                        each.get(key) if type(each) is dict else None for each in levels[parts[: depth - 1]]
+                    ]
+            columns[name] = _array(levels[parts])
+        return columns
+
+
+def _has(row: object, parts: Sequence[str]) -> bool:
+    """Tell whether an object has a part, or may have it (what holds it is null)."""
+    for part in parts:
+        if not isinstance(row, dict):
+            return row is None
+        if part not in row:
+            return False
+        row = row[part]
+    return True
+
+
+def _array(values: list[Any]) -> Column:
+    """Make a column of JSON values: numbers or texts where all are, else everything as text; lists and objects as JSON."""
+    kinds = {type(value) for value in values} - {type(None)}
+    if kinds <= {str}:
+        return pa.array(values, pa.string())
+    if kinds <= {int, float}:
+        try:
+            return pa.array(values, pa.float64())
+        except (OverflowError, pa.ArrowException):
+            pass  # a number beyond any double: as text, so that its row is at fault and not the chunk
+    return pa.array([value if value is None or type(value) is str else _json(value) for value in values], pa.string())
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _json_chunks(stream: BinaryIO, paths: _Paths, chunk_rows: int) -> Iterator[Chunk]:
+    numbered = enumerate(_lines(open_maybe_compressed(stream)), 1)
+    while some := _some(numbered, chunk_rows):
+        rows: list[dict[str, Any]] = []
+        numbers: list[int] = []
+        broken: list[BrokenLine] = []
+        for number, line in some:
+            try:
+                rows.append(_DECODER.decode(line))
+                numbers.append(number)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                broken.append(BrokenLine(number, fault=f"it is no JSON object ({str(error)[:200]})"))
+        yield Chunk(paths.columns(rows), np.array(numbers, dtype="int64"), broken)
+
+
+def _some(numbered: Iterator[tuple[int, bytes]], chunk_rows: int) -> list[tuple[int, bytes]]:
+    """Take the lines of a chunk: at most so many rows, and fewer where they are long."""
+    some: list[tuple[int, bytes]] = []
+    size = 0
+    for number, line in islice(numbered, chunk_rows):
+        some.append((number, line))
+        size += len(line)
+        if size >= CHUNK_BYTES:
+            break
+    return some
+
+
+_DECODER: Final = msgspec.json.Decoder(dict[str, Any])
+
+
+def _lines(stream: BinaryIO) -> Iterator[bytes]:
+    """Give the lines that are not empty. Raises UnreadablePayload for one that is longer than any row."""
+    first = True
+    while line := stream.readline(LINE_BYTES + 1):
+        if len(line) > LINE_BYTES:
+            raise UnreadablePayload(
+                f"A line is longer than {LINE_BYTES} bytes. Export newline-delimited JSON: one object a line."
+            )
+        if first:
+            line, first = line.removeprefix(b"\xef\xbb\xbf"), False
+        if line.strip():
+            yield line
+
+
+# --- Parquet ----------------------------------------------------------------------------------------------------------
+
+
+def _open_parquet(stream: BinaryIO, wanted: Sequence[str], chunk_rows: int) -> Table:
+    try:
+        file = pa.parquet.ParquetFile(stream, pre_buffer=False, buffer_size=bill_tables.PARQUET_BUFFER_BYTES)
+        schema = file.schema_arrow
+    except (pa.ArrowException, OSError) as error:
+        raise UnreadablePayload(
+            f"The Parquet file is truncated or damaged ({error}). Transfer it again in binary mode."
+        ) from error
+    flat = _flat_picker(wanted)(schema.names)
+    columns: dict[str, tuple[str, ...]] = {mine: (name,) for name, mine in flat.items()}
+    for name in wanted:
+        path = _path_in(schema, name)
+        if path is not None:
+            columns.setdefault(name, path)
+    names = tuple(name for name in wanted if name in columns)
+    return Table("Parquet", names, _parquet_chunks(file, columns, chunk_rows))
+
+
+def _path_in(schema: pa.Schema, name: str) -> tuple[str, ...] | None:
+    """Find a dotted name in nested structs, as the file spells it."""
+    fields: Any = schema
+    path: list[str] = []
+    for part in name.split("."):
+        if isinstance(fields, pa.DataType) and not pa.types.is_struct(fields):
+            return None
+        found = next((field for field in fields if field.name.lower() == part.lower()), None)
+        if found is None:
+            return None
+        path.append(found.name)
+        fields = found.type
+    return tuple(path)
+
+
+def _parquet_chunks(
+    file: pa.parquet.ParquetFile, columns: Mapping[str, Sequence[str]], chunk_rows: int
+) -> Iterator[Chunk]:
+    following = 1
+    tops = list(dict.fromkeys(path[0] for path in columns.values()))
+    try:
+        for batch in file.iter_batches(batch_size=chunk_rows, columns=tops, use_threads=False):
+            numbers = np.arange(following, following + batch.num_rows)
+            following += batch.num_rows
+            yield Chunk({name: _part(batch.column(path[0]), path[1:]) for name, path in columns.items()}, numbers, [])
+    except (pa.ArrowException, OSError) as error:
+        raise UnreadablePayload(
+            f"The Parquet file is damaged after row {following - 1} ({error}). Transfer it again in binary mode."
+        ) from error
+
+
+def _part(array: Column, path: Sequence[str]) -> Column:
+    return pc.struct_field(array, list(path)) if path else array
