@@ -32,6 +32,7 @@ from ingestion.sources.base import (
 )
 from ingestion.sources.bill_meaning import region_of
 from ingestion.sources.carbon_statements import Month, month_of
+from ingestion.sources.service_rules import Rulebook
 
 NAME: Final = "azure_carbon"
 SNAPSHOT: Final = True
@@ -94,6 +95,7 @@ class _Reading:
 
     context: Context
     basis: str
+    rules: Rulebook
     read: list[dict[str, Any]] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
     received: int = 0
@@ -133,11 +135,11 @@ def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
     Read one answer, a JSON array of them, or one a line; pages of one report belong into one delivery.
 
     Settings used: `reported_basis` (`location` or `market`, needed), `month` (`2026-10`, where no request stands beside the
-    answer), `account` (for sums over several subscriptions), `max_age_days`.
+    answer), `account` (for sums over several subscriptions), `max_age_days`, `service_rules`.
 
     Raises UnreadablePayload: no answer, or `reported_basis` is not set.
     """
-    reading = _Reading(context, reported_basis(context))
+    reading = _Reading(context, reported_basis(context), Rulebook.of(context.setting))
     for answer in _read(open_maybe_compressed(stream).read()):
         _read_answer(answer, reading)
     for start in range(0, max(len(reading.read), 1), CHUNK_ROWS):
@@ -213,7 +215,7 @@ def _record(item: dict[str, Any], answer: _Answer, reading: _Reading) -> dict[st
     scopes = _scopes(answer)
     resource_type = _text(item, "resourceType")
     service_name = _service_name(resource_type)
-    service = carbon_statements.service_of("azure", service_name) if service_name else None
+    service = carbon_statements.service_of(reading.rules, "azure", service_name) if service_name else None
     snapshot = f"azure_carbon:{account}:{month}"[: records.ID_LENGTH]
     if answer.whole:
         reading.covered[snapshot, account] = Cover(snapshot, {"account": account}, month.started_at, month.ended_at)

@@ -14,19 +14,18 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any, BinaryIO, Final
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
 from ingestion.sources import azure_days, bill_columns, bill_tables
 from ingestion.sources.azure_days import DayOrder
 from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload
-from ingestion.sources.bill_columns import Codes, Column
+from ingestion.sources.bill_columns import Column, each
 from ingestion.sources.bill_format import BillFormat
 from ingestion.sources.bill_reader import read_bill
 from ingestion.sources.bill_scrub import Cleaner, scrub_bill
@@ -117,7 +116,8 @@ def detect(head: bytes, filename: str) -> str | None:
 
 def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
     """Drop the people of a file held in memory; raise UnreadablePayload when it cannot be read."""
-    return scrub_file(io.BytesIO(body)).read()
+    with scrub_file(io.BytesIO(body)) as clean:
+        return clean.read()
 
 
 def scrub_file(stream: BinaryIO) -> BinaryIO:
@@ -225,12 +225,6 @@ def _column(columns: Mapping[str, Column], name: str, size: int) -> Column:
 
 def _text(columns: Mapping[str, Column], name: str, size: int) -> Column:
     return bill_columns.as_text(_column(columns, name, size))
-
-
-def each(codes: Codes, what: Callable[[str], str | None]) -> Column:
-    """Give something for each distinct text, spread over the rows."""
-    values: Column = pa.array([*map(what, codes.values), None], pa.string())
-    return values.take(pa.array(np.where(codes.codes < 0, len(codes.values), codes.codes)))
 
 
 def unit_of(unit: str) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from ingestion.sources import bill_columns
+from ingestion.sources.base import SettingError
 from ingestion.sources.bill_columns import Column
 
 
@@ -35,14 +36,14 @@ def order_of(setting: Mapping[str, object], days: Iterable[str]) -> DayOrder:
         setting: of the source.
         days: texts of days; they are read until one tells.
 
-    Raises ValueError for a setting that is no order.
+    Raises SettingError for a setting that is no order.
 
     >>> order_of({}, ["10/11/2026", "13/11/2026"]).value, order_of({}, ["10/11/2026"]).value
     ('day_first', 'month_first')
     """
     stated = setting.get("date_order", DayOrder.MONTH_FIRST)
     if stated not in list(DayOrder):
-        raise ValueError(f"the source's setting 'date_order' must be {' or '.join(DayOrder)}, not {stated!r}")
+        raise SettingError(f"the source's setting 'date_order' must be {' or '.join(DayOrder)}, not {stated!r}")
     for day in days:
         found = _SLASHED.fullmatch(day)
         if found and (int(found[1]) > 12) != (int(found[2]) > 12):

@@ -48,7 +48,7 @@ def read_bill(stream: BinaryIO, context: Context, form: BillFormat, chunk_rows: 
 
     Raises UnreadablePayload: no table, truncated or damaged, a required column is missing, or a setting is of no use.
     """
-    table = bill_tables.open_table(stream, form.pick, chunk_rows)
+    table = form.open(stream, form.pick, chunk_rows)
     what = form.check(table.names)
     rules = Rulebook.of(context.setting)
     reader = _Reader(context, _Options.of(context.setting), Understanding(form, rules))

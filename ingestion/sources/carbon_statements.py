@@ -18,8 +18,8 @@ from decimal import Decimal
 from typing import Final
 
 from core.quantification.rejections import Cover
-from ingestion.sources import ai_services
 from ingestion.sources.base import Context
+from ingestion.sources.service_rules import Rulebook
 
 FALLBACK: Final = {"stage": "training"}
 """As for bills: of services whose purpose nobody states."""
@@ -83,18 +83,18 @@ class Service:
     stage: str | None
 
 
-def service_of(provider: str, name: str) -> Service:
+def service_of(rules: Rulebook, provider: str, name: str) -> Service:
     """
-    Ask the rule table what a service as a whole is; where only its machines may be AI, it is `supporting`.
+    Ask the rules of a source what a service as a whole is; where only its machines may be AI, it is `supporting`.
 
-    >>> service_of("gcp", "Vertex AI").classification, service_of("gcp", "Compute Engine").classification
-    ('ai', 'supporting')
-    >>> service_of("gcp", "Cloud Storage")
+    >>> [service_of(Rulebook(), "gcp", name).classification for name in ("Vertex AI", "Compute Engine")]
+    ['ai', 'supporting']
+    >>> service_of(Rulebook(), "gcp", "Cloud Storage")
     Service(classification='outside', hosting='cloud', stage=None)
     """
-    rule = ai_services.classify(provider=provider, service=name, meter="", instance="")
+    rule = rules.classify(provider=provider, service=name, meter="", instance="")
     if rule.classification == "outside":
-        rule = ai_services.classify(provider=provider, service=name, meter="instance hours of a core", instance="plain")
+        rule = rules.classify(provider=provider, service=name, meter="instance hours of a core", instance="plain")
     return Service(rule.classification, rule.hosting or "cloud", rule.stage or None)
 
 

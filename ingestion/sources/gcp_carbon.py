@@ -18,6 +18,7 @@ from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayloa
 from ingestion.sources.bill_meaning import region_of
 from ingestion.sources.bill_tables import Chunk, Table
 from ingestion.sources.carbon_statements import Month, Superseded, month_of, number_of, version_of
+from ingestion.sources.service_rules import Rulebook
 
 NAME: Final = "gcp_carbon"
 SNAPSHOT: Final = True
@@ -76,7 +77,7 @@ def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
     """
     Read the table in chunks. Rows of an older model version than `context.known` names for their month are outside.
 
-    Settings used: `max_age_days`.
+    Settings used: `max_age_days`, `service_rules`.
 
     Raises UnreadablePayload: no such table, damaged, or a column is missing.
     """
@@ -124,9 +125,12 @@ class _Reader:
     context: Context
     covered: dict[tuple[str, str | None], Cover] = field(default_factory=dict)
     superseded: Superseded = field(init=False)
+    rules: Rulebook = field(init=False)
 
     def __post_init__(self) -> None:
+        """Take what the context knows."""
         self.superseded = Superseded(self.context.known)
+        self.rules = Rulebook.of(self.context.setting)
 
     def read(self, chunk: Chunk) -> Parsed:
         """Make two records of each row, one for each basis that it states."""
@@ -163,7 +167,7 @@ class _Reader:
         scope = {} if renewed else {"account": account}
         self.covered[snapshot, None if renewed else account] = Cover(snapshot, scope, month.started_at, month.ended_at)
         service_name = row.get("service.description") or row.get("service.id") or "(no service)"
-        service = carbon_statements.service_of("gcp", service_name)
+        service = carbon_statements.service_of(self.rules, "gcp", service_name)
         common = {
             "row": row["row"],
             "snapshot": snapshot,

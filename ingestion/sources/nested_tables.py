@@ -22,7 +22,11 @@ from ingestion.sources.base import UnreadablePayload, open_maybe_compressed
 from ingestion.sources.bill_columns import Column
 from ingestion.sources.bill_tables import BrokenLine, Chunk, Table
 
-AVRO: Final = b"Obj\x01"
+AVRO: Final = "Avro"
+PARQUET: Final = "Parquet"
+JSON_LINES: Final = "JSON lines"
+CSV: Final = "CSV"
+
 LINE_BYTES: Final = 1024 * 1024
 """No line of a bill is longer; a file without line ends would fill the memory."""
 CHUNK_BYTES: Final = 32 * 1024 * 1024
@@ -44,20 +48,37 @@ def open_table(stream: BinaryIO, wanted: Sequence[str], chunk_rows: int) -> Tabl
 
     Raises UnreadablePayload here or while the chunks are read: no such table, truncated, Avro.
     """
+    form = form_of(stream)
+    if form == AVRO:
+        raise UnreadablePayload("Avro is not read here. Export the table as Parquet or as newline-delimited JSON.")
+    if form == PARQUET:
+        return _open_parquet(stream, wanted, chunk_rows)
+    if form == JSON_LINES:
+        paths = _Paths(wanted)
+        return Table(form, paths.found_in(_head(stream)), _json_chunks(stream, paths, chunk_rows))
+    table = bill_tables.open_table(stream, _flat_picker(wanted), chunk_rows)
+    return Table(table.form, tuple(_flat_picker(wanted)(table.names).values()), table.chunks)
+
+
+def form_of(stream: BinaryIO) -> str:
+    """Tell the form of a table by its beginning; the stream stays where it was. What is none of the others may be CSV."""
     start = stream.tell()
     magic = stream.read(4)
     stream.seek(start)
-    if magic == AVRO:
-        raise UnreadablePayload("Avro is not read here. Export the table as Parquet or as newline-delimited JSON.")
-    if magic == b"PAR1":
-        return _open_parquet(stream, wanted, chunk_rows)
+    if magic in _MAGIC:
+        return _MAGIC[magic]
+    return JSON_LINES if _head(stream).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{" else CSV
+
+
+_MAGIC: Final = {b"Obj\x01": AVRO, b"PAR1": PARQUET}
+
+
+def _head(stream: BinaryIO) -> bytes:
+    """Give the first bytes inside a stream, which stays where it was."""
+    start = stream.tell()
     head = open_maybe_compressed(stream).read(LINE_BYTES)
     stream.seek(start)
-    if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{":
-        paths = _Paths(wanted)
-        return Table("JSON lines", paths.found_in(head), _json_chunks(stream, paths, chunk_rows))
-    table = bill_tables.open_table(stream, _flat_picker(wanted), chunk_rows)
-    return Table(table.form, tuple(_flat_picker(wanted)(table.names).values()), table.chunks)
+    return head
 
 
 def _flat_picker(wanted: Sequence[str]) -> bill_tables.Picker:

@@ -21,6 +21,7 @@ SOURCES: Final = (
     "codecarbon_csv",
     "azure_cost",
     "azure_carbon",
+    "gcp_billing",
     "gcp_carbon",
     "focus",
     "aws_cur2",
