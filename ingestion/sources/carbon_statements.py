@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from core.quantification.rejections import Cover
@@ -83,6 +84,7 @@ class Service:
     stage: str | None
 
 
+@lru_cache(maxsize=10_000)
 def service_of(rules: Rulebook, provider: str, name: str) -> Service:
     """
     Ask the rules of a source what a service as a whole is; where only its machines may be AI, it is `supporting`.

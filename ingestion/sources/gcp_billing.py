@@ -58,6 +58,7 @@ COLUMNS: Final = (
     *("service.id", "location.location", "resource.name", "cost", "usage.amount", "credits", "cost_type"),
     *("adjustment_info.id", "labels", "system_labels", "tags", "project.labels"),
 )
+LISTS: Final = ("credits", "labels", "system_labels", "tags", "project.labels")
 REQUIRED: Final = (
     *("billing_account_id", "cost", "cost_type", "currency", "export_time", "service.description", "sku.description"),
     *("usage.amount", "usage.unit", "usage_end_time", "usage_start_time"),
@@ -113,7 +114,7 @@ def parse(stream: BinaryIO, context: Context, chunk_rows: int = CHUNK_ROWS) -> I
 
 
 def _open(stream: BinaryIO, pick: bill_tables.Picker, chunk_rows: int) -> Table:
-    return nested_tables.open_table(stream, COLUMNS, chunk_rows)
+    return nested_tables.open_table(stream, COLUMNS, chunk_rows, LISTS)
 
 
 def _check(names: Sequence[str]) -> str:

@@ -111,7 +111,31 @@ def _lines(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _may_name(line: bytes) -> bool:
-    return any(_is_person(key) for key in _KEY.findall(line)) or any(_is_person(word) for word in _NAMES.findall(line))
+    """
+    Tell whether a line may have a field or a label that names a person: of one that cannot be read nobody knows.
+
+    Labels come again in other lines and are looked at once.
+    """
+    try:
+        row = _FIELDS.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return bool(line.strip())
+    return _fields_name(tuple(row)) or any(_names_in(bytes(raw)) for raw in row.values() if len(raw) > 2)
+
+
+_FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+@lru_cache(maxsize=1_000)
+def _fields_name(fields: tuple[str, ...]) -> bool:
+    return any(map(_names_somebody, fields))
+
+
+@lru_cache(maxsize=20_000)
+def _names_in(text: bytes) -> bool:
+    if text[:1] not in (b"{", b"["):
+        return False
+    return any(map(_is_person, _KEY.findall(text))) or any(map(_is_person, _NAMES.findall(text)))
 
 
 _NAMES: Final = re.compile(rb'"((?:[^"\\]|\\.)*)"\s*:')

@@ -7,8 +7,9 @@ and CSV, lists of structs from Parquet. CSV has no parts, so names there are fla
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
+from operator import attrgetter
 from typing import Any, BinaryIO, Final
 
 import msgspec
@@ -34,7 +35,7 @@ CHUNK_BYTES: Final = 32 * 1024 * 1024
 pc: Any = pyarrow.compute  # the stubs know only some of its overloads
 
 
-def open_table(stream: BinaryIO, wanted: Sequence[str], chunk_rows: int) -> Table:
+def open_table(stream: BinaryIO, wanted: Sequence[str], chunk_rows: int, lists: Collection[str] = ()) -> Table:
     """
     Open JSON lines, CSV (both plain, gzip or Zstandard) or Parquet.
 
@@ -42,6 +43,7 @@ def open_table(stream: BinaryIO, wanted: Sequence[str], chunk_rows: int) -> Tabl
         stream: seekable, at its start.
         wanted: dotted names of the columns to read.
         chunk_rows: most rows of a chunk.
+        lists: those of `wanted` that hold lists, which stay as they are written.
 
     Returns:
         The table; `names` are those of `wanted` that the file has (of JSON lines: in its first MiB).
@@ -54,7 +56,7 @@ def open_table(stream: BinaryIO, wanted: Sequence[str], chunk_rows: int) -> Tabl
     if form == PARQUET:
         return _open_parquet(stream, wanted, chunk_rows)
     if form == JSON_LINES:
-        paths = _Paths(wanted)
+        paths = _Paths(wanted, lists)
         return Table(form, paths.found_in(_head(stream)), _json_chunks(stream, paths, chunk_rows))
     table = bill_tables.open_table(stream, _flat_picker(wanted), chunk_rows)
     return Table(table.form, tuple(_flat_picker(wanted)(table.names).values()), table.chunks)
@@ -100,11 +102,13 @@ def _flat(name: str) -> str:
 
 
 class _Paths:
-    """Takes the wanted parts out of JSON objects, column by column."""
+    """Takes the wanted parts out of lines of JSON, column by column; what is not wanted is not even decoded."""
 
-    def __init__(self, wanted: Sequence[str]) -> None:
+    def __init__(self, wanted: Sequence[str], lists: Collection[str]) -> None:
         self.wanted = tuple(wanted)
         self._parts = [tuple(name.split(".")) for name in wanted]
+        self._raw = frozenset(lists)
+        self.decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_struct_of("row", wanted, self._raw))
 
     def found_in(self, head: bytes) -> tuple[str, ...]:
         """
@@ -127,19 +131,39 @@ class _Paths:
             raise UnreadablePayload("No line is a JSON object. Export newline-delimited JSON: one object a line.")
         return tuple(name for name in self.wanted if name in found)
 
-    def columns(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Column]:
-        """Give each wanted column of some objects; what is missing is null."""
+    def columns(self, rows: Sequence[Any]) -> dict[str, Column]:
+        """Give each wanted column of some decoded rows; what is missing is null."""
         columns: dict[str, Column] = {}
-        levels: dict[tuple[str, ...], list[Any]] = {(): list(rows)}
         for name, parts in zip(self.wanted, self._parts, strict=True):
-            for depth in range(1, len(parts) + 1):
-                if parts[:depth] not in levels:
-                    key = parts[depth - 1]
-                    levels[parts[:depth]] = [
-                        each.get(key) if type(each) is dict else None for each in levels[parts[: depth - 1]]
-                    ]
-            columns[name] = _array(levels[parts])
+            values: list[Any] = list(rows)
+            for part in parts:
+                get = attrgetter(part)
+                values = [None if each is None else get(each) for each in values]
+            columns[name] = _raw_array(values) if name in self._raw else _array(values)
         return columns
+
+
+def _struct_of(title: str, wanted: Sequence[str], lists: Collection[str], prefix: str = "") -> Any:
+    """Make the type of a row: its wanted parts, nested as their names are dotted; lists stay as they are written."""
+    inner: dict[str, list[str]] = {}
+    for name in wanted:
+        first, _, rest = name.partition(".")
+        inner.setdefault(first, []).extend([rest] if rest else [])
+    fields: list[tuple[str, Any, Any]] = []
+    for first, parts in inner.items():
+        kind: Any = msgspec.Raw if f"{prefix}{first}" in lists else Any
+        if parts:
+            part: Any = _struct_of(first, parts, lists, f"{prefix}{first}.")
+            kind = part | None
+        fields.append((first, kind, None))
+    return msgspec.defstruct(title, fields, gc=False)
+
+
+def _raw_array(values: list[Any]) -> Column:
+    """Make a column of JSON texts as they are written."""
+    return pa.array(
+        [None if value is None else bytes(value).decode("utf-8", "replace") for value in values], pa.string()
+    )
 
 
 def _has(row: object, parts: Sequence[str]) -> bool:
@@ -155,7 +179,7 @@ def _has(row: object, parts: Sequence[str]) -> bool:
 
 def _array(values: list[Any]) -> Column:
     """Make a column of JSON values: numbers or texts where all are, else everything as text; lists and objects as JSON."""
-    kinds = {type(value) for value in values} - {type(None)}
+    kinds = set(map(type, values)) - {type(None)}
     if kinds <= {str}:
         return pa.array(values, pa.string())
     if kinds <= {int, float}:
@@ -173,12 +197,12 @@ def _json(value: object) -> str:
 def _json_chunks(stream: BinaryIO, paths: _Paths, chunk_rows: int) -> Iterator[Chunk]:
     numbered = enumerate(_lines(open_maybe_compressed(stream)), 1)
     while some := _some(numbered, chunk_rows):
-        rows: list[dict[str, Any]] = []
+        rows: list[Any] = []
         numbers: list[int] = []
         broken: list[BrokenLine] = []
         for number, line in some:
             try:
-                rows.append(_DECODER.decode(line))
+                rows.append(paths.decoder.decode(line))
                 numbers.append(number)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 broken.append(BrokenLine(number, fault=f"it is no JSON object ({str(error)[:200]})"))
@@ -195,9 +219,6 @@ def _some(numbered: Iterator[tuple[int, bytes]], chunk_rows: int) -> list[tuple[
         if size >= CHUNK_BYTES:
             break
     return some
-
-
-_DECODER: Final = msgspec.json.Decoder(dict[str, Any])
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes]:
