@@ -19,7 +19,7 @@ from core.ledger.selectors import standing_versions
 from core.organizations.tenancy import organization_scope
 from core.quantification.pack import FactorPack
 from core.quantification.rejections import Cover
-from ingestion import payloads, preview
+from ingestion import payloads, preview, summing
 from ingestion.claims import Claimed
 from ingestion.models import Batch, CodeCarbonExperiment, CodeCarbonRun, QuarantinedRow
 from ingestion.sources import registry
@@ -68,6 +68,10 @@ class Reader:
 
         Raises UnreadablePayload when no row can be read, or when the payload's retention is over.
         """
+        chunks = self._chunks(batch)
+        return summing.once_each(chunks) if getattr(registry.adapter(batch.kind), "SUMMED", False) else chunks
+
+    def _chunks(self, batch: Claimed) -> Iterator[Chunk]:
         files = self._fetched.pop(batch.payload_of or batch.id, None)
         if files is None:
             raise UnreadablePayload("The payload is no longer kept. Send it again.")

@@ -68,6 +68,10 @@ REASONS: Final[Mapping[str, Reason]] = {
         "The quantity is more than one record can hold.",
         "Check the unit of the field that is named; split a quantity that is right over several records.",
     ),
+    "access_denied": Reason(
+        "The provider leaves this part of its answer out, because whoever asked may not read it.",
+        "Give the reader the role that is named (Azure: Carbon Optimization Reader) and import a fresh answer.",
+    ),
     "unsupported_version": Reason(
         "The payload is of a version of its format that cannot be read.",
         "Upgrade or downgrade the sender to a version named on the page of this source.",

@@ -36,6 +36,10 @@ LABELS = {
     "focus": gettext_lazy("FOCUS billing export"),
     "aws_cur2": gettext_lazy("AWS Cost and Usage Report"),
     "aws_carbon": gettext_lazy("AWS carbon emissions"),
+    "azure_cost": gettext_lazy("Azure cost details"),
+    "azure_carbon": gettext_lazy("Azure carbon optimization report"),
+    "gcp_billing": gettext_lazy("Google Cloud detailed usage cost"),
+    "gcp_carbon": gettext_lazy("Google Cloud Carbon Footprint export"),
     "activity": gettext_lazy("Canonical records (JSON, Parquet, CSV, XLSX)"),
 }
 

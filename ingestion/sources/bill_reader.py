@@ -48,7 +48,7 @@ def read_bill(stream: BinaryIO, context: Context, form: BillFormat, chunk_rows: 
 
     Raises UnreadablePayload: no table, truncated or damaged, a required column is missing, or a setting is of no use.
     """
-    table = bill_tables.open_table(stream, form.pick, chunk_rows)
+    table = form.open(stream, form.pick, chunk_rows)
     what = form.check(table.names)
     rules = Rulebook.of(context.setting)
     reader = _Reader(context, _Options.of(context.setting), Understanding(form, rules))
@@ -108,10 +108,7 @@ class _Reader:
 
     def read(self, chunk: bill_tables.Chunk) -> Parsed:
         """Put every row of the chunk in its place."""
-        rejected = [
-            Rejection(line.row, None, None, "bad_field", f"{line.cells} cells where the header has {line.expected}")
-            for line in chunk.broken
-        ]
+        rejected = [Rejection(line.row, None, None, "bad_field", line.detail) for line in chunk.broken]
         received = len(chunk.rows) + len(chunk.broken)
         if not len(chunk.rows):
             return Parsed(records.empty_activity(), rejected, received)

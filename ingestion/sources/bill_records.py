@@ -183,7 +183,7 @@ def account_ids(rows: Rows) -> np.ndarray:
 def _key_parts(rows: Rows, use: Use, tags: Sequence[Tags]) -> dict[str, Column]:
     parts = dict(rows.text)
     for name in ("BillingPeriodStart", "ChargePeriodStart", "ChargePeriodEnd"):
-        parts[name] = _iso(rows.times[name].values)
+        parts[name] = bill_columns.times_as_text(rows.times[name].values)
     for name in ("BillingAccountId", "SubAccountId"):
         codes = rows.codes_of(name)
         parts[name] = _spread(codes, [account_of(value) for value in codes.values])
@@ -228,16 +228,12 @@ def _corrected_ids(parts: Mapping[str, Column], first: np.ndarray, rows: Rows) -
         period = np.where(charged < billed, charged.astype("datetime64[M]").astype("datetime64[us]"), billed)
         original = {name: parts[name].take(pa.array(at)) for name in rows.form.key}
         original["ChargeClass"] = pa.nulls(len(at), pa.string())
-        original["BillingPeriodStart"] = _iso(period)
+        original["BillingPeriodStart"] = bill_columns.times_as_text(period)
+        original |= {
+            name: pa.repeat(pa.scalar(text, pa.string()), len(at)) for name, text in rows.form.original.items()
+        }
         ids[np.searchsorted(first, at)] = _ids(rows.form.name, _join(rows.form.key, original))
     return ids
-
-
-def _iso(times: np.ndarray) -> Column:
-    codes, distinct_times = pd.factorize(times.astype("int64"))
-    texts = np.datetime_as_string(distinct_times.astype("datetime64[us]"), unit="s")
-    column: Column = pa.array(texts.tolist(), pa.string())
-    return column.take(pa.array(codes))
 
 
 def _spread(codes: bill_columns.Codes, values: Sequence[str | None]) -> Column:
@@ -309,6 +305,9 @@ def _dimensions(head: Rows, tags: Sequence[Tags], tag_codes: np.ndarray, stage: 
         values = np.empty(len(every_tag), dtype=object)
         values[:] = [each.attribution.get(column) for each in every_tag]
         frame[column] = values[tag_codes]
+    for column, text in head.form.fallbacks.items():
+        codes = head.codes_of(text)
+        frame[column] = frame[column].where(frame[column].notna(), codes.spread(codes.values))
     for column, what in _OF_MEANING.items():
         frame[column] = head.by_meaning(what)
     frame["stage"] = [each or stage for each in head.by_meaning(lambda meaning: meaning.stage)]

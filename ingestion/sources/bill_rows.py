@@ -257,7 +257,7 @@ def use_of(rows: Rows) -> Use:
     by_pricing = priced * rows.by_meaning(lambda meaning: meaning.pricing_scale).astype("float64")
     amount = np.where(np.isnan(by_consumption), by_pricing, by_consumption)
     stated = ~np.isnan(consumed) | ~np.isnan(priced)
-    cost_alone = (rows.cost < 0) & ~(amount < 0)
+    cost_alone = (rows.cost < 0) & ~(amount < 0) & (not rows.form.nets_credits)
     return Use(
         amount=np.where(counts & ~cost_alone, amount, np.nan),
         unknown_unit=counts & stated & np.isnan(amount),

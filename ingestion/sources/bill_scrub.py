@@ -67,7 +67,7 @@ def scrub_bill(stream: BinaryIO, cleaner_of: CleanerOf) -> BinaryIO:
     packed = open_maybe_compressed(stream) is not stream
     stream.seek(start)
     lines = _clean_csv(stream, clean)
-    return cast(BinaryIO, io.BufferedReader(_Pieces(_packed(lines) if packed else lines), PIECE_BYTES))
+    return cast(BinaryIO, io.BufferedReader(Pieces(repacked(lines) if packed else lines), PIECE_BYTES))
 
 
 def _changes(chunk: bill_tables.Chunk, clean: Mapping[str, Cleaner]) -> bool:
@@ -89,7 +89,7 @@ def _cleaned(column: Column, cleaner: Cleaner) -> Column:
         return _cleaned_entries(column)
     if pa.types.is_struct(column.type):
         children = [
-            pa.nulls(len(column), field.type) if names_a_person(field.name) else column.field(at)
+            pa.nulls(len(column), field.type) if names_a_person(field.name) else _cleaned_part(column.field(at))
             for at, field in enumerate(column.type)
         ]
         return pa.StructArray.from_arrays(children, fields=list(column.type), mask=column.is_null())
@@ -98,6 +98,11 @@ def _cleaned(column: Column, cleaner: Cleaner) -> Column:
     codes = bill_columns.encode(column.cast(pa.string()))
     values: Column = pa.array([*(cleaner(value) if value else value for value in codes.values), None], column.type)
     return values.take(pa.array(np.where(codes.codes < 0, len(codes.values), codes.codes)))
+
+
+def _cleaned_part(column: Column) -> Column:
+    """Clean a part of a struct: keys and values in it, at any depth; its plain texts are no labels."""
+    return _cleaned(column, lambda text: text) if pa.types.is_nested(column.type) else column
 
 
 def _cleaned_entries(column: Column) -> Column:
@@ -187,7 +192,8 @@ def _taken(written: io.StringIO) -> bytes:
     return piece
 
 
-def _packed(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def repacked(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Pack pieces of a file with Zstandard."""
     packer = zstandard.ZstdCompressor().compressobj()
     for piece in pieces:
         if packed := packer.compress(piece):
@@ -195,7 +201,7 @@ def _packed(pieces: Iterator[bytes]) -> Iterator[bytes]:
     yield packer.flush()
 
 
-class _Pieces(io.RawIOBase):
+class Pieces(io.RawIOBase):
     """Reads pieces one after the other."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:

@@ -34,11 +34,17 @@ _DELIMITERS: Final = (",", ";", "\t")
 
 @dataclass(frozen=True)
 class BrokenLine:
-    """A line of a CSV file whose number of cells is not that of the header."""
+    """A line that could not be cut into columns: its number of cells is not that of the header, or `fault` says why."""
 
     row: int
-    cells: int
-    expected: int
+    cells: int = 0
+    expected: int = 0
+    fault: str = ""
+
+    @property
+    def detail(self) -> str:
+        """Say what is wrong with it."""
+        return self.fault or f"{self.cells} cells where the header has {self.expected}"
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,7 @@ METERS = [
     ("azure", "Azure Machine Learning", "NC40ads H100 v5", "Standard_NC40ads_H100_v5", "azure-ml-machine"),
     ("azure", "Azure Machine Learning", "IP Addresses - Standard IPv4 Static Public IP", "", "azure-ml-surroundings"),
     ("azure", "Azure Machine Learning", "Something new", "", "azure-ml-other"),
+    ("azure", "Virtual Machines Licenses", "NC40ads H100 v5", "Standard_NC40ads_H100_v5", "azure-licence"),
     ("azure", "Virtual Machines", "ND96isr H100 v5", "Standard_ND96isr_H100_v5", "azure-accelerator"),
     ("azure", "Virtual Machines", "D4s v5", "Standard_D4s_v5", "azure-plain"),
     # Google Cloud (SKU descriptions)
