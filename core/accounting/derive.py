@@ -23,6 +23,7 @@ from core.accounting.columns import IMPACTS, MARKET, SUFFIXES, WATER, Impact
 from core.accounting.rules import Rules
 from core.quantification.activity import MASK_BITS, MEASURES
 from core.quantification.attribute import attribute, resolve_names, usable
+from core.quantification.attribution_rules import by_rules
 from core.quantification.coverage import roles_of
 from core.quantification.factor import Factor
 from core.quantification.methods import LATEST
@@ -117,7 +118,8 @@ def understand(
     )
     frame = series.set_index("series_id").loc[series_ids[pairs // (len(boundaries) + 1)]].reset_index()
     frame["day"] = rows["day"].to_numpy()[first]
-    frame = attribute(resolve_names(frame, rules.aliases), rules.source_settings)
+    frame = resolve_names(by_rules(frame, rules.attribution), rules.aliases)
+    frame = attribute(frame, rules.source_settings)
     frame["role"] = roles_of(frame, rules.links, rules.counting)
     frame["given"] = given_of(frame, rules.own_factors, catalog, methodology)
     frame["use_mask"] = usable(frame)

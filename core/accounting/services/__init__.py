@@ -1,5 +1,14 @@
 """Writes of figures and of the rules that they follow from."""
 
+from core.accounting.services.attribution import (
+    add_rule,
+    change_rule,
+    end_rule,
+    import_rules,
+    move_rule,
+    named_sources,
+    remove_rule,
+)
 from core.accounting.services.build import build_view
 from core.accounting.services.coverage import (
     CoverageError,
@@ -53,9 +62,11 @@ __all__ = [
     "add_instruments",
     "add_own_factor",
     "add_register_entries",
+    "add_rule",
     "add_site",
     "begin_view",
     "build_view",
+    "change_rule",
     "change_site",
     "check_register_entries",
     "choose_granularity",
@@ -67,14 +78,19 @@ __all__ = [
     "discard_abandoned_views",
     "discard_view",
     "end_own_factor",
+    "end_rule",
     "ensure_current_view",
     "import_grid_series",
+    "import_rules",
     "link_source",
+    "move_rule",
+    "named_sources",
     "rederive_source",
     "remove_alias",
     "remove_grid_series",
     "remove_link",
     "remove_own_factor",
+    "remove_rule",
     "restate",
     "retire_instrument",
     "set_alias",
