@@ -20,6 +20,9 @@ from core.quantification.bounds import Z
 from core.quantification.factor import Factor
 from core.quantification.overrides import Given, Override
 
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
 SHARE: Final = "sample_share"
 """Label of records: the share of their kind that was kept, a number above 0 and at most 1."""
 UNREADABLE: Final = "unreadable"
@@ -128,6 +131,37 @@ def sampling_half_width(variance: float, kept_records: float) -> float:
     0.0979
     """
     return Z * math.sqrt(math.log1p(variance / max(kept_records, 1.0)))
+
+
+def widened(
+    value: Floats, low: Floats, high: Floats, figure: Integers, part: Floats, variance: Floats, kept_records: Floats
+) -> tuple[Floats, Floats]:
+    """
+    Widen the intervals of figures by the error of the samples in them, which is independent of every other error.
+
+    Args:
+        value, low, high: figures with their intervals. [figures]
+        figure: of each part. [parts]
+        part: what it adds to its figure; NaN: nothing. [parts]
+        variance: `sampling_variance` of it, 0 where nothing was sampled. [parts]
+        kept_records: of it. [parts]
+
+    Returns:
+        low, high; those of figures without a sample, or that are not positive, stay to the last bit. [figures]
+    """
+    sampled = (variance > 0.0) & ~np.isnan(part)
+    if not sampled.any():
+        return low, high
+    squares = part[sampled] ** 2 * variance[sampled] / np.maximum(kept_records[sampled], 1.0)
+    added = np.bincount(figure[sampled], weights=squares, minlength=len(value))
+    chosen = (added > 0.0) & (value > 0.0) & (low >= 0.0) & (high > 0.0)
+    own = value[chosen]
+    width = Z * np.sqrt(np.log1p(added[chosen] / own**2))
+    with np.errstate(divide="ignore"):
+        below, above = np.hypot(np.log(own) - np.log(low[chosen]), width), np.hypot(np.log(high[chosen] / own), width)
+    new_low, new_high = low.copy(), high.copy()
+    new_low[chosen], new_high[chosen] = own * np.exp(-below), own * np.exp(above)
+    return new_low, new_high
 
 
 def scaled(measures: pd.DataFrame, shares: npt.NDArray[np.float64]) -> pd.DataFrame:
