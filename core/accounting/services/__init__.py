@@ -1,6 +1,7 @@
 """Writes of figures and of the rules that they follow from."""
 
 from core.accounting.services.attribution import (
+    RuleChange,
     add_rule,
     change_rule,
     end_rule,
@@ -57,6 +58,7 @@ __all__ = [
     "InstrumentError",
     "MarketsError",
     "Restatement",
+    "RuleChange",
     "ViewError",
     "add_instrument_hours",
     "add_instruments",

@@ -39,7 +39,7 @@ from core.quantification.attribution_text import MOST_RULES, as_plain
 
 
 @dataclass
-class Change:
+class RuleChange:
     """
     What was done.
 
@@ -84,7 +84,7 @@ def named_sources(organization_id: int, rule: Rule) -> Rule:
     )
 
 
-def add_rule(*, organization_id: int, rule: Rule, reason: str = "", position: int | None = None) -> Change:
+def add_rule(*, organization_id: int, rule: Rule, reason: str = "", position: int | None = None) -> RuleChange:
     """
     Add a rule.
 
@@ -107,7 +107,7 @@ def add_rule(*, organization_id: int, rule: Rule, reason: str = "", position: in
     return change
 
 
-def change_rule(*, organization_id: int, rule_id: int, rule: Rule, reason: str = "") -> Change:
+def change_rule(*, organization_id: int, rule_id: int, rule: Rule, reason: str = "") -> RuleChange:
     """Replace what a rule says; it keeps its place. Raises RuleError."""
     with _changed(organization_id, "change_attribution_rule", reason) as change:
         row = _found(organization_id, rule_id)
@@ -118,7 +118,7 @@ def change_rule(*, organization_id: int, rule_id: int, rule: Rule, reason: str =
     return change
 
 
-def move_rule(*, organization_id: int, rule_id: int, places: int) -> Change:
+def move_rule(*, organization_id: int, rule_id: int, places: int) -> RuleChange:
     """Move a rule down the list by some places, or up by a negative number; at the end it stays."""
     with _changed(organization_id, "move_attribution_rule") as change:
         row = _found(organization_id, rule_id)
@@ -132,7 +132,7 @@ def move_rule(*, organization_id: int, rule_id: int, places: int) -> Change:
     return change
 
 
-def end_rule(*, organization_id: int, rule_id: int, valid_to: date) -> Change:
+def end_rule(*, organization_id: int, rule_id: int, valid_to: date) -> RuleChange:
     """Let a rule hold only until a day (the first on which it does not). Raises RuleError."""
     with _changed(organization_id, "end_attribution_rule") as change:
         row = _found(organization_id, rule_id)
@@ -145,7 +145,7 @@ def end_rule(*, organization_id: int, rule_id: int, valid_to: date) -> Change:
     return change
 
 
-def remove_rule(*, organization_id: int, rule_id: int, reason: str) -> Change:
+def remove_rule(*, organization_id: int, rule_id: int, reason: str) -> RuleChange:
     """Take a rule back that was wrong; the audit log keeps it with the reason. Raises RuleError."""
     if not reason.strip():
         raise RuleError("reason", "Say why the rule is taken back.")
@@ -159,7 +159,7 @@ def remove_rule(*, organization_id: int, rule_id: int, reason: str) -> Change:
     return change
 
 
-def import_rules(*, organization_id: int, given: Sequence[tuple[Rule, str]], replace_all: bool = False) -> Change:
+def import_rules(*, organization_id: int, given: Sequence[tuple[Rule, str]], replace_all: bool = False) -> RuleChange:
     """
     Take in a file of rules, all or none. Rules that are there already, word for word, are not added again.
 
@@ -199,14 +199,14 @@ def import_rules(*, organization_id: int, given: Sequence[tuple[Rule, str]], rep
 
 
 @contextmanager
-def _changed(organization_id: int, action: str, reason: str = "") -> Iterator[Change]:
+def _changed(organization_id: int, action: str, reason: str = "") -> Iterator[RuleChange]:
     """
     Open the organization's list for one change; afterwards mark what it moves, and write it to the audit log.
 
     The lock is held from before the series are read: a derive that reads the former rules has begun by then, and knows no
     series that is not among them. All in one transaction.
     """
-    change = Change()
+    change = RuleChange()
     with organization_scope(organization_id):
         with connection.cursor() as cursor:
             cursor.execute("select pg_advisory_xact_lock(%s, %s)", [RULES_LOCK, organization_id])
@@ -226,7 +226,7 @@ def _changed(organization_id: int, action: str, reason: str = "") -> Iterator[Ch
         )
 
 
-def _take_effect(organization_id: int, change: Change, before: Sequence[Rule], after: Sequence[Rule]) -> None:
+def _take_effect(organization_id: int, change: RuleChange, before: Sequence[Rule], after: Sequence[Rule]) -> None:
     """Mark the days of what moves, and work out what that is."""
     cuts = boundaries([*before, *after])
     settings = source_settings(organization_id)
