@@ -19,7 +19,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from core.accounting.models import JobState, RestatementJob
-from core.accounting.services import add_instruments, add_site
+from core.accounting.services import add_instruments, add_rule, add_site
 from core.factors import own
 from core.factors.pack import load_pack
 from core.factors.services import load_factor_set
@@ -28,6 +28,8 @@ from core.organizations import services
 from core.organizations.models import Organization, Person, Role, Scope
 from core.organizations.policy import ALLOWED, ALLOWED_BY_SCOPE, Action
 from core.organizations.tenancy import organization_scope
+from core.quantification.attribution_rules import Rule
+from core.quantification.attribution_text import parse_condition
 from ingestion.models import Batch
 
 pytestmark = pytest.mark.django_db
@@ -161,6 +163,13 @@ def instrument_of(asker: Asker) -> int:
     return made.id
 
 
+def rule_of(asker: Asker) -> int:
+    rule = Rule((parse_condition("account is prod"),), {"team": "Search"})
+    made = add_rule(organization_id=asker.organization.id, rule=rule).rule
+    assert made is not None
+    return made.id
+
+
 def factor_file(_: Asker) -> str:
     pack = load_pack()
     load_factor_set(pack)
@@ -170,6 +179,7 @@ def factor_file(_: Asker) -> str:
 A = Action
 BATCH = {"batch_id": batch_of}
 INSTRUMENT = {"instrument_id": instrument_of}
+RULE = {"rule_id": rule_of}
 WHO: dict[str, Address] = {
     # operators
     "healthz": Address((open_to_all(200),)),
@@ -250,6 +260,14 @@ WHO: dict[str, Address] = {
     "settings": Address((see(A.SEE_OWN_TEAM),)),
     "issue_token": Address((do(A.ISSUE_INGEST_TOKEN, 400),)),
     "revoke_token": Address((do(A.ISSUE_INGEST_TOKEN, 302),), {"token_id": token_of}),
+    "attribution": Address((see(A.SEE_SOURCES),)),
+    "attribution_file": Address((see(A.SEE_SOURCES),)),
+    "attribution_import": Address((see(A.MANAGE_SOURCES, 302), do(A.MANAGE_SOURCES, 400))),
+    "attribution_add": Address((see(A.MANAGE_SOURCES), do(A.MANAGE_SOURCES, 400))),
+    "attribution_rule": Address((see(A.SEE_SOURCES), do(A.MANAGE_SOURCES, 400)), RULE),
+    "attribution_move": Address((do(A.MANAGE_SOURCES, 302),), RULE),
+    "attribution_end": Address((do(A.MANAGE_SOURCES, 302),), RULE),
+    "api_attribution_rules": Address((see(A.SEE_SOURCES), do(A.MANAGE_SOURCES, 400))),
     "add_member": Address((do(A.MANAGE_PEOPLE, 400),)),
     "add_team": Address((do(A.MANAGE_PEOPLE, 400),)),
     "update_organization": Address((do(A.MANAGE_PEOPLE, 400),)),
@@ -262,7 +280,7 @@ WHO: dict[str, Address] = {
     "schema": Address((Call("GET", (), 200),)),
     "docs": Address((Call("GET", (), 200),)),
 }
-IDS_OF_ORGANIZATIONS = ("slug", "batch_id", "source_id", "token_id", "instrument_id")
+IDS_OF_ORGANIZATIONS = ("slug", "batch_id", "source_id", "token_id", "instrument_id", "rule_id")
 ACCOUNTS_OPEN_TO_STRANGERS = {
     "account_login",
     "account_signup",

@@ -18,7 +18,6 @@ from typing import Any, Final
 from core.quantification.attribution_rules import (
     OPERATORS,
     TARGETS,
-    WITHOUT_VALUE,
     Condition,
     Rule,
     RuleError,
@@ -30,6 +29,9 @@ COLUMNS: Final = ("name", "conditions", *TARGETS, "overwrite", "first_day", "las
 MOST_RULES: Final = 1_000
 MOST_BYTES: Final = 2_000_000
 SEPARATORS: Final = (",", ";", "\t")
+
+LISTED: Final = ("is", "is_not")
+"""Operators with several values."""
 
 _LINE: Final = re.compile(
     r'(?:"(?P<quoted>(?:[^"]|"")+)"|(?P<plain>\S+))\s+(?P<operator>'
@@ -74,9 +76,21 @@ def parse_condition(line: str) -> Condition:
             f"{line.strip()[:80]!r} is no condition: write a field, one of {', '.join(OPERATORS)}, and a value.",
         )
     field = found["plain"] or found["quoted"].replace('""', '"')
-    operator, text = found["operator"], (found["values"] or "").strip()
+    return condition_of(field, found["operator"], found["values"] or "")
+
+
+def condition_of(field: str, operator: str, text: str) -> Condition:
+    """Make a condition of a field, an operator and what stands behind it. Raises RuleError."""
+    text = text.strip()
     one = (text,) if text else ()
-    return Condition(field, operator, _listed(text) if operator in ("is", "is_not") else one)
+    return Condition(field.strip(), operator, _listed(text) if operator in LISTED else one)
+
+
+def values_text(condition: Condition) -> str:
+    """Write what stands behind the operator of a condition."""
+    if condition.operator in LISTED:
+        return ", ".join(_quoted(value) for value in condition.values)
+    return condition.values[0] if condition.values else ""
 
 
 def write_condition(condition: Condition) -> str:
@@ -88,11 +102,7 @@ def write_condition(condition: Condition) -> str:
     """
     quoted = condition.field.replace('"', '""')
     field = f'"{quoted}"' if re.search(r'[\s"]', condition.field) else condition.field
-    if condition.operator in WITHOUT_VALUE:
-        return f"{field} {condition.operator}"
-    if condition.operator not in ("is", "is_not"):
-        return f"{field} {condition.operator} {condition.values[0]}"
-    return f"{field} {condition.operator} {', '.join(_quoted(value) for value in condition.values)}"
+    return f"{field} {condition.operator} {values_text(condition)}".rstrip()
 
 
 def _listed(text: str) -> tuple[str, ...]:

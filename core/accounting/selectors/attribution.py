@@ -315,6 +315,18 @@ def days_before(today: date, number: int) -> tuple[date, date]:
     return today - timedelta(days=number - 1), today
 
 
+def known_labels(organization_id: int) -> list[str]:
+    """List the names of labels that records carry, at most a hundred."""
+    with organization_scope(organization_id), connection.cursor() as cursor:
+        cursor.execute(
+            "select distinct jsonb_object_keys(labels) from"
+            " (select labels from ledger_series where organization_id = %s and labels <> '{}' order by id desc limit 5000) s"
+            " order by 1 limit 100",
+            [organization_id],
+        )
+        return [name for (name,) in cursor.fetchall()]
+
+
 def known_names(organization_id: int, targets: Collection[str] = TARGETS) -> dict[str, list[str]]:
     """List the names that figures have in some dimensions, at most a hundred each."""
     found = {}
