@@ -8,9 +8,9 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.utils.translation import gettext as _now
-from django.utils.translation import gettext_lazy as _
 
 from core.accounting import services
+from core.accounting.figures import UNATTRIBUTED
 from core.accounting.moved import shown
 from core.accounting.selectors.attribution import (
     Preview,
@@ -103,7 +103,7 @@ def effect_in_words(effect: dict[str, Any]) -> dict[str, Any]:
 def _sampled(row: dict[str, Any], *, hidden: bool) -> dict[str, Any]:
     reported = [(name.removeprefix(LABEL), value) for name, value in row["reported"].items()]
     changes = [
-        (DIMENSION_WORDS[target], row["before"][target] or _("nobody"), row["after"][target] or _("nobody"))
+        (DIMENSION_WORDS[target], row["before"][target] or UNATTRIBUTED, row["after"][target] or UNATTRIBUTED)
         for target in row["after"]
     ]
     kg = None if hidden else row["nkg"] / units.PER_KG
@@ -138,7 +138,7 @@ def tried_use(organization_id: int, text: str, day_text: str, rules: Sequence[Ru
             "name": name,
             "place": place.get(tried.rules[target]),
             "rule_id": tried.rules[target],
-            "reported": reported.get(target) == name,
+            "reported": name is not None and reported.get(target) == name,
         }
         for target, name in tried.names.items()
         if name is not None or target == "team"
