@@ -73,7 +73,7 @@ class AttributionRulesView(APIView):
             {
                 "conditions": [write_condition(condition) for condition in each.conditions],
                 "records": each.records,
-                "kg_co2e": each.nkg / units.PER_KG,
+                "kg_co2e": None if each.nkg is None else each.nkg / units.PER_KG,
                 "share": each.share,
             }
             for each in found.contributors

@@ -65,7 +65,7 @@ def nobody_of(organization_id: int, from_day: date, to_day: date) -> dict[str, A
             "provider": each.provider,
             "labels": list(each.labels.items()),
             "records": each.records,
-            "kg": each.nkg / units.PER_KG,
+            "kg": None if each.nkg is None else each.nkg / units.PER_KG,
             "share": each.share,
             "query": urlencode([("condition", write_condition(condition)) for condition in each.conditions]),
         }

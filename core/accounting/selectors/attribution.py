@@ -62,7 +62,7 @@ class Preview:
 
 @dataclass(frozen=True)
 class Contributor:
-    """Uses of no team that report the same source, account, provider and labels."""
+    """Uses of no team that report the same source, account, provider and labels; kg None where no figure is known."""
 
     source_id: int
     source: str
@@ -71,7 +71,7 @@ class Contributor:
     labels: Mapping[str, str]
     series: int
     records: int
-    nkg: int
+    nkg: int | None
     share: float | None
 
     @property
@@ -258,6 +258,7 @@ def try_rules(
 def unattributed(organization_id: int, from_day: date, to_day: date) -> Unattributed:
     """Find what counts in some days, both included, and has no team: its biggest contributors by kg, to be mended first."""
     kg = " + ".join(f"coalesce(d.{impact.column}, 0)" for impact in IN_TOTAL)
+    known = " or ".join(f"d.{impact.column} is not null" for impact in IN_TOTAL)
     counted = (
         " from accounting_daily d"
         " join accounting_resolved_series r on r.organization_id = d.organization_id and r.id = d.resolved_id"
@@ -274,9 +275,10 @@ def unattributed(organization_id: int, from_day: date, to_day: date) -> Unattrib
         whole, nkg, records = map(int, cursor.fetchone())
         cursor.execute(
             "select s.source_id, s.account, s.provider, (s.labels - %s)::text, count(distinct r.series_id),"
-            f" sum(d.records), sum({kg}), count(*) over (){counted}"
+            f" sum(d.records), sum({kg}) filter (where {known}), count(*) over (){counted}"
             " join ledger_series s on s.organization_id = r.organization_id and s.id = r.series_id"
-            f"{where} and r.team is null group by 1, 2, 3, 4 order by 7 desc, 6 desc, 1, 2, 3, 4 limit {CONTRIBUTORS}",
+            f"{where} and r.team is null group by 1, 2, 3, 4 order by 7 desc nulls last, 6 desc, 1, 2, 3, 4"
+            f" limit {CONTRIBUTORS}",
             [SHARE, *values],
         )
         rows = cursor.fetchall()
@@ -301,13 +303,12 @@ def _contributor(
     labels: str,
     series: int,
     records: int,
-    nkg: int,
+    nkg: int | None,
 ) -> Contributor:
     texts = {key: text for key, value in sorted(json.loads(labels or "{}").items()) if (text := label_text(value))}
-    share = int(nkg) / whole if whole > 0 else None
-    return Contributor(
-        source_id, titles.get(source_id, ""), account, provider, texts, int(series), int(records), int(nkg), share
-    )
+    share = None if nkg is None or whole <= 0 else int(nkg) / whole
+    title, kg = titles.get(source_id, ""), None if nkg is None else int(nkg)
+    return Contributor(source_id, title, account, provider, texts, int(series), int(records), kg, share)
 
 
 def days_before(today: date, number: int) -> tuple[date, date]:

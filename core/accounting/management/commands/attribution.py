@@ -161,7 +161,7 @@ class Command(BaseCommand):
         found = unattributed(organization.id, from_day, to_day)
         rows: list[dict[str, Any]] = [
             {
-                "kg_co2e": each.nkg / units.PER_KG,
+                "kg_co2e": None if each.nkg is None else each.nkg / units.PER_KG,
                 "share": each.share,
                 "records": each.records,
                 "conditions": [write_condition(condition) for condition in each.conditions],
