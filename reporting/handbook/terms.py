@@ -125,7 +125,6 @@ NOTES: Final = {
     "no_fuel_factor": "sites",
     "no_gwp": "sites",
     "no_treatment_factor": "bookings",
-    "generated_exceeds_meter": "sites",
     "records_exceed_meter": "sites",
 }
 """Code of `core.quantification.notes` to its page."""
