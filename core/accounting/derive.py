@@ -19,10 +19,11 @@ import pandas as pd
 
 from core.accounting import by_hour
 from core.accounting.by_hour import put_integers, weigh, with_hours
-from core.accounting.columns import IMPACTS, MARKET, SUFFIXES, WATER, Impact
+from core.accounting.columns import IMPACTS, MARKET, SAMPLED, SUFFIXES, WATER, Impact
 from core.accounting.rules import Rules
 from core.quantification.activity import MASK_BITS, MEASURES
 from core.quantification.attribute import attribute, resolve_names, usable
+from core.quantification.attribution_rules import by_rules
 from core.quantification.coverage import roles_of
 from core.quantification.factor import Factor
 from core.quantification.methods import LATEST
@@ -31,6 +32,7 @@ from core.quantification.pack import FactorPack
 from core.quantification.plan import Plan
 from core.quantification.quantify import Quantified, out_of_range, quantify, to_integers
 from core.quantification.resolve import Catalog, catalog_of
+from core.quantification.sampling import EVERY_RECORD, beyond_range, scaled, shares_of, with_shares
 from core.quantification.use import USE_TEXT
 
 Integers = npt.NDArray[np.int64]
@@ -90,7 +92,7 @@ class Subjects:
 
     Args:
         frame: series_id, source_id, ``DIMENSIONS``, energy_boundary, reported_basis, techniques, mask, use_mask, role, given,
-            use_id.
+            share, use_id.
         position: of each row's subject in the frame. [rows]
     """
 
@@ -99,7 +101,13 @@ class Subjects:
 
 
 def understand(
-    rows: pd.DataFrame, series: pd.DataFrame, rules: Rules, catalog: Catalog, methodology: str = LATEST
+    rows: pd.DataFrame,
+    series: pd.DataFrame,
+    rules: Rules,
+    catalog: Catalog,
+    methodology: str = LATEST,
+    *,
+    sampled: bool = True,
 ) -> Subjects:
     """
     Resolve names, attribute, decide what counts, and choose the organization's own factors.
@@ -108,6 +116,7 @@ def understand(
         rows: series_id and day (days since 1970), n rows.
         series: as `core.ledger.selectors.series_by_id` gives them; every series of the rows is there.
         rules: of the organization.
+        sampled: records of which a share was kept stand for all of their kind; False: for themselves alone.
     """
     boundaries = rules.boundaries()
     segment = np.searchsorted(boundaries, rows["day"].to_numpy(), side="right")
@@ -117,9 +126,14 @@ def understand(
     )
     frame = series.set_index("series_id").loc[series_ids[pairs // (len(boundaries) + 1)]].reset_index()
     frame["day"] = rows["day"].to_numpy()[first]
-    frame = attribute(resolve_names(frame, rules.aliases), rules.source_settings)
+    frame = resolve_names(by_rules(frame, rules.attribution), rules.aliases)
+    frame = attribute(frame, rules.source_settings)
     frame["role"] = roles_of(frame, rules.links, rules.counting)
     frame["given"] = given_of(frame, rules.own_factors, catalog, methodology)
+    frame["share"] = EVERY_RECORD
+    if sampled and "labels" in frame:
+        frame["given"] = with_shares(frame["given"], frame["labels"])
+        frame["share"] = shares_of(frame["labels"])
     frame["use_mask"] = usable(frame)
     frame["use_id"] = _distinct(frame, (*USE_TEXT, "techniques", "use_mask", "given"))
     return Subjects(frame, position.reshape(-1).astype(np.int64))
@@ -149,6 +163,8 @@ def figures(
     pack: FactorPack,
     methodology: str,
     hours: pd.DataFrame | None = None,
+    *,
+    sampled: bool = True,
 ) -> Derived:
     """
     Derive figures from sums of cells.
@@ -156,7 +172,7 @@ def figures(
     Args:
         rows: series_id, day (days since 1970), records, ``MEASURE_COLUMNS``; int64. ``lost``, where it is there, has bit n
             set where the measure n left 64 bits. Further columns, such as hour, are kept.
-        series, rules: see `understand`.
+        series, rules, sampled: see `understand`.
         pack, methodology: of the view.
         hours: cells (series_id, hour, measures) of days that take hourly grid factors (`hourly_series`); not looked at where
             rows have an hour themselves.
@@ -164,8 +180,10 @@ def figures(
     Rows with a lost measure, or an impact that does not fit the stored integers, have no impacts and a note instead.
     """
     lost = rows["lost"].to_numpy(dtype=np.int64) if "lost" in rows else np.zeros(len(rows), dtype=np.int64)
-    subjects = understand(rows, series, rules, catalog_of(pack), methodology)
+    subjects = understand(rows, series, rules, catalog_of(pack), methodology, sampled=sampled)
     of_row = subjects.frame.iloc[subjects.position]
+    shares = of_row["share"].to_numpy(dtype=float)
+    lost = lost | beyond_range(rows, shares)
     year = (np.datetime64("1970-01-01", "D") + rows["day"].to_numpy()).astype("datetime64[Y]").astype(np.int64) + 1970
     activity = rows[[measure.column for measure in MEASURES]].assign(
         use_id=of_row["use_id"].to_numpy(),
@@ -185,7 +203,7 @@ def figures(
     resolved = subjects.frame.iloc[pairs // max(len(quantified.plans), 1)].reset_index(drop=True)
     columns = {name: rows[name] for name in rows.columns if name not in (*_MEASURED, "lost")} | {
         "resolved": position.reshape(-1).astype(np.int64),
-        **_measures(rows, of_row["mask"].to_numpy(dtype=np.int64), lost),
+        **_measures(scaled(rows, shares), of_row["mask"].to_numpy(dtype=np.int64), lost),
     }
     own_market = np.array([plan.market_key is None or plan.market_by_hour for plan in quantified.plans], dtype=bool)
     impacts = _impacts(quantified.impacts, own_market[code])
@@ -306,12 +324,15 @@ def facts_of(plan: Plan, methodology: str) -> PlanFacts:
         "factors": list(plan.factors),
         "notes": list(plan.notes),
     }
+    widths = {impact: list(each) for impact, each in sorted(plan.shared.items())}
+    if plan.sampled_variance:
+        widths[SAMPLED] = [plan.sampled_variance]
     shared_error = {
         "group": plan.group,
         "zone_group": plan.zone_group,
         "market": plan.market_key,
         "pool": "",
-        "widths": {impact: list(widths) for impact, widths in sorted(plan.shared.items())},
+        "widths": widths,
     }
     coefficients = hashlib.sha256(plan.base.tobytes())
     for measure in sorted(plan.coefficients):

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.quantification.attribute import OwnAlias, day_number
+from core.quantification.attribution_rules import Rule
 from core.quantification.coverage import Link
 from core.quantification.own_factors import OwnFactor
 from core.quantification.series_grid import Profile
@@ -24,6 +25,7 @@ class Rules:
         source_settings: source id to its settings, the defaults of attribution among them.
         links: of sources to coverage units.
         counting: coverage unit to the source that counts in it.
+        attribution: rules that say whose a use is, in their order, dated.
         aliases: own names, dated.
         own_factors: that go before those of the factor set, dated; what meters of sites show and own grid series among them.
         profiles: the hours behind own grid factors that are means of hourly ones, by the factor's id.
@@ -32,6 +34,7 @@ class Rules:
     source_settings: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     links: tuple[Link, ...] = ()
     counting: Mapping[int, int] = field(default_factory=dict)
+    attribution: tuple[Rule, ...] = ()
     aliases: tuple[OwnAlias, ...] = ()
     own_factors: tuple[OwnFactor, ...] = ()
     profiles: Mapping[str, Profile] = field(default_factory=dict)
@@ -42,6 +45,6 @@ class Rules:
 
     def boundaries(self) -> npt.NDArray[np.int64]:
         """Return the days (since 1970) on which some rule begins or ends: between two of them nothing changes."""
-        dated: tuple[OwnAlias | OwnFactor, ...] = (*self.aliases, *self.own_factors)
+        dated: tuple[OwnAlias | OwnFactor | Rule, ...] = (*self.attribution, *self.aliases, *self.own_factors)
         days = {day for each in dated for day in (each.valid_from, each.valid_to) if day is not None}
         return np.array(sorted(day_number(day) for day in days), dtype=np.int64)

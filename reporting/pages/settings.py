@@ -125,6 +125,7 @@ def show(
         "newcomer": newcomer,
         "password": password,
         "snippets": snippets(site.BASE_URL, secret) if secret else [],
+        "may_see_sources": may(identity, Action.SEE_SOURCES),
         "may_issue": may(identity, Action.ISSUE_INGEST_TOKEN),
         "may_manage_people": may(identity, Action.MANAGE_PEOPLE),
         "token_form": bound.get("token_form") or token_form(request),

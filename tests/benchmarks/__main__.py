@@ -20,6 +20,7 @@ NAMES = (
     "import_focus",
     "import_aws",
     "read_azure_gcp",
+    "attribute_series",
 )
 COLUMNS = ("name", "value", "unit", "compared_with", "compared_value", "ratio", "runs", "spread")
 

@@ -48,6 +48,8 @@ PAGES: Final = {
     "import": "/sources/import/",
     "quality": "/quality/",
     "settings": "/settings/",
+    "attribution": "/settings/attribution/",
+    "attribution-rule": "/settings/attribution/add/",
     "sites": "/settings/sites/",
     "site": "/settings/sites/fra-1/",
     "register-upload": "/settings/register/upload/",

@@ -41,6 +41,8 @@ PAGES = [
     "/sources/import/",
     "/quality/",
     "/settings/",
+    "/settings/attribution/",
+    "/settings/attribution/add/?condition=account+is+prod",
     "/settings/sites/",
     "/settings/sites/berlin/",
     "/settings/register/upload/",

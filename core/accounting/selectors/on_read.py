@@ -97,15 +97,20 @@ def asks_for_runs(asked: Filter) -> bool:
     return "run" in asked.by or "run" in asked.dims
 
 
-def derived_on_read(organization_id: int, view: View, rows: pd.DataFrame, rules: Rules) -> Derived:
+def derived_on_read(
+    organization_id: int, view: View, rows: pd.DataFrame, rules: Rules, *, sampled: bool = True
+) -> Derived:
     """
     Derive rows of series_id, day and sums by the rules in force and the view's factors, without storing anything.
 
     Where some grid has hourly factors (``rules.profiles``), every row must be one hour and say which.
+
+    Args:
+        sampled: rows are sums; False: records by themselves, which stand for no other.
     """
     series = series_by_id(organization_id, rows["series_id"].unique().tolist()).rename_axis("series_id").reset_index()
     pack = pack_of(view.factor_set.content_hash)
-    return figures(rows, series, rules, pack, view.methodology)
+    return figures(rows, series, rules, pack, view.methodology, sampled=sampled)
 
 
 def _hours(organization_id: int, asked: Filter) -> pd.DataFrame:
