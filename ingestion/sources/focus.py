@@ -22,7 +22,7 @@ import pandas as pd
 
 from core.quantification import records
 from core.quantification.rejections import Cover, Rejection
-from ingestion.sources import bill_tables, focus_records, focus_rows
+from ingestion.sources import bill_tables, focus_records, focus_rows, private_tables
 from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload, fill_absent
 from ingestion.sources.bill_columns import distinct
 from ingestion.sources.bill_meaning import Meaning
@@ -79,8 +79,8 @@ def version(names: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
-    """Give the body as it is: a bill holds no content, and tags outside the allow-list never leave the adapter."""
-    return body
+    """Drop columns and tags that name a person or hold content; a bill has none as a rule, and stays as it is."""
+    return private_tables.scrubbed_bytes(body)
 
 
 def parse(stream: BinaryIO, context: Context, chunk_rows: int = CHUNK_ROWS) -> Iterator[Parsed]:
