@@ -248,6 +248,8 @@ WHO: dict[str, Address] = {
     "audit": Address((see(A.SEE_AUDIT_LOG),)),
     # settings
     "settings": Address((see(A.SEE_OWN_TEAM),)),
+    "privacy": Address((see(A.SEE_OWN_TEAM),)),
+    "change_retention": Address((do(A.MANAGE_PEOPLE, 400),)),
     "issue_token": Address((do(A.ISSUE_INGEST_TOKEN, 400),)),
     "revoke_token": Address((do(A.ISSUE_INGEST_TOKEN, 302),), {"token_id": token_of}),
     "add_member": Address((do(A.MANAGE_PEOPLE, 400),)),

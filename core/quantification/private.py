@@ -115,6 +115,8 @@ def without_private(value: Any, depth: int = 0) -> Any:
         return {key: without_private(item, depth + 1) for key, item in value.items() if not _is_private_pair(key, item)}
     if isinstance(value, list):
         return [without_private(item, depth + 1) for item in value if not _is_private_entry(item)]
+    if isinstance(value, tuple):
+        return tuple(without_private(item, depth + 1) for item in value)
     return masked(value) if isinstance(value, str) else value
 
 

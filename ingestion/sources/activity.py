@@ -37,6 +37,13 @@ from ingestion.sources.base import (
 NAME: Final = "activity"
 SNAPSHOT: Final = False
 
+DROPPED: Final = (
+    "Fields that no record has; labels that name a person, a credential or content, or whose value is a mail "
+    "address or a key. Ids that hold a mail address are hashed. Of workbooks: other sheets, comments and "
+    "authors."
+)
+"""What never reaches the inbox, in words for the privacy page."""
+
 BLOCK_BYTES: Final = 4 * 1024 * 1024
 """JSON lines are read in blocks of this size, about 10,000 records."""
 

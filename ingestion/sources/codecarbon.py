@@ -25,6 +25,9 @@ from ingestion.sources.vocabulary import provider_slug
 NAME: Final = "codecarbon"
 SNAPSHOT: Final = False
 
+DROPPED: Final = "Everything but the known fields of a run and an emission."
+"""What never reaches the inbox, in words for the privacy page."""
+
 FALLBACK: Final = {"stage": "experimentation"}
 
 PARTS: Final = ("cpu_energy", "gpu_energy", "ram_energy")

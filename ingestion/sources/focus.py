@@ -31,6 +31,12 @@ from ingestion.sources.focus_rows import Rows, Understanding
 NAME: Final = "focus"
 SNAPSHOT: Final = True
 
+DROPPED: Final = (
+    "Columns and tags that name a person, a credential or content; mail addresses and keys in any cell. Tags "
+    "become labels only where the source allows them by name."
+)
+"""What never reaches the inbox, in words for the privacy page."""
+
 REQUIRED: Final = (
     *("BillingAccountId", "BillingCurrency", "BillingPeriodStart", "ChargeCategory", "ChargePeriodStart"),
     *("ChargePeriodEnd", "EffectiveCost", "ServiceName"),

@@ -32,6 +32,11 @@ from ingestion.sources.vocabulary import tier_of
 NAME: Final = "openai_usage"
 SNAPSHOT: Final = True
 
+DROPPED: Final = (
+    "Everything of a result but its counts, costs, project, model and tier: user ids and API key ids are dropped."
+)
+"""What never reaches the inbox, in words for the privacy page."""
+
 FALLBACK: Final = {"stage": "inference"}
 
 COSTS: Final = "costs"

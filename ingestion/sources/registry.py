@@ -25,6 +25,12 @@ SOURCES: Final = (
 """Names of the sources, as in `import_usage SOURCE` and in the source's `kind`."""
 
 
+DROPPED: Final = (
+    "Keys, columns and tags that name a person, a credential or what people wrote; mail addresses and keys in labels."
+)
+"""What every format drops, where its adapter does not say more."""
+
+
 class UnknownSource(LookupError):
     """There is no wire format of that name; the message lists those that exist."""
 
@@ -34,6 +40,11 @@ def adapter(name: str) -> Adapter:
     if name not in SOURCES:
         raise UnknownSource(f"no source is called {name!r}; there are: {', '.join(sorted(SOURCES))}")
     return cast(Adapter, import_module(f"ingestion.sources.{name}"))
+
+
+def dropped(name: str) -> str:
+    """Say what the wire format `name` drops before anything is stored."""
+    return str(getattr(adapter(name), "DROPPED", DROPPED))
 
 
 def head_of(stream: BinaryIO) -> bytes:

@@ -48,6 +48,7 @@ PAGES: Final = {
     "import": "/sources/import/",
     "quality": "/quality/",
     "settings": "/settings/",
+    "privacy": "/settings/privacy/",
     "sites": "/settings/sites/",
     "site": "/settings/sites/fra-1/",
     "register-upload": "/settings/register/upload/",

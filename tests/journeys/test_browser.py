@@ -41,6 +41,7 @@ PAGES = [
     "/sources/import/",
     "/quality/",
     "/settings/",
+    "/settings/privacy/",
     "/settings/sites/",
     "/settings/sites/berlin/",
     "/settings/register/upload/",
