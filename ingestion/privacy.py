@@ -19,12 +19,11 @@ from ingestion.sources import registry
 
 @dataclass(frozen=True)
 class Stored:
-    """Something that is stored: what it holds, how long it stays, and the right that shows it."""
+    """Something that is stored: what it holds, and how long it stays."""
 
     what: str
     holds: str
     kept: str
-    seen_with: Action | None
 
 
 def stored(organization: Organization) -> list[Stored]:
@@ -38,51 +37,43 @@ def stored(organization: Organization) -> list[Stored]:
             _("Deliveries as received"),
             _("what senders delivered, after the door has dropped what the table below says"),
             payloads,
-            Action.SEE_SOURCES,
         ),
         Stored(
             _("Rows in quarantine"),
             _("the row as read; later only its place, field and reason"),
             payloads,
-            Action.SEE_SOURCES,
         ),
         Stored(
             _("Record, request and trace ids"),
             _("as the sender wrote them; ids with a mail address in them are hashed"),
             ids,
-            Action.SEE_REQUESTS,
         ),
         Stored(
             _("Ids of restated records"),
             _("keys of bills and usage exports, which corrections are named after"),
             _("as long as the record"),
-            Action.SEE_REQUESTS,
         ),
         Stored(
             _("Records"),
             _("a hash of the id, times, measures, run id and the dimensions: team, project, model, place and others"),
             forever,
-            Action.SEE_REQUESTS,
         ),
-        Stored(_("Labels"), labels_in_words(organization.id), forever, Action.SEE_REQUESTS),
-        Stored(_("Sums of hours and days"), _("measures and emissions by dimension"), forever, Action.SEE_OWN_TEAM),
+        Stored(_("Labels"), labels_in_words(organization.id), forever),
+        Stored(_("Sums of hours and days"), _("measures and emissions by dimension"), forever),
         Stored(
             _("Batches"),
             _("when, by which source and token, how many rows, file names, remarks"),
             _("stay: they account for every row"),
-            Action.SEE_SOURCES,
         ),
         Stored(
             _("Accounts of those who sign in here"),
             _("name, e-mail address, a hash of the password, role and team"),
             _("until the account is removed"),
-            Action.MANAGE_PEOPLE,
         ),
         Stored(
             _("Audit log"),
             _("who changed what and when, with the address of the request"),
             _("stays: it is evidence"),
-            Action.SEE_AUDIT_LOG,
         ),
     ]
 

@@ -36,7 +36,7 @@ from ingestion.sources.vocabulary import provider_slug
 NAME: Final = "codecarbon_csv"
 SNAPSHOT: Final = True
 
-DROPPED: Final = "Cells of all columns that are not the client's own, `user` among them."
+DROPPED: Final = "Cells of all columns that are not the client's own, “user” among them."
 """What never reaches the inbox, in words for the privacy page."""
 
 TELLING: Final = ("timestamp", "duration", "emissions", "energy_consumed", "tracking_mode")

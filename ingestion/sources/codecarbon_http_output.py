@@ -21,7 +21,7 @@ from ingestion.sources.codecarbon_csv import KEPT, REQUIRED, Bad, clock_zone, re
 NAME: Final = "codecarbon_http_output"
 SNAPSHOT: Final = True
 
-DROPPED: Final = "Everything but the client's own fields; `user` is dropped."
+DROPPED: Final = "Everything but the client's own fields; “user” is dropped."
 """What never reaches the inbox, in words for the privacy page."""
 
 
