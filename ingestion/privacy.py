@@ -10,6 +10,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from core.accounting.selectors.conditions import teams_of_unknown_size
+from core.accounting.small_groups import folded_teams
 from core.ledger.models import Source
 from core.organizations.models import Organization, Role, Scope, Team
 from core.organizations.policy import ALLOWED, ALLOWED_BY_SCOPE, Action
@@ -147,7 +149,7 @@ def doors(organization_id: int) -> list[Door]:
 
 @dataclass(frozen=True)
 class Groups:
-    """Teams by whether their size is known: only where it is can a small one be shown with others."""
+    """How many teams are shown together, and those whose size nobody has entered."""
 
     minimum: int
     small: int
@@ -156,11 +158,9 @@ class Groups:
 
 def groups(organization: Organization) -> Groups:
     """Tell which teams are shown together, and which have no head count."""
-    teams = list(
-        Team.objects.filter(organization_id=organization.id).values_list("name", "head_count").order_by("name")
-    )
+    sizes = dict(Team.objects.filter(organization_id=organization.id).values_list("name", "head_count"))
     return Groups(
         organization.minimum_group_size,
-        sum(count is not None and count < organization.minimum_group_size for _name, count in teams),
-        [name for name, count in teams if count is None],
+        len(folded_teams(sizes, organization.minimum_group_size)),
+        teams_of_unknown_size(organization.id),
     )
