@@ -12,6 +12,7 @@ from core.ledger.services import drop_expired_text, ensure_months_ahead
 from core.organizations.models import Organization
 from core.organizations.retention import Retention, longest, retentions
 from core.organizations.tenancy import organization_scope
+from core.organizations.user_counts import count_past_months
 from ingestion import payloads
 from ingestion.models import CodeCarbonRun, Heartbeat, QuarantinedRow
 from ingestion.services.accept import ensure_payload_partition
@@ -57,6 +58,7 @@ def keep_house(now: datetime | None = None) -> dict[str, int]:
         "payload_days_dropped": _drop_payloads(now, kept),
         "payloads_deleted": sum(_expire_payloads(each, now, kept[each]) for each in kept),
         "quarantine_rows_emptied": sum(_empty_quarantine(each, now, kept[each]) for each in kept),
+        "user_hashes_counted": sum(count_past_months(each, now) for each in kept),
         "unused_runs_deleted": _delete_unused_runs(now),
     }
     log.info("house kept", **done)
