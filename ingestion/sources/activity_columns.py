@@ -54,7 +54,7 @@ def scrub_arrow(body: bytes, stores: private_tables.Stores) -> bytes:
         if all(new is old for new, old in zip(clean, batches, strict=True)):
             return body
         target = io.BytesIO()
-        nullable = pa.schema([field.with_nullable(nullable=True) for field in schema], schema.metadata)
+        nullable = pa.schema([field.with_nullable(nullable=True) for field in schema])
         with pa.ipc.new_stream(target, nullable) as writer:
             for batch in clean:
                 writer.write_batch(batch.cast(nullable))
