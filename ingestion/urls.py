@@ -8,7 +8,7 @@ from ingestion.http.batches import BatchView, RejectedView
 from ingestion.http.imports import post_import
 from ingestion.http.otlp import post_otlp
 from ingestion.http.register import register
-from ingestion.pages import connections, quality, sources
+from ingestion.pages import connections, privacy, quality, sources
 
 # The CodeCarbon client appends its paths to whatever it was given, so a slash may come twice.
 CODECARBON = "^codecarbon/+"
@@ -34,6 +34,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sources/batches/<uuid:batch_id>/confirm/", sources.confirm_batch, name="batch_confirm"),
     path("sources/experiments/", connections.experiments, name="experiments"),
     path("sources/<int:source_id>/pause/", connections.pause, name="source_pause"),
+    path("settings/privacy/", privacy.privacy, name="privacy"),
+    path("settings/privacy/user-counts/", privacy.ask_for_user_counts, name="ask_for_user_counts"),
+    path("settings/privacy/user-counts/approve/", privacy.approve_counts, name="approve_user_counts"),
+    path("settings/privacy/user-counts/end/", privacy.end_counts, name="end_user_counts"),
+    path("settings/privacy/retention/", privacy.change_retention, name="change_retention"),
     path("quality/", quality.quality, name="quality"),
     path("quality/<int:source_id>/<slug:reason>/", quality.quality_rows, name="quality_rows"),
     path("quality/replay/", quality.replay, name="quality_replay"),

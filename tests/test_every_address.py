@@ -125,6 +125,11 @@ WHO: dict[str, Address] = {
     "audit": Address((see(A.SEE_AUDIT_LOG),)),
     # settings
     "settings": Address((see(A.SEE_OWN_TEAM),)),
+    "privacy": Address((see(A.SEE_OWN_TEAM),)),
+    "change_retention": Address((do(A.MANAGE_PEOPLE, 400),)),
+    "ask_for_user_counts": Address((do(A.MANAGE_PEOPLE, 400),)),
+    "approve_user_counts": Address((do(A.MANAGE_PEOPLE, 302),)),
+    "end_user_counts": Address((do(A.MANAGE_PEOPLE, 302),)),
     "issue_token": Address((do(A.ISSUE_INGEST_TOKEN, 400),)),
     "revoke_token": Address((do(A.ISSUE_INGEST_TOKEN, 302),), {"token_id": token_of}),
     "attribution": Address((see(A.SEE_SOURCES),)),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
 from core.ledger import partitions
 from core.ledger.models import Source
 from core.ledger.writer import BatchResult, Writer, WriteResult
+from core.organizations.retention import Retention, longest
 from core.organizations.services import record_event
 from core.organizations.tenancy import organization_scope
 
@@ -91,6 +93,21 @@ def ensure_months_ahead(today: date) -> None:
     partitions.ensure_months(months, oldest_text=months[0])
 
 
-def drop_expired_text(now: datetime, retention_days: int = partitions.TEXT_RETENTION_DAYS) -> list[str]:
-    """Drop the ids as text of months whose last day is past the retention; give the names of the partitions."""
-    return partitions.drop_text_before(partitions.oldest_text_month(now, retention_days))
+def drop_expired_text(now: datetime, of: Mapping[int, Retention]) -> tuple[list[str], int]:
+    """
+    Drop the ids as text that nobody keeps any more: whole months first, then the days of those who keep less.
+
+    Args:
+        now: UTC.
+        of: how long each organization keeps them.
+
+    Returns the names of the partitions dropped, and the number of records whose text was deleted in others.
+    """
+    longest_days = longest(dict(of)).ids_days
+    dropped = partitions.drop_text_before(partitions.oldest_text_month(now, longest_days))
+    forgotten = 0
+    for organization_id, retention in of.items():
+        if retention.ids_days < longest_days:
+            with organization_scope(organization_id):
+                forgotten += partitions.forget_text_before(retention.ids_before(now))
+    return dropped, forgotten

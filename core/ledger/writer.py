@@ -25,6 +25,8 @@ import psycopg
 from django.db import DataError, OperationalError
 
 from core.ledger import copying, insertion, partitions, series, snapshots, staging
+from core.organizations.retention import retention_of
+from core.organizations.selectors import organization_by_id
 from core.organizations.tenancy import organization_scope
 from core.quantification import cells, keys
 from core.quantification.rejections import Cover, Rejection
@@ -86,7 +88,8 @@ class Writer:
     def __init__(self, organization_id: int, *, now: datetime | None = None) -> None:
         self.organization_id = organization_id
         self.now = now or datetime.now(UTC)
-        self.oldest_text = partitions.oldest_text_month(self.now)
+        kept = retention_of(organization_by_id(organization_id))
+        self.oldest_text = partitions.oldest_text_month(self.now, kept.ids_days)
         self._reset()
 
     def __enter__(self) -> Self:

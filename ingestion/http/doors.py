@@ -27,7 +27,7 @@ from core.organizations.middleware import own_identity, own_scope
 from core.organizations.policy import Action, may
 from core.organizations.services import authenticate_token
 from core.problems import Problem, problem
-from ingestion import payloads
+from ingestion import payloads, users
 from ingestion.services.accept import KeyReusedError
 from ingestion.sources import registry
 from ingestion.sources.base import UnreadablePayload
@@ -197,7 +197,8 @@ def keep(identity: Identity, kind: str, body: Body, filename: str = "") -> paylo
 
 
 def keep_scrubbed(identity: Identity, body: Body, scrubbed: bytes, filename: str = "") -> payloads.PayloadFile:
-    """Lay a body down, as sent where nothing had to be dropped from it."""
+    """Lay a body down, as sent where nothing had to be dropped from it; its users are counted where that is wanted."""
+    users.note(identity, body.unpacked, body.content_type, filename)
     untouched = scrubbed == body.unpacked
     return payloads.from_body(
         body.sent if untouched else scrubbed,

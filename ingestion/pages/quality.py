@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
+from core.accounting.selectors.conditions import teams_of_unknown_size
 from core.organizations.access import requires
 from core.organizations.policy import Action, may
 from core.quantification.rejections import REASONS
@@ -28,7 +29,13 @@ def quality(request: HttpRequest) -> HttpResponse:
         {"group": group, "payload": as_text(group.sample.payload)}
         for group in selectors.quarantine_groups(identity.organization_id)
     ]
-    context = {"title": _("Data quality"), "groups": groups, "may_manage": may(identity, Action.MANAGE_SOURCES)}
+    context = {
+        "title": _("Data quality"),
+        "groups": groups,
+        "unknown_teams": teams_of_unknown_size(identity.organization_id),
+        "minimum": request.organization.minimum_group_size,  # type: ignore[attr-defined]
+        "may_manage": may(identity, Action.MANAGE_SOURCES),
+    }
     return render(request, "ingestion/quality.html", context)
 
 

@@ -21,10 +21,11 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 import pandas as pd
 
+from core.quantification.private import names_a_person
 from core.quantification.records import empty_activity
 from core.quantification.rejections import Cover, Rejection
 from ingestion.sources import aws_carbon_api, bill_tables
-from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload, digest, finish, names_a_person
+from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload, digest, finish
 from ingestion.sources.bill_columns import as_numbers, as_text, as_times
 from ingestion.sources.bill_meaning import region_of
 from ingestion.sources.bill_scrub import Cleaner, scrub_bill

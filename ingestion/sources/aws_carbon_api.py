@@ -11,7 +11,8 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from ingestion.sources.base import UnreadablePayload, names_a_person, open_maybe_compressed
+from core.quantification.private import names_a_person
+from ingestion.sources.base import UnreadablePayload, open_maybe_compressed
 from ingestion.sources.bill_columns import Column
 from ingestion.sources.bill_tables import Chunk, Table
 

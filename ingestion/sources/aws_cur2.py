@@ -24,8 +24,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
+from core.quantification.private import names_a_person
 from ingestion.sources import aws_principals, bill_columns, bill_tables
-from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload, names_a_person
+from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload
 from ingestion.sources.bill_columns import Column
 from ingestion.sources.bill_format import CATEGORIES, REPEATED, BillFormat
 from ingestion.sources.bill_reader import read_bill

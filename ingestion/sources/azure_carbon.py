@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Final
 import msgspec
 
 from core.quantification import activity, records
+from core.quantification.private import names_a_person
 from core.quantification.rejections import Cover, Rejection
 from ingestion.sources import carbon_statements
 from ingestion.sources.base import (
@@ -27,7 +28,6 @@ from ingestion.sources.base import (
     digest,
     finish,
     limit_labels,
-    names_a_person,
     open_maybe_compressed,
 )
 from ingestion.sources.bill_meaning import region_of

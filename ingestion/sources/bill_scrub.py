@@ -21,8 +21,9 @@ import pyarrow.compute
 import pyarrow.parquet
 import zstandard
 
+from core.quantification.private import names_a_person
 from ingestion.sources import bill_columns, bill_tables
-from ingestion.sources.base import UnreadablePayload, names_a_person, open_maybe_compressed
+from ingestion.sources.base import UnreadablePayload, open_maybe_compressed
 from ingestion.sources.bill_columns import Column
 
 pc: Any = pyarrow.compute  # the stubs know only some of its overloads

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from ingestion.sources.base import limit_labels, names_a_person
+from core.quantification.private import names_a_person
+from ingestion.sources.base import limit_labels
 from ingestion.sources.vocabulary import attribution_of
 
 COLUMNS: Final = ("team", "project", "environment", "application")

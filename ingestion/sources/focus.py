@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import BinaryIO, Final
 
-from ingestion.sources import bill_rows, bill_tables
+from ingestion.sources import bill_rows, bill_tables, private_tables
 from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload
 from ingestion.sources.bill_columns import Column
 from ingestion.sources.bill_format import BillFormat
@@ -17,6 +17,12 @@ from ingestion.sources.bill_reader import read_bill
 
 NAME: Final = "focus"
 SNAPSHOT: Final = True
+
+DROPPED: Final = (
+    "Columns and tags that name a person, a credential or content; mail addresses and keys in any cell. Tags "
+    "become labels only where the source allows them by name."
+)
+"""What never reaches the inbox, in words for the privacy page."""
 
 REQUIRED: Final = (
     *("BillingAccountId", "BillingCurrency", "BillingPeriodStart", "ChargeCategory", "ChargePeriodStart"),
@@ -74,8 +80,8 @@ def version(names: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
-    """Give the body as it is: a bill holds no content, and tags outside the allow-list never leave the adapter."""
-    return body
+    """Drop columns and tags that name a person or hold content; a bill has none as a rule, and stays as it is."""
+    return private_tables.scrubbed_bytes(body)
 
 
 def parse(stream: BinaryIO, context: Context, chunk_rows: int = CHUNK_ROWS) -> Iterator[Parsed]:

@@ -15,8 +15,9 @@ from typing import Any, BinaryIO, Final, cast
 
 import msgspec
 
+from core.quantification.private import names_a_person
 from ingestion.sources import nested_tables
-from ingestion.sources.base import names_a_person, open_maybe_compressed
+from ingestion.sources.base import open_maybe_compressed
 from ingestion.sources.bill_scrub import Cleaner, Pieces, repacked, scrub_bill
 
 LISTS: Final = ("labels", "system_labels", "tags", "project")

@@ -50,6 +50,7 @@ PAGES: Final = {
     "settings": "/settings/",
     "attribution": "/settings/attribution/",
     "attribution-rule": "/settings/attribution/add/",
+    "privacy": "/settings/privacy/",
     "sites": "/settings/sites/",
     "site": "/settings/sites/fra-1/",
     "register-upload": "/settings/register/upload/",

@@ -43,6 +43,7 @@ PAGES = [
     "/settings/",
     "/settings/attribution/",
     "/settings/attribution/add/?condition=account+is+prod",
+    "/settings/privacy/",
     "/settings/sites/",
     "/settings/sites/berlin/",
     "/settings/register/upload/",
