@@ -144,7 +144,7 @@ class Reader:
         if kind != "codecarbon":
             return {}
         if kind not in self._known:
-            self._known[kind] = Lookup(lambda run_id: run_body(self.organization_id, run_id))
+            self._known[kind] = runs_known(self.organization_id)
         return self._known[kind]
 
     def runs_read(self) -> list[str]:
@@ -180,6 +180,11 @@ class Lookup(Mapping[str, object]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def runs_known(organization_id: int) -> Lookup:
+    """Give what CodeCarbon trackers said of their runs, by run id, each asked for once."""
+    return Lookup(lambda run_id: run_body(organization_id, run_id))
 
 
 def run_body(organization_id: int, run_id: str) -> object | None:
@@ -327,6 +332,7 @@ def preview_of(batch: Batch, number: int = 1) -> preview.Preview | None:
             defaults={"team": batch.team or None, "project": batch.project or None, "stage": batch.stage or None},
             content_type=stored.content_type,
             filename=stored.filename or None,
+            known=runs_known(batch.organization_id) if batch.kind == "codecarbon" else {},
         )
         try:
             with _opened(stored) as stream:

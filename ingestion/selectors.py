@@ -19,7 +19,16 @@ from core.organizations.policy import Action, may
 from core.organizations.tenancy import organization_scope, scoped_rows
 from core.quantification.rejections import REASONS, Reason
 from ingestion.arrivals import DAYS_SHOWN, SourceCard, state_of
-from ingestion.models import Batch, CodeCarbonExperiment, Heartbeat, QuarantinedRow, QuarantineState, State
+from ingestion.kinds import expected_every_h, kind_of
+from ingestion.models import (
+    Batch,
+    CodeCarbonExperiment,
+    Heartbeat,
+    QuarantinedRow,
+    QuarantineState,
+    SourceAlert,
+    State,
+)
 
 REJECTED_SHOWN = 100
 """Rejected rows inside a batch object; all of them are at its address /rejected."""
@@ -135,10 +144,13 @@ def sources_named(organization_id: int, name: str) -> list[int]:
     return named or list(sources.filter(kind=name).values_list("id", flat=True))
 
 
-def source_cards(organization_id: int, now: datetime) -> list[SourceCard]:
-    """Give every source connection with its state and its last 30 days."""
+def source_cards(organization_id: int, now: datetime, source_id: int | None = None) -> list[SourceCard]:
+    """Give every source connection, or one, with its state and its last 30 days."""
     first_day = now.date() - timedelta(days=DAYS_SHOWN - 1)
     kept = Batch.objects.filter(organization_id=organization_id, dry_run=False)
+    chosen = Source.objects.filter(organization_id=organization_id)
+    if source_id is not None:
+        kept, chosen = kept.filter(source_id=source_id), chosen.filter(id=source_id)
     by_day: dict[int, dict[date, int]] = {}
     totals: dict[int, Counter[str]] = {}
     recent = kept.filter(received_at__gte=datetime.combine(first_day, time(), UTC))
@@ -151,6 +163,9 @@ def source_cards(organization_id: int, now: datetime) -> list[SourceCard]:
         total["written"] += row["written_rows"]
         total["quarantined"] += row["quarantined_rows"]
     latest = {batch.source_id: batch for batch in kept.order_by("source_id", "-id").distinct("source_id")}
+    sent = kept.filter(payload_of=None)  # what is read again is no arrival
+    arrived = dict(sent.order_by("source_id", "-id").distinct("source_id").values_list("source_id", "received_at"))
+    alerts = dict(open_alerts(organization_id).values_list("source_id", "opened_at"))
     open_rows = dict(
         QuarantinedRow.objects.filter(organization_id=organization_id, state=QuarantineState.OPEN)
         .values_list("source_id")
@@ -164,20 +179,28 @@ def source_cards(organization_id: int, now: datetime) -> list[SourceCard]:
             name=source.name,
             state=state_of(
                 paused=source.paused,
-                latest_arrival=latest[source.id].received_at if source.id in latest else None,
+                latest_arrival=arrived.get(source.id),
                 latest_failed=source.id in latest and latest[source.id].state == State.FAILED,
-                restates=source.id in latest and latest[source.id].in_order,
+                expected_every=timedelta(hours=expected_every_h(source.kind, source.settings)),
+                pushed=kind_of(source.kind).pushed,
                 now=now,
             ),
-            latest_arrival=latest[source.id].received_at if source.id in latest else None,
+            latest_arrival=arrived.get(source.id),
+            expected_every=timedelta(hours=expected_every_h(source.kind, source.settings)),
+            alert_since=alerts.get(source.id),
             received=totals[source.id]["received"] if source.id in totals else 0,
             written=totals[source.id]["written"] if source.id in totals else 0,
             quarantined=totals[source.id]["quarantined"] if source.id in totals else 0,
             open_rows=open_rows.get(source.id, 0),
             days=[(day, by_day.get(source.id, {}).get(day, 0)) for day in days],
         )
-        for source in Source.objects.filter(organization_id=organization_id).order_by("kind", "name")
+        for source in chosen.order_by("kind", "name")
     ]
+
+
+def open_alerts(organization_id: int) -> QuerySet[SourceAlert]:
+    """List the alerts that are not closed."""
+    return SourceAlert.objects.filter(organization_id=organization_id, closed_at=None).select_related("source")
 
 
 def batch_page(

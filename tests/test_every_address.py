@@ -23,6 +23,7 @@ from core.accounting.services import add_instruments, add_site
 from core.factors import own
 from core.factors.pack import load_pack
 from core.factors.services import load_factor_set
+from core.ledger.models import Deletion, DeletionState
 from core.ledger.services import ensure_source
 from core.organizations import services
 from core.organizations.models import Organization, Person, Role, Scope
@@ -130,6 +131,27 @@ def token_of(asker: Asker) -> int:
     return token.id
 
 
+def token_of_source(asker: Asker) -> int:
+    token, _secret = services.issue_token(
+        organization_id=asker.organization.id, name="narrow", scopes=["ingest"], source_id=source_of(asker)
+    )
+    return token.id
+
+
+def deletion_of(asker: Asker) -> int:
+    with organization_scope(asker.organization.id):
+        deletion = Deletion.objects.create(
+            organization_id=asker.organization.id,
+            source_id=source_of(asker),
+            from_day=date(2026, 7, 1),
+            to_day=date(2026, 7, 1),
+            reason="a mistake",
+            state=DeletionState.DELETED,
+            batch_id=uuid4(),
+        )
+    return deletion.id
+
+
 def own_factor(asker: Asker) -> int:
     factor = own.add_own_factor(
         organization_id=asker.organization.id, name="pue", value=1.2, source="Meters", where={"site": uuid4().hex}
@@ -170,6 +192,7 @@ def factor_file(_: Asker) -> str:
 A = Action
 BATCH = {"batch_id": batch_of}
 INSTRUMENT = {"instrument_id": instrument_of}
+SOURCE = {"source_id": source_of}
 WHO: dict[str, Address] = {
     # operators
     "healthz": Address((open_to_all(200),)),
@@ -194,6 +217,15 @@ WHO: dict[str, Address] = {
     "batch_commit": Address((do(A.MANAGE_SOURCES, 302),), BATCH),
     "batch_confirm": Address((do(A.MANAGE_SOURCES, 302),), BATCH),
     "experiments": Address((see(A.SEE_SOURCES), do(A.MANAGE_SOURCES, 400))),
+    "source_add": Address((see(A.MANAGE_SOURCES), do(A.MANAGE_SOURCES, 400))),
+    "source": Address((see(A.SEE_SOURCES),), SOURCE),
+    "source_live": Address((see(A.SEE_SOURCES),), SOURCE),
+    "source_settings": Address((do(A.MANAGE_SOURCES, 302),), SOURCE),
+    "source_token": Address((do(A.MANAGE_SOURCES, 200),), SOURCE),
+    "source_revoke": Address((do(A.MANAGE_SOURCES, 302),), SOURCE | {"token_id": token_of_source}),
+    "source_delete": Address((do(A.MANAGE_SOURCES, 400),), SOURCE),
+    "source_deletions": Address((see(A.SEE_SOURCES),), SOURCE),
+    "source_restore": Address((do(A.MANAGE_SOURCES, 302),), SOURCE | {"deletion_id": deletion_of}),
     "source_pause": Address((do(A.MANAGE_SOURCES, 302),), {"source_id": source_of}),
     "quality": Address((see(A.SEE_SOURCES),)),
     "quality_rows": Address((see(A.SEE_SOURCES),), {"source_id": source_of, "reason": lambda _: "bad_field"}),

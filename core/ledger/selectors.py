@@ -28,6 +28,7 @@ __all__ = [
     "corrections_of",
     "dirty_days",
     "find_record",
+    "kind_of_source",
     "reconcile_ledger",
     "records_of",
     "records_of_run",
@@ -58,6 +59,12 @@ def source_by_name(organization_id: int, kind: str, name: str | None = None) -> 
     """Find a connection, or None."""
     with organization_scope(organization_id):
         return Source.objects.filter(organization_id=organization_id, kind=kind, name=name or kind).first()
+
+
+def kind_of_source(organization_id: int, source_id: int) -> str:
+    """Tell the wire format of a connection. Raises Source.DoesNotExist."""
+    with organization_scope(organization_id):
+        return Source.objects.values_list("kind", flat=True).get(organization_id=organization_id, id=source_id)
 
 
 # --- cells and series -------------------------------------------------------------------------------------------------

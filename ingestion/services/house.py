@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import structlog
 from django.db import connection
 
+from core.ledger.deletions import deletions_to_work_on, work_on
 from core.ledger.services import drop_expired_text, ensure_months_ahead
 from core.organizations.models import Organization
 from core.organizations.tenancy import organization_scope
@@ -39,6 +41,27 @@ def organizations_with_waiting_batches() -> list[int]:
             if cursor.fetchone()[0]:
                 waiting.append(organization_id)
     return waiting
+
+
+def organizations_with_deletions() -> list[int]:
+    """List the organizations that have a deletion of data, or its restoring, to be worked on."""
+    found = []
+    for organization_id in Organization.objects.order_by("id").values_list("id", flat=True):
+        with organization_scope(organization_id):
+            if deletions_to_work_on(organization_id):
+                found.append(organization_id)
+    return found
+
+
+def work_on_deletions(organization_id: int, *, seconds: float) -> int:
+    """Go on with an organization's deletions of data, the oldest first; give how many are left when the time is up."""
+    deadline = time.monotonic() + seconds
+    with organization_scope(organization_id):
+        waiting = deletions_to_work_on(organization_id)
+    for deletion_id in waiting:
+        work_on(organization_id, deletion_id, seconds=deadline - time.monotonic())
+    with organization_scope(organization_id):
+        return len(deletions_to_work_on(organization_id))
 
 
 def keep_house(now: datetime | None = None) -> dict[str, int]:
