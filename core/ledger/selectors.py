@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -27,6 +27,7 @@ __all__ = [
     "cells_of_series",
     "corrections_of",
     "dirty_days",
+    "extent_of_run",
     "find_record",
     "kind_of_source",
     "reconcile_ledger",
@@ -323,6 +324,18 @@ def _read_cursor(text: str) -> list[Any]:
 
 
 # --- runs -------------------------------------------------------------------------------------------------------------
+
+
+def extent_of_run(organization_id: int, run: str) -> tuple[datetime, datetime, int] | None:
+    """Tell when a run's first record starts and its last one ends (UTC), and how many it has; None: no record names it."""
+    with organization_scope(organization_id), connection.cursor() as cursor:
+        cursor.execute(
+            "select min(started_at), max(ended_at), count(*) filter (where corrects is null) from ledger_record"
+            " where organization_id = %s and run = %s",
+            [organization_id, run],
+        )
+        started_at, ended_at, records = cursor.fetchone()
+    return None if started_at is None else (started_at.astimezone(UTC), ended_at.astimezone(UTC), int(records))
 
 
 def records_of_run(organization_id: int, run: str) -> pd.DataFrame:
