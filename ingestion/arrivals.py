@@ -59,7 +59,7 @@ class SourceCard:
         state: see `state_of`.
         latest_arrival: of its latest payload; None when none came.
         expected_every: longest time between two arrivals that is no cause for alarm.
-        alert_since: when the open alert about it was raised; None: there is none.
+        alert: state and time of the open alert about it; None: there is none.
         received, written, quarantined: payload rows of the last 30 days.
         open_rows: rows of any age that wait in quarantine.
         days: payload rows received on each of the last 30 days, oldest first.
@@ -71,7 +71,7 @@ class SourceCard:
     state: str
     latest_arrival: datetime | None
     expected_every: timedelta
-    alert_since: datetime | None
+    alert: tuple[str, datetime] | None
     received: int
     written: int
     quarantined: int
@@ -82,6 +82,11 @@ class SourceCard:
     def tone(self) -> str:
         """Give the badge that goes with the state."""
         return TONES[self.state]
+
+    @property
+    def alert_since(self) -> datetime | None:
+        """Give when the open alert was raised."""
+        return self.alert[1] if self.alert else None
 
     @property
     def expected_h(self) -> float:

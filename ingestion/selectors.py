@@ -75,8 +75,8 @@ def batch_object(batch: Batch) -> dict[str, Any]:
         "id": str(batch.id),
         "source": batch.kind,
         "state": batch.state,
-        "received_at": batch.received_at.isoformat().replace("+00:00", "Z"),
-        "finished_at": batch.finished_at.isoformat().replace("+00:00", "Z") if batch.finished_at else None,
+        "received_at": stamp(batch.received_at),
+        "finished_at": stamp(batch.finished_at) if batch.finished_at else None,
         "counts": batch.counts,
         "rejected": [rejected_object(row) for row in rejected_rows(batch)[:REJECTED_SHOWN]]
         if batch.quarantined
@@ -165,7 +165,7 @@ def source_cards(organization_id: int, now: datetime, source_id: int | None = No
     latest = {batch.source_id: batch for batch in kept.order_by("source_id", "-id").distinct("source_id")}
     sent = kept.filter(payload_of=None)  # what is read again is no arrival
     arrived = dict(sent.order_by("source_id", "-id").distinct("source_id").values_list("source_id", "received_at"))
-    alerts = dict(open_alerts(organization_id).values_list("source_id", "opened_at"))
+    alerts = {alert.source_id: (alert.state, alert.opened_at) for alert in open_alerts(organization_id)}
     open_rows = dict(
         QuarantinedRow.objects.filter(organization_id=organization_id, state=QuarantineState.OPEN)
         .values_list("source_id")
@@ -187,7 +187,7 @@ def source_cards(organization_id: int, now: datetime, source_id: int | None = No
             ),
             latest_arrival=arrived.get(source.id),
             expected_every=timedelta(hours=expected_every_h(source.kind, source.settings)),
-            alert_since=alerts.get(source.id),
+            alert=alerts.get(source.id),
             received=totals[source.id]["received"] if source.id in totals else 0,
             written=totals[source.id]["written"] if source.id in totals else 0,
             quarantined=totals[source.id]["quarantined"] if source.id in totals else 0,
@@ -196,6 +196,29 @@ def source_cards(organization_id: int, now: datetime, source_id: int | None = No
         )
         for source in chosen.order_by("kind", "name")
     ]
+
+
+def source_object(card: SourceCard) -> dict[str, Any]:
+    """Give a source as the API shows it."""
+    alert = {"state": card.alert[0], "opened_at": stamp(card.alert[1])} if card.alert else None
+    return {
+        "id": card.id,
+        "kind": card.kind,
+        "name": card.name,
+        "state": card.state,
+        "latest_arrival": stamp(card.latest_arrival) if card.latest_arrival else None,
+        "expected_every_h": card.expected_h,
+        "received_30d": card.received,
+        "written_30d": card.written,
+        "quarantined_30d": card.quarantined,
+        "quarantine_open": card.open_rows,
+        "alert": alert,
+    }
+
+
+def stamp(moment: datetime) -> str:
+    """Write a time in the `Z` form."""
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 def open_alerts(organization_id: int) -> QuerySet[SourceAlert]:

@@ -8,6 +8,7 @@ from ingestion.http.batches import BatchView, RejectedView
 from ingestion.http.imports import post_import
 from ingestion.http.otlp import post_otlp
 from ingestion.http.register import register
+from ingestion.http.sources import SourcesView
 from ingestion.pages import add_source, connections, quality, source, sources
 
 # The CodeCarbon client appends its paths to whatever it was given, so a slash may come twice.
@@ -20,6 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/batches/<uuid:batch_id>", BatchView.as_view(), name="batch"),
     path("api/v1/batches/<uuid:batch_id>/rejected", RejectedView.as_view(), name="batch_rejected"),
     path("api/v1/imports", post_import, name="imports"),
+    path("api/v1/sources", SourcesView.as_view(), name="api_sources"),
     path("api/v1/register", register, name="register"),
     re_path("^otlp/+v1/(?P<signal>traces|metrics|logs)$", post_otlp, name="otlp"),
     re_path(CODECARBON + "runs/*$", codecarbon.post_run, name="codecarbon_runs"),

@@ -209,6 +209,7 @@ WHO: dict[str, Address] = {
     "batch": Address((Call("GET", (A.SEE_SOURCES, A.INGEST), 200),), BATCH),
     "batch_rejected": Address((Call("GET", (A.SEE_SOURCES, A.INGEST), 200),), BATCH),
     # sources and quality
+    "api_sources": Address((see(A.SEE_SOURCES),)),
     "sources": Address((see(A.SEE_SOURCES),)),
     "import": Address((see(A.MANAGE_SOURCES), do(A.MANAGE_SOURCES, 400))),
     "import_template": Address((see(A.SEE_SOURCES),), {"ending": lambda _: "csv"}),
