@@ -83,7 +83,13 @@ DEFAULTS: Final = (
         _("It decides the scope of the electricity."),
         tuple((each, each) for each in HOSTINGS),
     ),
-    Setting("stage", "choice", _("Stage"), "", tuple((each, each.replace("_", " ")) for each in STAGES)),
+    Setting(
+        "stage",
+        "choice",
+        _("Stage"),
+        _("Every record has one, so a change holds for what is read from now on."),
+        tuple((each, each.replace("_", " ")) for each in STAGES),
+    ),
 )
 """What records leave open: completed when figures are derived, so a change holds for the past too."""
 

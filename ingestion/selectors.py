@@ -137,6 +137,48 @@ def quarantine(
     return rows.order_by("id")
 
 
+EXPORTED = (
+    "first_seen",
+    "source",
+    "kind",
+    "batch",
+    "file",
+    "row",
+    "rows",
+    "record_id",
+    "field",
+    "reason",
+    "detail",
+    "remedy",
+    "payload",
+)
+"""Columns of an export of rows in quarantine."""
+
+
+def exported(row: QuarantinedRow) -> dict[str, Any]:
+    """Give all there is of a row in quarantine, for an export."""
+    return {
+        "first_seen": stamp(row.first_seen),
+        "source": row.source.name,
+        "kind": row.source.kind,
+        "batch": str(row.batch_id),
+        "file": row.file,
+        "row": row.row,
+        "rows": row.rows,
+        "record_id": row.record_id,
+        "field": row.field,
+        "reason": row.reason,
+        "detail": row.detail,
+        "remedy": row.about.remedy,
+        "payload": row.payload,
+    }
+
+
+def neutral(value: object) -> object:
+    """Quote text that a spreadsheet would run as a formula."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+
+
 def sources_named(organization_id: int, name: str) -> list[int]:
     """Find the ids of the source connections of a name, else those of that kind."""
     sources = Source.objects.filter(organization_id=organization_id)
@@ -259,10 +301,10 @@ class QuarantineGroup:
         return REASONS[self.reason]
 
 
-def quarantine_groups(organization_id: int) -> list[QuarantineGroup]:
-    """Give the open rows grouped by source and reason, the largest group first."""
+def quarantine_groups(organization_id: int, source_id: int | None = None) -> list[QuarantineGroup]:
+    """Give the open rows, all or those of a source, grouped by source and reason, the largest group first."""
     groups = (
-        quarantine(organization_id)
+        quarantine(organization_id, source_id=source_id)
         .order_by()
         .values("source_id", "source__name", "source__kind", "reason")
         .annotate(count=Sum("rows"), seen=Min("first_seen"), example=Max("id"))

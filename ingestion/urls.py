@@ -9,7 +9,7 @@ from ingestion.http.imports import post_import
 from ingestion.http.otlp import post_otlp
 from ingestion.http.register import register
 from ingestion.http.sources import SourcesView
-from ingestion.pages import add_source, connections, quality, source, sources
+from ingestion.pages import add_source, connections, quality, quality_fix, source, sources
 
 # The CodeCarbon client appends its paths to whatever it was given, so a slash may come twice.
 CODECARBON = "^codecarbon/+"
@@ -47,6 +47,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sources/<int:source_id>/pause/", connections.pause, name="source_pause"),
     path("quality/", quality.quality, name="quality"),
     path("quality/<int:source_id>/<slug:reason>/", quality.quality_rows, name="quality_rows"),
+    path("quality/<int:source_id>/<slug:reason>/fix/", quality_fix.fix, name="quality_fix"),
+    re_path("^quality/export\\.(?P<ending>csv|json)$", quality_fix.export, name="quality_export"),
     path("quality/replay/", quality.replay, name="quality_replay"),
     path("quality/discard/", quality.discard, name="quality_discard"),
     re_path(CODECARBON, codecarbon.other_call, name="codecarbon_other"),

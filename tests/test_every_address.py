@@ -230,6 +230,10 @@ WHO: dict[str, Address] = {
     "source_pause": Address((do(A.MANAGE_SOURCES, 302),), {"source_id": source_of}),
     "quality": Address((see(A.SEE_SOURCES),)),
     "quality_rows": Address((see(A.SEE_SOURCES),), {"source_id": source_of, "reason": lambda _: "bad_field"}),
+    "quality_fix": Address(
+        (see(A.MANAGE_SOURCES), do(A.MANAGE_SOURCES, 200)), {"source_id": source_of, "reason": lambda _: "bad_field"}
+    ),
+    "quality_export": Address((see(A.SEE_SOURCES),), {"ending": lambda _: "csv"}),
     "quality_replay": Address((do(A.MANAGE_SOURCES, 302),)),
     "quality_discard": Address((do(A.MANAGE_SOURCES, 302),)),
     # figures

@@ -17,18 +17,26 @@ from core.organizations.access import requires
 from core.organizations.policy import Action, may
 from core.quantification.rejections import REASONS
 from ingestion import selectors, services, wake
+from ingestion.fixing import FIXES
 
 
 @requires(Action.SEE_SOURCES)
 @require_safe
 def quality(request: HttpRequest) -> HttpResponse:
-    """Show what is in quarantine."""
+    """Show what is in quarantine, of all sources or of one."""
     identity: Any = request.identity  # type: ignore[attr-defined]
+    chosen = request.GET.get("source", "")
+    source_id = int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 10 else None
     groups = [
-        {"group": group, "payload": as_text(group.sample.payload)}
-        for group in selectors.quarantine_groups(identity.organization_id)
+        {"group": group, "payload": as_text(group.sample.payload), "fixable": group.reason in FIXES}
+        for group in selectors.quarantine_groups(identity.organization_id, source_id)
     ]
-    context = {"title": _("Data quality"), "groups": groups, "may_manage": may(identity, Action.MANAGE_SOURCES)}
+    context = {
+        "title": _("Data quality"),
+        "groups": groups,
+        "chosen": None if source_id is None else selectors.source_of_id(identity.organization_id, source_id),
+        "may_manage": may(identity, Action.MANAGE_SOURCES),
+    }
     return render(request, "ingestion/quality.html", context)
 
 
