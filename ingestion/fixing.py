@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -63,7 +64,7 @@ class Effect:
     not_kept: int = 0
 
 
-def fixing_settings(kind: str, reason: str, fields: set[str | None]) -> list[Setting]:
+def fixing_settings(kind: str, reason: str, fields: Collection[str | None]) -> list[Setting]:
     """List the settings of a format that may let rows of a reason pass; of wrong fields only where one of them is named."""
     names = FIXES.get(reason, ())
     if reason == "bad_field":
@@ -143,6 +144,7 @@ def _claimed(batch: Batch, source: Source, settings: Mapping[str, Any]) -> Claim
     """Give a batch as a worker would have it if the source had these settings."""
     return Claimed(
         **{name: getattr(batch, name) for name in _OF_BATCH},
+        received_at=datetime.now(UTC),  # as of a batch that reads them again
         settings=dict(settings),
         source_name=source.name,
         replay=True,
@@ -151,6 +153,6 @@ def _claimed(batch: Batch, source: Source, settings: Mapping[str, Any]) -> Claim
 
 
 _OF_BATCH: Final = (
-    *("id", "source_id", "kind", "received_at", "attempts", "announced", "size_bytes", "filename", "team", "project"),
+    *("id", "source_id", "kind", "attempts", "announced", "size_bytes", "filename", "team", "project"),
     *("stage", "token_id", "confirmed", "in_order", "dry_run", "payload_of"),
 )

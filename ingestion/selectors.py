@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Count, Max, Min, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
@@ -138,19 +139,8 @@ def quarantine(
 
 
 EXPORTED = (
-    "first_seen",
-    "source",
-    "kind",
-    "batch",
-    "file",
-    "row",
-    "rows",
-    "record_id",
-    "field",
-    "reason",
-    "detail",
-    "remedy",
-    "payload",
+    *("first_seen", "source", "kind", "batch", "file", "row", "rows", "record_id", "field", "reason", "detail"),
+    *("remedy", "payload"),
 )
 """Columns of an export of rows in quarantine."""
 
@@ -294,6 +284,7 @@ class QuarantineGroup:
     rows: int
     first_seen: datetime
     sample: QuarantinedRow
+    fields: frozenset[str | None]
 
     @property
     def about(self) -> Reason:
@@ -307,7 +298,7 @@ def quarantine_groups(organization_id: int, source_id: int | None = None) -> lis
         quarantine(organization_id, source_id=source_id)
         .order_by()
         .values("source_id", "source__name", "source__kind", "reason")
-        .annotate(count=Sum("rows"), seen=Min("first_seen"), example=Max("id"))
+        .annotate(count=Sum("rows"), seen=Min("first_seen"), example=Max("id"), named=ArrayAgg("field", distinct=True))
         .order_by("-count")
     )
     found = list(groups)
@@ -323,6 +314,7 @@ def quarantine_groups(organization_id: int, source_id: int | None = None) -> lis
             group["count"],
             group["seen"],
             samples[group["example"]],
+            frozenset(group["named"]),
         )
         for group in found
     ]

@@ -17,7 +17,7 @@ from core.organizations.access import requires
 from core.organizations.policy import Action, may
 from core.quantification.rejections import REASONS
 from ingestion import selectors, services, wake
-from ingestion.fixing import FIXES
+from ingestion.fixing import fixing_settings
 
 
 @requires(Action.SEE_SOURCES)
@@ -28,7 +28,11 @@ def quality(request: HttpRequest) -> HttpResponse:
     chosen = request.GET.get("source", "")
     source_id = int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 10 else None
     groups = [
-        {"group": group, "payload": as_text(group.sample.payload), "fixable": group.reason in FIXES}
+        {
+            "group": group,
+            "payload": as_text(group.sample.payload),
+            "fixable": bool(fixing_settings(group.kind, group.reason, group.fields)),
+        }
         for group in selectors.quarantine_groups(identity.organization_id, source_id)
     ]
     context = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from django import forms
@@ -15,6 +15,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
+from core.accounting.figures import Filter
+from core.accounting.selectors import emissions
 from core.accounting.services import rederive_source
 from core.ledger import deletions
 from core.ledger.models import Source
@@ -45,6 +47,8 @@ class DeletionForm(forms.Form):
     name = forms.CharField(
         label=gettext_lazy("Name of the source, to confirm"),
         max_length=200,
+        required=False,
+        help_text=gettext_lazy("Leave it open to see first what would be deleted."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
@@ -64,7 +68,14 @@ def found_source(request: HttpRequest, source_id: int) -> Source:
     return found
 
 
-def show(request: HttpRequest, found: Source, *, status: int = 200, **bound: forms.Form) -> HttpResponse:
+def show(
+    request: HttpRequest,
+    found: Source,
+    *,
+    status: int = 200,
+    at_stake: dict[str, Any] | None = None,
+    **bound: forms.Form,
+) -> HttpResponse:
     identity: Any = request.identity  # type: ignore[attr-defined]
     now = datetime.now(UTC)
     (card,) = selectors.source_cards(identity.organization_id, now, found.id)
@@ -83,6 +94,7 @@ def show(request: HttpRequest, found: Source, *, status: int = 200, **bound: for
         "tokens": life.tokens_of(identity.organization_id, found.id, found.name) if may_manage else [],
         "settings": said(found),
         "deletions": deletions.deletions_of(identity.organization_id, found.id),
+        "at_stake": at_stake,
     }
     if may_manage:
         context["form"] = bound.get("form") or settings_form(found)
@@ -165,11 +177,23 @@ def delete_data(request: HttpRequest, source_id: int) -> HttpResponse:
     form = DeletionForm(request.POST)
     if not form.is_valid():
         return show(request, found, deletion_form=form, status=400)
+    period = {name: form.cleaned_data[name] for name in ("from_day", "to_day")}
+    if not form.cleaned_data["name"] and period["from_day"] <= period["to_day"]:
+        return show(request, found, deletion_form=form, at_stake=at_stake(found, **period))
 
     def ask() -> None:
         deletions.ask_deletion(organization_id=found.organization_id, source_id=found.id, **form.cleaned_data)
 
     return decided(request, found, form, ask, _("The records are being taken back."))
+
+
+def at_stake(found: Source, from_day: date, to_day: date) -> dict[str, Any]:
+    """Say what a deletion would take back: records, their first and latest day, and what the figures count for them."""
+    extent = deletions.extent_of(found.organization_id, found.id, from_day, to_day)
+    asked = Filter(from_day, to_day, dims={"source": (found.name,)})
+    rows = emissions(found.organization_id, asked, bounds=False).rows
+    kg = float(rows["total_kg_co2e"].sum()) if len(rows) else 0.0
+    return {"extent": extent, "kg": kg}
 
 
 @requires(Action.MANAGE_SOURCES)

@@ -41,7 +41,7 @@ class SourceForm(forms.Form):
         named: bool = False,
     ) -> None:
         super().__init__(data)
-        self.kind = kind
+        self.kind, self.named = kind, named
         self.current = dict(current or {})
         if named:
             self.fields["name"] = forms.CharField(
@@ -82,7 +82,7 @@ class SourceForm(forms.Form):
         return [
             ("", [field for field in bound if field.name == "name"]),
             (_("What records leave open"), [field for field in bound if field.name in defaults]),
-            (_("Reading"), [field for field in bound if field.name not in {*defaults, "name"}]),
+            (_("How it is read and watched"), [field for field in bound if field.name not in {*defaults, "name"}]),
         ]
 
 

@@ -220,6 +220,8 @@ def test_a_period_is_deleted_with_the_name_typed_and_restored(
 ) -> None:
     today = datetime.now(UTC).date()
     form = {"from_day": str(today - timedelta(days=2)), "to_day": str(today), "reason": "wrong token", "name": "agent"}
+    shown = signed_in.post(f"/sources/{reported.id}/delete/", {**form, "name": ""}).content.decode()
+    assert "This takes back 1 records of" in shown
     refused = signed_in.post(f"/sources/{reported.id}/delete/", form)
     assert refused.status_code == 400
     assert b"Type the name of the source" in refused.content

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
+from datetime import date
 
 import pandas as pd
 import pytest
@@ -19,7 +19,7 @@ from core.organizations.tenancy import organization_scope
 from core.quantification.rejections import Cover
 
 from .conftest import activity, write_batch
-from .test_laws import YEARS, delivered, pushed, undone
+from .test_laws import MONTH, YEARS, delivered, pushed, undone
 
 pytestmark = pytest.mark.django_db
 NOVEMBER = {"from_day": date(2026, 11, 1), "to_day": date(2026, 11, 30)}
@@ -71,11 +71,23 @@ def test_records_are_never_removed(organization, source, write):
 
     delete(source)
 
-    page = selectors.records_page(
-        organization.id, from_time=datetime(2026, 11, 1, tzinfo=UTC), to_time=datetime(2026, 12, 1, tzinfo=UTC)
-    )
-    assert sorted((row["input_tokens"], row["flags"]) for row in page.rows) == [(-100, ["deleted"]), (100, None)]
+    rows = selectors.records_page(organization.id, **MONTH, with_deleted=True).rows
+    assert sorted((row["input_tokens"], row["flags"]) for row in rows) == [(-100, ["deleted"]), (100, None)]
     assert [row["input_tokens"] for row in selectors.corrections_of(organization.id, "a")] == [-100]
+
+
+def test_lists_leave_out_what_is_deleted_and_show_it_again_once_it_is_restored(organization, source, write):
+    write({"record_id": "a"}, {"record_id": "b"})
+    deletion = delete(source)
+    write({"record_id": "b", "input_tokens": 7})
+
+    def listed():
+        rows = selectors.records_page(organization.id, **MONTH).rows
+        return sorted((row["record_id"], row["input_tokens"]) for row in rows)
+
+    assert listed() == [("b:r1", 7)]
+    restore(deletion)
+    assert listed() == [("a", 100), ("b:r1", 7)]
 
 
 def test_other_sources_keep_theirs(organization, source, write):
