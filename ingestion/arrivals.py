@@ -50,19 +50,15 @@ def state_of(
 
 
 @dataclass(frozen=True)
-class SourceCard:
+class SourceState:
     """
-    A source connection and the last 30 days of it.
+    A source connection and whether its data is arriving.
 
     Args:
         id, kind, name: of the connection.
         state: see `state_of`.
         latest_arrival: of its latest payload; None when none came.
         expected_every: longest time between two arrivals that is no cause for alarm.
-        alert: state and time of the open alert about it; None: there is none.
-        received, written, quarantined: payload rows of the last 30 days.
-        open_rows: rows of any age that wait in quarantine.
-        days: payload rows received on each of the last 30 days, oldest first.
     """
 
     id: int
@@ -71,6 +67,25 @@ class SourceCard:
     state: str
     latest_arrival: datetime | None
     expected_every: timedelta
+
+    @property
+    def expected_h(self) -> float:
+        """Give the expected interval. [h]"""
+        return self.expected_every / timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class SourceCard(SourceState):
+    """
+    A source connection and the last 30 days of it.
+
+    Args:
+        alert: state and time of the open alert about it; None: there is none.
+        received, written, quarantined: payload rows of the last 30 days.
+        open_rows: rows of any age that wait in quarantine.
+        days: payload rows received on each of the last 30 days, oldest first.
+    """
+
     alert: tuple[str, datetime] | None
     received: int
     written: int
@@ -87,16 +102,6 @@ class SourceCard:
     def alert_since(self) -> datetime | None:
         """Give when the open alert was raised."""
         return self.alert[1] if self.alert else None
-
-    @property
-    def expected_h(self) -> float:
-        """Give the expected interval. [h]"""
-        return self.expected_every / timedelta(hours=1)
-
-    @property
-    def rows_a_day(self) -> float:
-        """Give the mean of payload rows received a day."""
-        return self.received / len(self.days) if self.days else 0.0
 
     @property
     def rejected_share(self) -> float | None:

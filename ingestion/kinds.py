@@ -206,15 +206,38 @@ KINDS: Final[Mapping[str, Kind]] = {
             host_level=True,
             settings=(TIME_ZONE,),
         ),
+        Kind(
+            "litellm",
+            _("A gateway in front of several model vendors reports every call to a callback."),
+            pushed=True,
+            settings=(ACCOUNT, LABELS),
+        ),
+        Kind(
+            "langfuse", _("Generations that Langfuse has traced, as its export gives them."), settings=(ACCOUNT, LABELS)
+        ),
+        Kind("openrouter", _("Daily use of an OpenRouter account, by model and host."), settings=(ACCOUNT,)),
+        Kind(
+            "anthropic_usage",
+            _("What an Anthropic organization used, exported from its usage API."),
+            settings=(ACCOUNT,),
+        ),
+        Kind("aws_cur2", _("The detailed bill of AWS: tokens, GPU hours, storage and network."), settings=_FOCUS),
+        Kind("azure_cost", _("The detailed bill of Azure: meters, reservations, tags."), settings=_FOCUS),
+        Kind("gcp_billing", _("The detailed bill of Google Cloud, exported to BigQuery."), settings=_FOCUS),
+        Kind("aws_carbon", _("What AWS itself states as the emissions of your accounts."), settings=(_BASIS,)),
+        Kind(
+            "azure_carbon",
+            _("What Microsoft itself states as the emissions of your subscriptions."),
+            settings=(_BASIS,),
+        ),
+        Kind("gcp_carbon", _("What Google itself states as the emissions of your projects."), settings=(_BASIS,)),
     )
 }
-PUSHED: Final = frozenset({"litellm", "langfuse"})
-"""Formats without an entry above that are sent rather than uploaded."""
 
 
 def kind_of(name: str) -> Kind:
     """Give what is known of a format; one without an entry has the settings that all have, and those it may have."""
-    return KINDS.get(name) or Kind(name, "", pushed=name in PUSHED, settings=(ACCOUNT, _BASIS, LABELS))
+    return KINDS.get(name) or Kind(name, "", settings=(ACCOUNT, _BASIS, LABELS))
 
 
 def kinds() -> list[Kind]:

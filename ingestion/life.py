@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from django.db import connection
-from django.db.models import Min, Q
+from django.db.models import Q
 from django.utils.functional import cached_property
 
 from core.accounting.selectors import current_view
@@ -66,7 +66,6 @@ class Life:
         records_a_day: mean of the days from its first record on, of the last 30 at most.
         strips: coverage by account, the one with most records first; `more_accounts` are left out.
         versions: of the agents that say theirs.
-        failed_batches: of the last 30 days.
     """
 
     first_arrival: datetime | None
@@ -77,7 +76,6 @@ class Life:
     strips: list[Strip]
     more_accounts: int
     versions: list[str]
-    failed_batches: int
     alerts: list[SourceAlert]
 
 
@@ -90,7 +88,7 @@ def life_of(organization_id: int, source_id: int, now: datetime) -> Life:
     counted = [day for day in days if first_day is not None and day >= first_day]
     total = sum(sum(strip.records) for strip in strips)
     return Life(
-        first_arrival=batches.aggregate(first=Min("received_at"))["first"],
+        first_arrival=batches.order_by("id").values_list("received_at", flat=True).first(),
         first_day=first_day,
         latest_day=latest_day,
         latest_hour=_latest_hour(organization_id, source_id, now),
@@ -98,7 +96,6 @@ def life_of(organization_id: int, source_id: int, now: datetime) -> Life:
         strips=strips[:ACCOUNTS_SHOWN],
         more_accounts=max(len(strips) - ACCOUNTS_SHOWN, 0),
         versions=_versions(organization_id, source_id),
-        failed_batches=batches.filter(state="failed", received_at__gte=now - timedelta(days=DAYS_SHOWN)).count(),
         alerts=list(
             SourceAlert.objects.filter(organization_id=organization_id, source_id=source_id).order_by("-opened_at")[
                 :ALERTS_SHOWN

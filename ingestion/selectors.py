@@ -9,7 +9,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from django.contrib.postgres.aggregates import ArrayAgg
+from django.db import connection
 from django.db.models import Count, Max, Min, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
@@ -19,7 +21,7 @@ from core.organizations.models import Organization
 from core.organizations.policy import Action, may
 from core.organizations.tenancy import organization_scope, scoped_rows
 from core.quantification.rejections import REASONS, Reason
-from ingestion.arrivals import DAYS_SHOWN, SourceCard, state_of
+from ingestion.arrivals import DAYS_SHOWN, SourceCard, SourceState, state_of
 from ingestion.kinds import expected_every_h, kind_of
 from ingestion.models import (
     Batch,
@@ -176,13 +178,49 @@ def sources_named(organization_id: int, name: str) -> list[int]:
     return named or list(sources.filter(kind=name).values_list("id", flat=True))
 
 
+_LATEST = """
+select s.id, s.kind, s.name, s.settings::text, s.paused, arrived.received_at, latest.state
+from ledger_source s
+left join lateral (
+    select b.received_at from ingestion_batch b
+    where b.organization_id = s.organization_id and b.source_id = s.id and not b.dry_run and b.payload_of is null
+    order by b.id desc limit 1
+) arrived on true
+left join lateral (
+    select b.state from ingestion_batch b
+    where b.organization_id = s.organization_id and b.source_id = s.id and not b.dry_run order by b.id desc limit 1
+) latest on true
+where s.organization_id = %s and (%s::int is null or s.id = %s) order by s.kind, s.name
+"""
+
+
+def source_states(organization_id: int, now: datetime, source_id: int | None = None) -> list[SourceState]:
+    """Tell of every source connection, or of one, whether its data is arriving. What is read again is no arrival."""
+    with organization_scope(organization_id), connection.cursor() as cursor:
+        cursor.execute(_LATEST, [organization_id, source_id, source_id])
+        rows = cursor.fetchall()
+    found = []
+    for key, kind, name, settings, paused, received_at, latest_state in rows:
+        every = timedelta(hours=expected_every_h(kind, msgspec.json.decode(settings)))
+        state = state_of(
+            paused=paused,
+            latest_arrival=received_at,
+            latest_failed=latest_state == State.FAILED,
+            expected_every=every,
+            pushed=kind_of(kind).pushed,
+            now=now,
+        )
+        found.append(SourceState(key, kind, name, state, received_at, every))
+    return found
+
+
 def source_cards(organization_id: int, now: datetime, source_id: int | None = None) -> list[SourceCard]:
     """Give every source connection, or one, with its state and its last 30 days."""
     first_day = now.date() - timedelta(days=DAYS_SHOWN - 1)
     kept = Batch.objects.filter(organization_id=organization_id, dry_run=False)
-    chosen = Source.objects.filter(organization_id=organization_id)
+    waiting = QuarantinedRow.objects.filter(organization_id=organization_id, state=QuarantineState.OPEN)
     if source_id is not None:
-        kept, chosen = kept.filter(source_id=source_id), chosen.filter(id=source_id)
+        kept, waiting = kept.filter(source_id=source_id), waiting.filter(source_id=source_id)
     by_day: dict[int, dict[date, int]] = {}
     totals: dict[int, Counter[str]] = {}
     recent = kept.filter(received_at__gte=datetime.combine(first_day, time(), UTC))
@@ -194,39 +232,20 @@ def source_cards(organization_id: int, now: datetime, source_id: int | None = No
         total["received"] += row["received_rows"]
         total["written"] += row["written_rows"]
         total["quarantined"] += row["quarantined_rows"]
-    latest = {batch.source_id: batch for batch in kept.order_by("source_id", "-id").distinct("source_id")}
-    sent = kept.filter(payload_of=None)  # what is read again is no arrival
-    arrived = dict(sent.order_by("source_id", "-id").distinct("source_id").values_list("source_id", "received_at"))
+    open_rows = dict(waiting.values_list("source_id").annotate(count=Count("id")))
     alerts = {alert.source_id: (alert.state, alert.opened_at) for alert in open_alerts(organization_id)}
-    open_rows = dict(
-        QuarantinedRow.objects.filter(organization_id=organization_id, state=QuarantineState.OPEN)
-        .values_list("source_id")
-        .annotate(count=Count("id"))
-    )
     days = [first_day + timedelta(days=at) for at in range(DAYS_SHOWN)]
     return [
         SourceCard(
-            id=source.id,
-            kind=source.kind,
-            name=source.name,
-            state=state_of(
-                paused=source.paused,
-                latest_arrival=arrived.get(source.id),
-                latest_failed=source.id in latest and latest[source.id].state == State.FAILED,
-                expected_every=timedelta(hours=expected_every_h(source.kind, source.settings)),
-                pushed=kind_of(source.kind).pushed,
-                now=now,
-            ),
-            latest_arrival=arrived.get(source.id),
-            expected_every=timedelta(hours=expected_every_h(source.kind, source.settings)),
-            alert=alerts.get(source.id),
-            received=totals[source.id]["received"] if source.id in totals else 0,
-            written=totals[source.id]["written"] if source.id in totals else 0,
-            quarantined=totals[source.id]["quarantined"] if source.id in totals else 0,
-            open_rows=open_rows.get(source.id, 0),
-            days=[(day, by_day.get(source.id, {}).get(day, 0)) for day in days],
+            **vars(state),
+            alert=alerts.get(state.id),
+            received=totals.get(state.id, Counter())["received"],
+            written=totals.get(state.id, Counter())["written"],
+            quarantined=totals.get(state.id, Counter())["quarantined"],
+            open_rows=open_rows.get(state.id, 0),
+            days=[(day, by_day.get(state.id, {}).get(day, 0)) for day in days],
         )
-        for source in chosen.order_by("kind", "name")
+        for state in source_states(organization_id, now, source_id)
     ]
 
 

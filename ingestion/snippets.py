@@ -11,8 +11,6 @@ from uuid import uuid4
 
 from django.utils.translation import gettext as _
 
-from ingestion.kinds import kind_of
-
 TOKEN = "wl_…"  # noqa: S105  # a placeholder
 
 
@@ -55,8 +53,6 @@ def snippets(kind: str, base_url: str, organization: str, name: str, token: str 
     """
     if kind in _MADE:
         return _MADE[kind](base_url, token)
-    if kind_of(kind).pushed:
-        return [_door(kind, base_url, token)]
     return _files(kind, base_url, organization, name, token)
 
 
@@ -171,15 +167,29 @@ def _activity(base_url: str, token: str) -> list[Snippet]:
     ]
 
 
-_MADE = {"codecarbon": _codecarbon, "codecarbon_http_output": _output, "otlp": _otlp, "activity": _activity}
+def _litellm(base_url: str, token: str) -> list[Snippet]:
+    address = f"{base_url}/api/v1/sources/litellm"
+    return [
+        Snippet(
+            _("Environment variables"),
+            _("Of the proxy"),
+            f"export GENERIC_LOGGER_ENDPOINT={address}\nexport GENERIC_LOGGER_HEADERS='Authorization=Bearer {token}'",
+        ),
+        Snippet(
+            _("Configuration file"),
+            _("The proxy's config.yaml, beside these variables"),
+            'litellm_settings:\n  callbacks: ["generic_api"]',
+        ),
+    ]
 
 
-def _door(kind: str, base_url: str, token: str) -> Snippet:
-    return Snippet(
-        _("Address"),
-        _("Point its HTTP callback here"),
-        f"POST {base_url}/api/v1/sources/{kind}\nAuthorization: Bearer {token}",
-    )
+_MADE = {
+    "codecarbon": _codecarbon,
+    "codecarbon_http_output": _output,
+    "otlp": _otlp,
+    "activity": _activity,
+    "litellm": _litellm,
+}
 
 
 def _files(kind: str, base_url: str, organization: str, name: str, token: str) -> list[Snippet]:

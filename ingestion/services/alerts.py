@@ -8,7 +8,7 @@ from core.organizations.models import Organization
 from core.organizations.services import record_event
 from core.organizations.tenancy import organization_scope
 from ingestion import selectors
-from ingestion.arrivals import ALARMING, SourceCard
+from ingestion.arrivals import ALARMING, SourceState
 from ingestion.models import SourceAlert
 
 
@@ -24,49 +24,49 @@ def watch_sources(now: datetime | None = None) -> dict[str, int]:
                 )
             }
             moment = now or datetime.now(UTC)
-            for card in selectors.source_cards(organization_id, moment):
-                what = _settle(organization_id, card, open_alerts.get(card.id), moment)
+            for source in selectors.source_states(organization_id, moment):
+                what = _settle(organization_id, source, open_alerts.get(source.id), moment)
                 if what:
                     done[what] += 1
     return done
 
 
-def _settle(organization_id: int, card: SourceCard, alert: SourceAlert | None, now: datetime) -> str:
-    if card.state in ALARMING and card.latest_arrival is not None:
+def _settle(organization_id: int, source: SourceState, alert: SourceAlert | None, now: datetime) -> str:
+    if source.state in ALARMING and source.latest_arrival is not None:
         if alert is None:
-            return _raise(organization_id, card, card.latest_arrival, now)
-        if alert.state != card.state:
-            before, alert.state = alert.state, card.state
+            return _raise(organization_id, source, source.latest_arrival, now)
+        if alert.state != source.state:
+            before, alert.state = alert.state, source.state
             alert.save(update_fields=["state"])
-            _record("change_source_alert", alert, card, before={"state": before}, after={"state": card.state})
+            _record("change_source_alert", alert, source, before={"state": before}, after={"state": source.state})
             return "changed"
     elif alert is not None:
         alert.closed_at = now
         alert.save(update_fields=["closed_at"])
-        _record("close_source_alert", alert, card, before={"state": alert.state}, after={"state": card.state})
+        _record("close_source_alert", alert, source, before={"state": alert.state}, after={"state": source.state})
         return "closed"
     return ""
 
 
-def _raise(organization_id: int, card: SourceCard, latest_arrival: datetime, now: datetime) -> str:
+def _raise(organization_id: int, source: SourceState, latest_arrival: datetime, now: datetime) -> str:
     """Raise an alert, unless another process has done so since the open ones were read."""
     alert, created = SourceAlert.objects.get_or_create(
         organization_id=organization_id,
-        source_id=card.id,
+        source_id=source.id,
         closed_at=None,
-        defaults={"state": card.state, "latest_arrival": latest_arrival, "opened_at": now},
+        defaults={"state": source.state, "latest_arrival": latest_arrival, "opened_at": now},
     )
     if not created:
         return ""
-    after = {"state": card.state, "latest_arrival": latest_arrival.isoformat(), "expected_every_h": card.expected_h}
-    _record("raise_source_alert", alert, card, after=after)
+    after = {"state": source.state, "latest_arrival": latest_arrival.isoformat(), "expected_every_h": source.expected_h}
+    _record("raise_source_alert", alert, source, after=after)
     return "raised"
 
 
 def _record(
     action: str,
     alert: SourceAlert,
-    card: SourceCard,
+    source: SourceState,
     *,
     before: dict[str, object] | None = None,
     after: dict[str, object] | None = None,
@@ -75,7 +75,7 @@ def _record(
         organization_id=alert.organization_id,
         action=action,
         object_type="source",
-        object_id=card.id,
+        object_id=source.id,
         before=before,
-        after={"name": card.name, **(after or {})},
+        after={"name": source.name, **(after or {})},
     )

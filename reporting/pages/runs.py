@@ -42,6 +42,7 @@ def run(request: HttpRequest, run: str) -> HttpResponse:
         raise Http404
     tree = tree_of(identity, found)
     scale = figures.scale_for("mass", [found.figures["total_kg_co2e"]])
+    scales = {kind: scale_of(found, kind) for kind in ("mass", "energy", "water")}
     period = {"from": found.filter.from_day.isoformat(), "to": found.filter.to_day.isoformat(), "run": found.name}
     context = {
         "title": _("Training run"),
@@ -50,7 +51,7 @@ def run(request: HttpRequest, run: str) -> HttpResponse:
         "total": figures.number(found.figures["total_kg_co2e"], scale),
         "range": figures.interval(found.figures["total_kg_co2e_low"], found.figures["total_kg_co2e_high"], scale),
         "unit": scale.unit,
-        "rows": [row(found, *about) for about in ROWS],
+        "rows": [row(found, name, label, kind, scales[kind]) for name, label, kind in ROWS],
         "methods": [method(node, tree["value"]) for node in tree["children"]] if tree else [],
         "factors": [factor | {"page": page_of_factor(factor["name"])} for factor in tree["factors"]] if tree else [],
         "why": f"?{urlencode(period)}",
@@ -67,10 +68,14 @@ def tree_of(identity: Identity, found: Run) -> dict[str, Any] | None:
         return None
 
 
-def row(found: Run, name: str, label: Any, kind: Any) -> dict[str, Any]:
-    """Show one figure with its range, in a unit of its own."""
+def scale_of(found: Run, kind: Any) -> figures.Scale:
+    """Choose one unit for all figures of a kind, from the largest."""
+    return figures.scale_for(kind, [found.figures[name] for name, _label, each in ROWS if each == kind])
+
+
+def row(found: Run, name: str, label: Any, kind: str, scale: figures.Scale) -> dict[str, Any]:
+    """Show one figure with its range."""
     value, low, high = (found.figures[name + suffix] for suffix in ("", "_low", "_high"))
-    scale = figures.scale_for(kind, [value])
     return {
         "label": label,
         "page": page_of_impact(name, ""),
