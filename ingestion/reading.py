@@ -153,7 +153,7 @@ class Reader:
         return Context(
             received_at=batch.received_at,
             setting=self._setting(batch),
-            defaults={"team": batch.team or None, "project": batch.project or None, "stage": batch.stage or None},
+            defaults=defaults_of(batch, batch.settings),
             content_type=file.content_type,
             filename=file.filename or None,
             known=self._facts(batch.kind),
@@ -170,7 +170,7 @@ class Reader:
         if kind != "codecarbon":
             return {}
         if kind not in self._known:
-            self._known[kind] = Lookup(lambda run_id: run_body(self.organization_id, run_id))
+            self._known[kind] = runs_known(self.organization_id)
         return self._known[kind]
 
     def runs_read(self) -> list[str]:
@@ -184,6 +184,16 @@ class Reader:
             for file, row in rows.values_list("file", "row"):
                 wanted.setdefault(file, set()).add(row)
         return wanted
+
+
+def defaults_of(batch: Claimed | Batch, settings: Mapping[str, Any]) -> dict[str, str | None]:
+    """
+    Give what records that leave it open are read with: the token's team, project and stage; the source's stage.
+
+    Team and project of the source are left to derive. A stage every record must have, so it cannot wait.
+    """
+    stage = batch.stage or settings.get("stage") or None
+    return {"team": batch.team or None, "project": batch.project or None, "stage": stage}
 
 
 class Lookup(Mapping[str, object]):
@@ -206,6 +216,11 @@ class Lookup(Mapping[str, object]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def runs_known(organization_id: int) -> Lookup:
+    """Give what CodeCarbon trackers said of their runs, by run id, each asked for once."""
+    return Lookup(lambda run_id: run_body(organization_id, run_id))
 
 
 def run_body(organization_id: int, run_id: str) -> object | None:
@@ -350,9 +365,10 @@ def preview_of(batch: Batch, number: int = 1) -> preview.Preview | None:
         context = Context(
             received_at=batch.received_at,
             setting=batch.source.settings,
-            defaults={"team": batch.team or None, "project": batch.project or None, "stage": batch.stage or None},
+            defaults=defaults_of(batch, batch.source.settings),
             content_type=stored.content_type,
             filename=stored.filename or None,
+            known=runs_known(batch.organization_id) if batch.kind == "codecarbon" else {},
         )
         try:
             with _opened(stored) as stream:

@@ -8,6 +8,7 @@ from reporting.api.denominators import DenominatorsView
 from reporting.api.factors import FactorsView
 from reporting.api.figures import EmissionsView, ExplainView
 from reporting.api.instruments import InstrumentsView
+from reporting.api.runs import RunView
 from reporting.api.sci import SciView
 from reporting.pages import (
     attribution,
@@ -29,6 +30,7 @@ from reporting.pages import (
     ranking,
     requests,
     restatements,
+    runs,
     settings,
     sites,
     targets,
@@ -39,6 +41,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("teams/", ranking.teams, name="teams"),
     path("models/", ranking.models, name="models"),
     path("requests/", requests.requests, name="requests"),
+    path("runs/<path:run>/", runs.run, name="run"),
     path("intensity/", intensity.intensity, name="intensity"),
     path("intensity/denominators/", denominators.denominators, name="denominators"),
     path("intensity/denominators/import/", denominators.import_sheet, name="import_denominators"),
@@ -95,6 +98,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/emissions", EmissionsView.as_view(), name="api_emissions"),
     path("api/v1/factors", FactorsView.as_view(), name="api_factors"),
     path("api/v1/explain", ExplainView.as_view(), name="api_explain"),
+    path("api/v1/runs/<path:run>", RunView.as_view(), name="api_run"),
     path("api/v1/sci", SciView.as_view(), name="api_sci"),
     path("api/v1/attribution-rules", AttributionRulesView.as_view(), name="api_attribution_rules"),
     path("api/v1/denominators", DenominatorsView.as_view(), name="api_denominators"),

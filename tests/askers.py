@@ -14,6 +14,7 @@ from core.accounting.services import add_instruments, add_rule, add_site
 from core.factors import own
 from core.factors.pack import load_pack
 from core.factors.services import load_factor_set
+from core.ledger.models import Deletion, DeletionState
 from core.ledger.services import ensure_source
 from core.organizations import services
 from core.organizations.models import Organization, Person
@@ -116,6 +117,27 @@ def token_of(asker: Asker) -> int:
         organization_id=asker.organization.id, name="lost", scopes=["ingest"], created_by=asker.person
     )
     return token.id
+
+
+def token_of_source(asker: Asker) -> int:
+    token, _secret = services.issue_token(
+        organization_id=asker.organization.id, name="narrow", scopes=["ingest"], source_id=source_of(asker)
+    )
+    return token.id
+
+
+def deletion_of(asker: Asker) -> int:
+    with organization_scope(asker.organization.id):
+        deletion = Deletion.objects.create(
+            organization_id=asker.organization.id,
+            source_id=source_of(asker),
+            from_day=date(2026, 7, 1),
+            to_day=date(2026, 7, 1),
+            reason="a mistake",
+            state=DeletionState.DELETED,
+            batch_id=uuid4(),
+        )
+    return deletion.id
 
 
 def own_factor(asker: Asker) -> int:

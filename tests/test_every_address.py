@@ -23,6 +23,7 @@ from tests.askers import (
     Asker,
     Call,
     batch_of,
+    deletion_of,
     do,
     door,
     factor_file,
@@ -35,6 +36,7 @@ from tests.askers import (
     site_of,
     source_of,
     token_of,
+    token_of_source,
 )
 
 pytestmark = pytest.mark.django_db
@@ -47,6 +49,7 @@ A = Action
 BATCH = {"batch_id": batch_of}
 INSTRUMENT = {"instrument_id": instrument_of}
 RULE = {"rule_id": rule_of}
+SOURCE = {"source_id": source_of}
 WHO: dict[str, Address] = {
     # operators
     "healthz": Address((open_to_all(200),)),
@@ -63,6 +66,7 @@ WHO: dict[str, Address] = {
     "batch": Address((Call("GET", (A.SEE_SOURCES, A.INGEST), 200),), BATCH),
     "batch_rejected": Address((Call("GET", (A.SEE_SOURCES, A.INGEST), 200),), BATCH),
     # sources and quality
+    "api_sources": Address((see(A.SEE_SOURCES),)),
     "sources": Address((see(A.SEE_SOURCES),)),
     "import": Address((see(A.MANAGE_SOURCES), do(A.MANAGE_SOURCES, 400))),
     "import_template": Address((see(A.SEE_SOURCES),), {"ending": lambda _: "csv"}),
@@ -71,9 +75,22 @@ WHO: dict[str, Address] = {
     "batch_commit": Address((do(A.MANAGE_SOURCES, 302),), BATCH),
     "batch_confirm": Address((do(A.MANAGE_SOURCES, 302),), BATCH),
     "experiments": Address((see(A.SEE_SOURCES), do(A.MANAGE_SOURCES, 400))),
+    "source_add": Address((see(A.MANAGE_SOURCES), do(A.MANAGE_SOURCES, 400))),
+    "source": Address((see(A.SEE_SOURCES),), SOURCE),
+    "source_live": Address((see(A.SEE_SOURCES),), SOURCE),
+    "source_settings": Address((do(A.MANAGE_SOURCES, 302),), SOURCE),
+    "source_token": Address((do(A.MANAGE_SOURCES, 200),), SOURCE),
+    "source_revoke": Address((do(A.MANAGE_SOURCES, 302),), SOURCE | {"token_id": token_of_source}),
+    "source_delete": Address((do(A.MANAGE_SOURCES, 400),), SOURCE),
+    "source_deletions": Address((see(A.SEE_SOURCES),), SOURCE),
+    "source_restore": Address((do(A.MANAGE_SOURCES, 302),), SOURCE | {"deletion_id": deletion_of}),
     "source_pause": Address((do(A.MANAGE_SOURCES, 302),), {"source_id": source_of}),
     "quality": Address((see(A.SEE_SOURCES),)),
     "quality_rows": Address((see(A.SEE_SOURCES),), {"source_id": source_of, "reason": lambda _: "bad_field"}),
+    "quality_fix": Address(
+        (see(A.MANAGE_SOURCES), do(A.MANAGE_SOURCES, 200)), {"source_id": source_of, "reason": lambda _: "bad_field"}
+    ),
+    "quality_export": Address((see(A.SEE_SOURCES),), {"ending": lambda _: "csv"}),
     "quality_replay": Address((do(A.MANAGE_SOURCES, 302),)),
     "quality_discard": Address((do(A.MANAGE_SOURCES, 302),)),
     # figures
@@ -81,6 +98,8 @@ WHO: dict[str, Address] = {
     "teams": Address((see(A.SEE_OWN_TEAM),)),
     "models": Address((see(A.SEE_OWN_TEAM),)),
     "requests": Address((see(A.SEE_REQUESTS),)),
+    "run": Address((see(A.SEE_OWN_TEAM, 404),), {"run": lambda _: "never/sent"}),
+    "api_run": Address((see(A.SEE_OWN_TEAM, 404),), {"run": lambda _: "never/sent"}),
     "intensity": Address((see(A.SEE_OWN_TEAM),)),
     "denominators": Address((see(A.SEE_OWN_TEAM), do(A.EDIT_DENOMINATORS, 400))),
     "import_denominators": Address((see(A.EDIT_DENOMINATORS, 302), do(A.EDIT_DENOMINATORS, 400))),
@@ -152,7 +171,7 @@ WHO: dict[str, Address] = {
     "schema": Address((Call("GET", (), 200),)),
     "docs": Address((Call("GET", (), 200),)),
 }
-IDS_OF_ORGANIZATIONS = ("slug", "batch_id", "source_id", "token_id", "instrument_id", "rule_id")
+IDS_OF_ORGANIZATIONS = ("slug", "batch_id", "source_id", "token_id", "instrument_id", "rule_id", "deletion_id")
 ACCOUNTS_OPEN_TO_STRANGERS = {
     "account_login",
     "account_signup",

@@ -17,6 +17,7 @@ __all__ = [
     "BatchResult",
     "WriteResult",
     "Writer",
+    "create_source",
     "drop_expired_text",
     "ensure_months_ahead",
     "ensure_source",
@@ -42,6 +43,29 @@ def ensure_source(organization_id: int, kind: str, name: str | None = None) -> S
                 object_id=source.id,
                 after={"kind": source.kind, "name": source.name},
             )
+    return source
+
+
+def create_source(*, organization_id: int, kind: str, name: str, settings: dict[str, Any]) -> Source:
+    """
+    Make a connection before anything has arrived over it.
+
+    Raises:
+        SourceError: one of this kind has that name.
+    """
+    with organization_scope(organization_id):
+        source, created = Source.objects.get_or_create(
+            organization_id=organization_id, kind=kind, name=name, defaults={"settings": settings}
+        )
+        if not created:
+            raise SourceError(f"Another source of kind {kind} is named {name!r} already.")
+        record_event(
+            organization_id=organization_id,
+            action="create_source",
+            object_type="source",
+            object_id=source.id,
+            after={"kind": kind, "name": name, "settings": settings},
+        )
     return source
 
 

@@ -145,6 +145,9 @@ class ApiToken(models.Model):
     project = models.CharField(max_length=200, blank=True)
     stage = models.CharField(max_length=32, blank=True, choices=[(stage, stage) for stage in STAGES])
     source = models.CharField(max_length=200, blank=True, help_text="name of the source connection it writes as")
+    source_id = models.IntegerField(
+        null=True, blank=True, help_text="the one source connection that it writes as; no other takes it"
+    )
     created_by = models.ForeignKey(Person, models.PROTECT, null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)

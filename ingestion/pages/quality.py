@@ -18,22 +18,30 @@ from core.organizations.access import requires
 from core.organizations.policy import Action, may
 from core.quantification.rejections import REASONS
 from ingestion import selectors, services, wake
+from ingestion.fixing import fixing_settings
 
 
 @requires(Action.SEE_SOURCES)
 @require_safe
 def quality(request: HttpRequest) -> HttpResponse:
-    """Show what is in quarantine."""
+    """Show what is in quarantine, of all sources or of one."""
     identity: Any = request.identity  # type: ignore[attr-defined]
+    chosen = request.GET.get("source", "")
+    source_id = int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 10 else None
     groups = [
-        {"group": group, "payload": as_text(group.sample.payload)}
-        for group in selectors.quarantine_groups(identity.organization_id)
+        {
+            "group": group,
+            "payload": as_text(group.sample.payload),
+            "fixable": bool(fixing_settings(group.kind, group.reason, group.fields)),
+        }
+        for group in selectors.quarantine_groups(identity.organization_id, source_id)
     ]
     context = {
         "title": _("Data quality"),
         "groups": groups,
         "unknown_teams": teams_of_unknown_size(identity.organization_id),
         "minimum": request.organization.minimum_group_size,  # type: ignore[attr-defined]
+        "chosen": None if source_id is None else selectors.source_of_id(identity.organization_id, source_id),
         "may_manage": may(identity, Action.MANAGE_SOURCES),
     }
     return render(request, "ingestion/quality.html", context)
