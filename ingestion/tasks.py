@@ -35,6 +35,9 @@ def sweep(**_: Any) -> list[int]:
     waiting = services.organizations_with_waiting_batches()
     for organization_id in waiting:
         wake.drain(organization_id)
+    for organization_id in services.organizations_with_due_agents():
+        if services.settle_agents(organization_id):
+            wake.derive(organization_id)
     return waiting
 
 

@@ -23,7 +23,7 @@ from core.accounting.columns import IMPACTS, MARKET, SUFFIXES, WATER, Impact
 from core.accounting.rules import Rules
 from core.quantification.activity import MASK_BITS, MEASURES
 from core.quantification.attribute import attribute, resolve_names, usable
-from core.quantification.coverage import roles_of
+from core.quantification.coverage import CROSS_CHECK, roles_of
 from core.quantification.factor import Factor
 from core.quantification.methods import LATEST
 from core.quantification.own_factors import given_of
@@ -31,6 +31,7 @@ from core.quantification.pack import FactorPack
 from core.quantification.plan import Plan
 from core.quantification.quantify import Quantified, out_of_range, quantify, to_integers
 from core.quantification.resolve import Catalog, catalog_of
+from core.quantification.signals import repeated_by_signal
 from core.quantification.use import USE_TEXT
 
 Integers = npt.NDArray[np.int64]
@@ -119,6 +120,7 @@ def understand(
     frame["day"] = rows["day"].to_numpy()[first]
     frame = attribute(resolve_names(frame, rules.aliases), rules.source_settings)
     frame["role"] = roles_of(frame, rules.links, rules.counting)
+    frame.loc[repeated_by_signal(frame, rules.signals, rules.source_settings), "role"] = CROSS_CHECK
     frame["given"] = given_of(frame, rules.own_factors, catalog, methodology)
     frame["use_mask"] = usable(frame)
     frame["use_id"] = _distinct(frame, (*USE_TEXT, "techniques", "use_mask", "given"))

@@ -1,6 +1,7 @@
 """Writes of ingestion: take payloads in, bring them to the ledger, keep the house."""
 
 from ingestion.services.accept import Accepted, KeyReusedError, accept_payload, wait_until_done
+from ingestion.services.agents import organizations_with_due_agents, settle_agents
 from ingestion.services.drain import Drained, drain_inbox
 from ingestion.services.files import accept_files
 from ingestion.services.house import beat, keep_house, organizations_with_waiting_batches
@@ -31,9 +32,11 @@ __all__ = [
     "discard_quarantine",
     "drain_inbox",
     "keep_house",
+    "organizations_with_due_agents",
     "organizations_with_waiting_batches",
     "read_again",
     "reject_held",
     "replay_quarantine",
+    "settle_agents",
     "wait_until_done",
 ]
