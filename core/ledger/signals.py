@@ -8,6 +8,7 @@ from typing import Final
 
 from django.db import connection
 
+from core.locks import RULES_LOCK
 from core.organizations.tenancy import organization_scope
 from core.quantification.attribute import day_number
 from core.quantification.signals import Overlap
@@ -49,6 +50,18 @@ def note_signals(organization_id: int, seen: Iterable[Seen]) -> None:
         columns = [list(column) for column in zip(*ordered, strict=True)]
         with connection.cursor() as cursor:
             cursor.execute(_NOTE, [organization_id, *columns, organization_id])
+
+
+def mark_signals(organization_id: int, source_id: int) -> None:
+    """Mark the days on which a source's services sent several signals: another of them counts from now on."""
+    with connection.cursor() as cursor:
+        # until the commit no derive may read the setting as it was: a day written from now on would not be marked
+        cursor.execute("select pg_advisory_xact_lock(%s, %s)", [RULES_LOCK, organization_id])
+        cursor.execute(
+            "insert into ledger_dirty_day (organization_id, day) select distinct organization_id, day from ledger_signal"
+            " where organization_id = %s and source_id = %s order by 2",
+            [organization_id, source_id],
+        )
 
 
 def overlaps_of(organization_id: int) -> list[Overlap]:

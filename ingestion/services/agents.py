@@ -192,7 +192,7 @@ def _traces_to_settle(organization_id: int, now: datetime, limit: int = TRACES_A
             "select source_id, trace from (select source_id, trace, due_at from ingestion_agent_span"
             "  where organization_id = %s and state = 'waiting' and due_at <= %s"
             " union all select source_id, trace, due_at from ingestion_agent_span"
-            "  where organization_id = %s and state <> 'repeated' and covered) some"
+            "  where organization_id = %s and state <> 'repeated' and covered) found"
             " group by source_id, trace order by min(due_at) limit %s",
             [organization_id, now, organization_id, limit],
         )
