@@ -25,7 +25,8 @@ from core.organizations.tenancy import organization_scope
 from core.quantification import records
 from core.quantification.activity import COUNTS
 from core.quantification.rejections import Rejection
-from ingestion.sources.base import Aggregate, Context, finish
+from ingestion.sources.aggregates import Aggregate
+from ingestion.sources.base import Context, finish
 
 log = structlog.get_logger()
 

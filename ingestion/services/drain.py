@@ -22,7 +22,8 @@ from ingestion.claims import MOST_ATTEMPTS, Claimed, Claims
 from ingestion.models import COUNTS
 from ingestion.services import agents, audit, runs
 from ingestion.sightings import Sightings
-from ingestion.sources.base import Aggregate, UnreadablePayload, finish_drafts
+from ingestion.sources.aggregates import Aggregate
+from ingestion.sources.base import UnreadablePayload, finish_drafts
 
 log = structlog.get_logger()
 

@@ -32,6 +32,7 @@ from core.quantification import records
 from core.quantification.limits import DEVICES, HOST_POWER_KW, INSTANCES, SITE_POWER_KW, Limits
 from core.quantification.records import Record
 from core.quantification.rejections import Cover, Rejection
+from ingestion.sources.aggregates import Aggregate
 
 CHUNK_ROWS: Final = 20_000
 """Rows in one Parsed of a streamed file: large enough for columns to pay, small enough for constant memory."""
@@ -91,22 +92,6 @@ class Context:
 
 
 @dataclass(frozen=True)
-class Aggregate:
-    """
-    A span that repeats the sum of its children: it counts where no counted child of its trace is seen.
-
-    Args:
-        trace, span, parent: ids in hex; no parent is "".
-        record: for `records.to_activity`, as it would count.
-    """
-
-    trace: str
-    span: str
-    parent: str
-    record: dict[str, Any]
-
-
-@dataclass(frozen=True)
 class Parsed:
     """
     What an adapter made of one chunk of a payload. Every row of the chunk is in exactly one place; a chunk whose
@@ -139,10 +124,8 @@ class Parsed:
         kept = int(self.activity["rows"].sum()) if len(self.activity) else 0
         quarantined = sum(rejection.rows for rejection in self.rejected)
         if kept + quarantined + self.outside + self.duplicate != self.received:
-            raise ValueError(
-                f"{self.received} rows received, but {kept} kept + {quarantined} rejected + {self.outside} outside"
-                f" + {self.duplicate} repeated"
-            )
+            places = f"{kept} kept + {quarantined} rejected + {self.outside} outside + {self.duplicate} repeated"
+            raise ValueError(f"{self.received} rows received, but {places}")
 
 
 @dataclass

@@ -26,8 +26,8 @@ OUTPUT_TOKENS: Final = "ecologits_output_tokens"
 GAUGES: Final = frozenset({INPUT_TOKENS, OUTPUT_TOKENS})
 METRICS: Final = GAUGES | {REQUESTS}
 
-NAMED: Final = ("team", "project", "application", "task", "environment")
-KEYS: Final = frozenset({"provider", "model", "endpoint", *NAMED})
+ATTRIBUTION: Final = ("team", "project", "application", "task", "environment")
+KEYS: Final = frozenset({"provider", "model", "endpoint", *ATTRIBUTION})
 """Attributes of data points that are read: EcoLogits' own, and labels that name attribution."""
 
 PROVIDERS: Final[Mapping[str, str]] = {"azureopenai": "azure", "azure_openai": "azure"}
@@ -79,8 +79,8 @@ def dimensions_of(point: Point, about: Mapping[str, Any]) -> dict[str, Any]:
     attributes = point.data.attributes
     provider = provider_slug(text(attributes, ("provider",)))
     return {
-        **{name: about[name] for name in (*NAMED, "account")},
-        **{name: text(attributes, (name,)) for name in NAMED if name in attributes},
+        **{name: about[name] for name in (*ATTRIBUTION, "account")},
+        **{name: text(attributes, (name,)) for name in ATTRIBUTION if name in attributes},
         **{key.removeprefix("wattledger."): str(attributes[key])[:200] for key in OWN if key in attributes},
         "evidence": "modelled",
         "hosting": "api",

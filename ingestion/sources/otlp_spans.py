@@ -17,7 +17,8 @@ import msgspec
 
 from core.quantification.rejections import Rejection
 from core.quantification.signals import SAMPLE_SHARE, SIGNAL, SPANS
-from ingestion.sources.base import Aggregate, Context, Draft, natural_id
+from ingestion.sources.aggregates import Aggregate
+from ingestion.sources.base import Context, Draft, natural_id
 from ingestion.sources.otlp_resource import (
     COUNTED,
     FAILURE,
