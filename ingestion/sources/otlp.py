@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
+from core.quantification.rejections import Rejection
 from ingestion.sources import otlp_metric_wire, otlp_metrics, otlp_scrub, otlp_spans, otlp_wire
 from ingestion.sources.base import Context, Draft, Parsed, UnreadablePayload, finish_draft, unpacked
+from ingestion.sources.otlp_metric_wire import Scope
 from ingestion.sources.otlp_resource import EPOCH
 from ingestion.sources.otlp_scrub import resource_keep
-from ingestion.sources.otlp_wire import Signal
+from ingestion.sources.otlp_wire import Signal, Spans
 
 NAME: Final = "otlp"
 SNAPSHOT: Final = False
@@ -72,12 +74,20 @@ def accept(body: bytes, content_type: str, filename: str | None = None) -> Accep
     is_json = is_json_body(body, content_type)
     signal = signal_of(body, filename or "", is_json=is_json)
     scrubbed, items = otlp_scrub.scrub(body, signal, is_json=is_json)
-    # What depends on the time of receipt is the worker's to find: here no point is in the future or too old.
-    timeless = Context(EPOCH, content_type=content_type, filename=signal, known={"timeless": True})
-    draft = read(scrubbed, timeless)
-    first = draft.rejected[0] if draft.rejected else None
+    rejected = _refused(scrubbed, signal, is_json=is_json)
+    first = rejected[0] if rejected else None
     message = f"{first.record_id or first.row}: {first.field}: {first.detail}" if first else ""
-    return Accepted(scrubbed, items, sum(rejection.rows for rejection in draft.rejected), message)
+    return Accepted(scrubbed, items, sum(rejection.rows for rejection in rejected), message)
+
+
+def _refused(body: bytes, signal: Signal, *, is_json: bool) -> list[Rejection]:
+    """Find what can never be read. What depends on the time of receipt or on other records is the worker's to find."""
+    if signal == "traces":
+        return otlp_spans.refused_of(_spans(body, is_json=is_json))
+    if signal == "logs":
+        return []
+    timeless = Context(EPOCH, known={"timeless": True})
+    return otlp_metrics.draft_of(_scopes(body, is_json=is_json), timeless).rejected
 
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
@@ -91,19 +101,23 @@ def read(body: bytes, context: Context) -> Draft:
     is_json = is_json_body(body, context.content_type)
     signal = signal_of(body, context.filename or "", is_json=is_json)
     if signal == "metrics":
-        return otlp_metrics.draft_of(otlp_metric_wire.read_metrics(body, is_json=is_json, keep=resource_keep), context)
+        return otlp_metrics.draft_of(_scopes(body, is_json=is_json), context)
     if signal == "logs":
         _, items = otlp_scrub.scrub(body, signal, is_json=is_json)
         return Draft(received=items, outside=items, log=[f"{items} log records are outside"] if items else [])
-    draft = otlp_spans.draft_of(
-        otlp_wire.read_traces(
-            body, is_json=is_json, resource_keep=resource_keep, span_keep=otlp_spans.KEYS.__contains__
-        ),
-        context,
-    )
+    draft = otlp_spans.draft_of(_spans(body, is_json=is_json), context)
     if draft.aggregates:
         draft.log.append(f"{len(draft.aggregates)} {AGENTS_WAIT}")
     return draft
+
+
+def _spans(body: bytes, *, is_json: bool) -> Iterator[Spans]:
+    keep = otlp_spans.KEYS.__contains__
+    return otlp_wire.read_traces(body, is_json=is_json, resource_keep=resource_keep, span_keep=keep)
+
+
+def _scopes(body: bytes, *, is_json: bool) -> Iterator[Scope]:
+    return otlp_metric_wire.read_metrics(body, is_json=is_json, keep=resource_keep)
 
 
 # --- body and signal --------------------------------------------------------------------------------------------------

@@ -95,6 +95,16 @@ def draft_of(resources: Iterable[Spans], context: Context) -> Draft:
     return draft
 
 
+def refused_of(resources: Iterable[Spans]) -> list[Rejection]:
+    """Give the rejections of `draft_of` alone, for a door that only has to tell them back."""
+    spans = enumerate((span for each in resources for span in each.spans), 1)
+    return [
+        Rejection(row, _id(span), *fault)
+        for row, span in spans
+        if role_of(span) != "outside" and (fault := _span_fault(span)) is not None
+    ]
+
+
 def role_of(span: Span) -> str:
     """Tell whether a span is counted, an aggregate of others, or outside."""
     attributes = span.attributes

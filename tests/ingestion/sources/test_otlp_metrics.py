@@ -346,7 +346,20 @@ def test_two_processes_that_cannot_be_told_apart_by_name_are_by_their_start() ->
 
 
 FIELDS = (
-    *("resourceMetrics", "scopeMetrics", "metrics", "dataPoints", "name", "unit", "sum", "histogram", "gauge"),
+    *(
+        "resourceMetrics",
+        "scopeMetrics",
+        "metrics",
+        "resourceSpans",
+        "scopeSpans",
+        "spans",
+        "dataPoints",
+        "name",
+        "unit",
+        "sum",
+        "histogram",
+        "gauge",
+    ),
     *("attributes", "key", "value", "stringValue", "intValue", "doubleValue", "timeUnixNano", "startTimeUnixNano"),
     *("asInt", "asDouble", "count", "flags"),
 )
@@ -393,13 +406,17 @@ anything = st.recursive(
 )
 
 
-@given(st.binary(max_size=400) | anything.map(lambda value: json.dumps(value).encode()))
-@settings(max_examples=150, deadline=None)
-def test_whatever_is_sent_is_read_or_refused(content: bytes) -> None:
+@given(
+    st.binary(max_size=400) | anything.map(lambda value: json.dumps(value).encode()),
+    st.sampled_from(["traces", "metrics", "logs"]),
+)
+@settings(max_examples=200, deadline=None)
+def test_whatever_is_sent_is_read_or_refused(content: bytes, signal: str) -> None:
     for media_type in (JSON, PROTOBUF):
+        otlp.detect(content, "x.pb")
         try:
-            accepted = otlp.accept(content, media_type, "metrics")
-            read(otlp, content, content_type=media_type, filename="metrics")
+            accepted = otlp.accept(content, media_type, signal)
+            read(otlp, content, content_type=media_type, filename=signal)
         except otlp.UnreadablePayload:
             continue
         assert accepted.rejected <= accepted.received
