@@ -25,6 +25,7 @@ from core.organizations.tenancy import organization_scope
 from core.quantification import records
 from core.quantification.activity import COUNTS
 from core.quantification.rejections import Rejection
+from ingestion.sightings import Sightings
 from ingestion.sources.aggregates import Aggregate
 from ingestion.sources.base import Context, finish
 
@@ -298,12 +299,15 @@ def _write(organization_id: int, changes: Sequence[tuple[AgentSpan, str]]) -> in
                 )
                 if cursor.rowcount != 1:
                     raise _Changed
+        sightings.keep(organization_id, ())
 
+    sightings = Sightings()
     with Writer(organization_id) as writer:
         for span, state in changes:
             if state == "counted" or span.state == "counted":
                 record = span.record if state == "counted" else _correction(span.record)
                 frame = records.to_activity([record | {"row": 1}])
+                sightings.add(span.source_id, [span.batch_id], frame)
                 writer.stage(frame, source_id=span.source_id, batch_id=span.batch_id)
         return writer.commit(finish).records
 

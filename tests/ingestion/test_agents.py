@@ -93,6 +93,15 @@ def test_agents_without_calls_count_once_by_the_outermost(organization: Any) -> 
         assert cursor.fetchall() == [(None, ["agent_aggregate"])]
 
 
+def test_service_whose_agents_count_is_seen_to_send_spans(organization: Any) -> None:
+    deliver(organization, [WORKFLOW])
+    settle_agents(organization.id, now=later())
+
+    with organization_scope(organization.id), connection.cursor() as cursor:
+        cursor.execute("select service, signal from ledger_signal")
+        assert set(cursor.fetchall()) == {("rag-api", "spans")}
+
+
 def test_agents_beside_each_other_both_count(organization: Any) -> None:
     deliver(organization, [AGENT, OTHER_AGENT])
 
