@@ -24,6 +24,9 @@ DENOMINATOR_LOCK: Final = 0xDE40  # its deliveries of denominators are entered o
 # the second number is the view
 BUILD_LOCK: Final = 0x57A87  # held by the session that builds it, so it is free when the builder is gone
 
+# the second number is the source
+COUNTER_LOCK: Final = 0x57A91  # held by the session that reads its counters, until it has written what they add
+
 # the second number is a hash
 MONTH_LOCK: Final = 0x57A7D  # of organization and month: days of the month are derived
 IDEMPOTENCY_LOCK: Final = 0x1DE4  # of organization, token and key: one of two equal requests goes first

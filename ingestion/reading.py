@@ -19,11 +19,12 @@ from core.ledger.selectors import standing_versions
 from core.organizations.tenancy import organization_scope
 from core.quantification.pack import FactorPack
 from core.quantification.rejections import Cover
-from ingestion import payloads, preview, summing
+from ingestion import counting, payloads, preview, summing
 from ingestion.claims import Claimed
 from ingestion.models import Batch, CodeCarbonExperiment, CodeCarbonRun, QuarantinedRow
 from ingestion.sources import registry
 from ingestion.sources.base import Context, Draft, Parsed, UnreadablePayload
+from ingestion.sources.counters import Memory
 
 Chunk = Parsed
 OUTSIDE_KEYS: Final = ("classification", "service", "currency")
@@ -55,6 +56,7 @@ class Reader:
         self._fetched: dict[UUID, list[Stored]] = {}
         self._drafted: set[UUID] = set()
         self.faults: dict[UUID, str] = {}
+        self.memories: dict[int, Memory] = {}
 
     def fetch(self, batches: Sequence[Claimed]) -> None:
         """Read the payloads' rows of a group with one query."""
@@ -86,11 +88,12 @@ class Reader:
             starts.append(start)
             latest_row = 0
             with _opened(file) as stream:
-                for parsed in adapter.parse(stream, replace(self._context(batch, file), **surveyed)):
+                rows = None if only is None else only.get(file.number, set())
+                for parsed in adapter.parse(stream, replace(self.context(batch, file, rows), **surveyed)):
                     covers += parsed.cover
                     latest_row = max(latest_row, _latest_row(parsed))
                     chunk = replace(parsed, cover=[])
-                    yield _numbered(chunk if only is None else _only_rows(chunk, only.get(file.number, set())), start)
+                    yield _numbered(chunk if rows is None else _only_rows(chunk, rows), start)
             start += latest_row
         if covers and parsed is not None and only is None:
             yield Parsed(parsed.activity.iloc[:0], [], 0, cover=merged(covers))
@@ -109,7 +112,7 @@ class Reader:
         found: dict[str, set[str]] = {}
         for file in files:
             with _opened(file) as stream:
-                for snapshot, versions in survey(stream, self._context(batch, file)).items():
+                for snapshot, versions in survey(stream, self.context(batch, file)).items():
                     found.setdefault(snapshot, set()).update(versions)
         for snapshot, version in standing_versions(self.organization_id, batch.source_id, sorted(found)):
             found[snapshot].add(version)
@@ -128,7 +131,7 @@ class Reader:
             files = self._fetched.get(batch.id, [])
             if read is None or batch.alone or batch.replay or batch.confirmed or len(files) != 1:
                 continue
-            context = self._context(batch, files[0])
+            context = self.context(batch, files[0])
             self._drafted.add(batch.id)
             draft: Draft | None = None
             try:
@@ -149,14 +152,15 @@ class Reader:
         file = max((at for at, start in enumerate(starts) if start < row), default=0)
         return file + 1, row - starts[file]
 
-    def _context(self, batch: Claimed, file: Stored) -> Context:
+    def context(self, batch: Claimed, file: Stored | None = None, only_rows: set[int] | None = None) -> Context:
+        """Give what the adapter may know of a batch, and of one of its files."""
         return Context(
             received_at=batch.received_at,
             setting=self._setting(batch),
             defaults=defaults_of(batch, batch.settings),
-            content_type=file.content_type,
-            filename=file.filename or None,
-            known=self._facts(batch.kind),
+            content_type=file.content_type if file else "",
+            filename=(file.filename or None) if file else None,
+            known=self._facts(batch, only_rows),
         )
 
     def _setting(self, batch: Claimed) -> Mapping[str, object]:
@@ -166,7 +170,13 @@ class Reader:
             self._experiments = {"experiments": experiments(self.organization_id)}
         return batch.settings | self._experiments
 
-    def _facts(self, kind: str) -> Mapping[str, object]:
+    def _facts(self, batch: Claimed, only_rows: set[int] | None) -> Mapping[str, object]:
+        kind = batch.kind
+        if counts_on(batch):
+            memory = self.memories.setdefault(
+                batch.source_id, counting.memory_of(self.organization_id, batch.source_id)
+            )
+            return {"counters": memory, "only_rows": only_rows}
         if kind != "codecarbon":
             return {}
         if kind not in self._known:
@@ -194,6 +204,12 @@ def defaults_of(batch: Claimed | Batch, settings: Mapping[str, Any]) -> dict[str
     """
     stage = batch.stage or settings.get("stage") or None
     return {"team": batch.team or None, "project": batch.project or None, "stage": stage}
+
+
+def counts_on(batch: Claimed) -> bool:
+    """Tell whether a batch may hold readings of counters."""
+    asked = getattr(registry.adapter(batch.kind), "counts_on", None)
+    return asked is not None and bool(asked(batch.filename))
 
 
 class Lookup(Mapping[str, object]):

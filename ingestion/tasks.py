@@ -50,6 +50,9 @@ def sweep(**_: Any) -> list[int]:
         wake.drain(organization_id)
     for organization_id in services.organizations_with_deletions():
         wake.delete(organization_id)
+    for organization_id in services.organizations_with_due_agents():
+        if services.settle_agents(organization_id):
+            wake.derive(organization_id)
     return waiting
 
 

@@ -24,7 +24,7 @@ from core.accounting.rules import Rules
 from core.quantification.activity import MASK_BITS, MEASURES
 from core.quantification.attribute import attribute, resolve_names, usable
 from core.quantification.attribution_rules import by_rules
-from core.quantification.coverage import roles_of
+from core.quantification.coverage import CROSS_CHECK, roles_of
 from core.quantification.factor import Factor
 from core.quantification.methods import LATEST
 from core.quantification.own_factors import given_of
@@ -33,6 +33,7 @@ from core.quantification.plan import Plan
 from core.quantification.quantify import Quantified, out_of_range, quantify, to_integers
 from core.quantification.resolve import Catalog, catalog_of
 from core.quantification.sampling import EVERY_RECORD, beyond_range, scaled, shares_of, with_shares
+from core.quantification.signals import repeated_by_signal
 from core.quantification.use import USE_TEXT
 
 Integers = npt.NDArray[np.int64]
@@ -129,6 +130,7 @@ def understand(
     frame = resolve_names(by_rules(frame, rules.attribution), rules.aliases)
     frame = attribute(frame, rules.source_settings)
     frame["role"] = roles_of(frame, rules.links, rules.counting)
+    frame.loc[repeated_by_signal(frame, rules.signals, rules.source_settings), "role"] = CROSS_CHECK
     frame["given"] = given_of(frame, rules.own_factors, catalog, methodology)
     frame["share"] = EVERY_RECORD
     if sampled and "labels" in frame:

@@ -14,6 +14,7 @@ from core.quantification.attribution_rules import Rule
 from core.quantification.coverage import Link
 from core.quantification.own_factors import OwnFactor
 from core.quantification.series_grid import Profile
+from core.quantification.signals import Overlap
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Rules:
         aliases: own names, dated.
         own_factors: that go before those of the factor set, dated; what meters of sites show and own grid series among them.
         profiles: the hours behind own grid factors that are means of hourly ones, by the factor's id.
+        signals: days on which services sent several signals at once.
     """
 
     source_settings: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
@@ -38,6 +40,7 @@ class Rules:
     aliases: tuple[OwnAlias, ...] = ()
     own_factors: tuple[OwnFactor, ...] = ()
     profiles: Mapping[str, Profile] = field(default_factory=dict)
+    signals: tuple[Overlap, ...] = ()
 
     def hourly_days(self, days: Iterable[int]) -> list[int]:
         """Return those days (since 1970) on which some grid has hourly factors."""
@@ -47,4 +50,5 @@ class Rules:
         """Return the days (since 1970) on which some rule begins or ends: between two of them nothing changes."""
         dated: tuple[OwnAlias | OwnFactor | Rule, ...] = (*self.attribution, *self.aliases, *self.own_factors)
         days = {day for each in dated for day in (each.valid_from, each.valid_to) if day is not None}
-        return np.array(sorted(day_number(day) for day in days), dtype=np.int64)
+        of_signals = {day for each in self.signals for day in (each.from_day, each.to_day)}
+        return np.array(sorted({day_number(day) for day in days} | of_signals), dtype=np.int64)

@@ -8,10 +8,12 @@ from typing import Any
 
 from core.ledger import partitions
 from core.ledger.models import Source
+from core.ledger.signals import mark_signals
 from core.ledger.writer import BatchResult, Writer, WriteResult
 from core.organizations.retention import Retention, longest
 from core.organizations.services import record_event
 from core.organizations.tenancy import organization_scope
+from core.quantification.signals import COUNT
 
 __all__ = [
     "BatchResult",
@@ -79,7 +81,8 @@ def update_source(
     reason: str = "",
 ) -> Source:
     """
-    Change a connection; what is not given stays. Records keep what they were read with.
+    Change a connection; what is not given stays. Records keep what they were read with; which signal counts (`count`) is
+    decided anew for the past as well.
 
     Raises:
         SourceError: there is no such source, or another of its kind has that name.
@@ -94,6 +97,8 @@ def update_source(
         if name is not None and others.filter(name=name).exists():
             raise SourceError(f"Another source of kind {source.kind} is named {name!r} already.")
         before = {field: getattr(source, field) for field in changes}
+        if settings is not None and settings.get(COUNT) != source.settings.get(COUNT):
+            mark_signals(organization_id, source_id)
         for field, value in changes.items():
             setattr(source, field, value)
         source.save(update_fields=list(changes))

@@ -8,6 +8,7 @@ from ingestion.services.accept import (
     source_of,
     wait_until_done,
 )
+from ingestion.services.agents import organizations_with_due_agents, settle_agents
 from ingestion.services.alerts import watch_sources
 from ingestion.services.drain import Drained, drain_inbox
 from ingestion.services.files import accept_files
@@ -48,12 +49,14 @@ __all__ = [
     "drain_inbox",
     "keep_house",
     "organizations_with_deletions",
+    "organizations_with_due_agents",
     "organizations_with_waiting_batches",
     "read_again",
     "read_rules",
     "reject_held",
     "replay_quarantine",
     "set_service_rules",
+    "settle_agents",
     "source_of",
     "wait_until_done",
     "watch_sources",

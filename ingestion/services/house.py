@@ -18,14 +18,18 @@ from core.organizations.models import Organization
 from core.organizations.retention import Retention, longest, retentions
 from core.organizations.tenancy import organization_scope
 from core.organizations.user_counts import count_past_months
-from ingestion import payloads
+from ingestion import counting, payloads
 from ingestion.models import CodeCarbonRun, Heartbeat, QuarantinedRow
 from ingestion.services.accept import ensure_payload_partition
+from ingestion.services.agents import forget_agents
+from ingestion.sources.base import DEFAULT_MAX_AGE_DAYS
 
 log = structlog.get_logger()
 
 DAYS_AHEAD = 7
 UNUSED_RUN = timedelta(days=1)
+COUNTER_RETENTION = timedelta(days=DEFAULT_MAX_AGE_DAYS)
+"""A counter that is silent for so long has ended: an older reading of it is too old to be taken."""
 
 
 def beat(name: str) -> None:
@@ -107,9 +111,20 @@ def keep_house(now: datetime | None = None) -> dict[str, int]:
         "quarantine_rows_emptied": sum(_empty_quarantine(each, now, kept[each]) for each in kept),
         "user_hashes_counted": sum(count_past_months(each, now) for each in kept),
         "unused_runs_deleted": _delete_unused_runs(now),
+        "counters_forgotten": sum(counting.forget(each, _oldest_reading_ns(now)) for each in _organizations()),
+        "agents_forgotten": sum(forget_agents(each, now) for each in _organizations()),
     }
     log.info("house kept", **done)
     return done
+
+
+def _organizations() -> list[int]:
+    return list(Organization.objects.values_list("id", flat=True))
+
+
+def _oldest_reading_ns(now: datetime) -> int:
+    """Give the time before which no source accepts readings. [ns since 1970]"""
+    return int((now - COUNTER_RETENTION).timestamp() * 1e9)
 
 
 def _drop_payloads(now: datetime, kept: dict[int, Retention]) -> int:

@@ -32,6 +32,7 @@ from core.quantification.limits import DEVICES, HOST_POWER_KW, INSTANCES, SITE_P
 from core.quantification.private import holds_content, names_a_person, names_private_value
 from core.quantification.records import Record
 from core.quantification.rejections import Cover, Rejection
+from ingestion.sources.aggregates import Aggregate
 
 CHUNK_ROWS: Final = 20_000
 """Rows in one Parsed of a streamed file: large enough for columns to pay, small enough for constant memory."""
@@ -68,7 +69,8 @@ class Context:
         defaults: `team`, `project` and `stage` of the token; they fill what a record leaves open.
         content_type: as sent, parameters included; "" for files.
         filename: the file's name, or the last part of the door's address (OTLP: `traces`, `metrics`, `logs`).
-        known: facts that the service hands in for this format (CodeCarbon: `{run id: body of its POST /runs}`).
+        known: facts that the service hands in for this format (CodeCarbon: `{run id: body of its POST /runs}`; formats with
+            counters: `{"counters": counters.Memory}`, and `only_rows` where only some are read again).
     """
 
     received_at: datetime
@@ -107,6 +109,8 @@ class Parsed:
         outside_by: the same by `classification, service, currency`, with `rows` and `cost`; None where it says nothing.
         log: sentences for the batch's log.
         cover: on the last chunk of a snapshot source, what the delivery speaks for.
+        duplicate: rows that a counter had passed before (`counters`).
+        aggregates: spans that may count later; their rows are outside.
     """
 
     activity: pd.DataFrame
@@ -116,15 +120,16 @@ class Parsed:
     outside_by: pd.DataFrame | None = None
     log: list[str] = field(default_factory=list)
     cover: list[Cover] = field(default_factory=list)
+    duplicate: int = 0
+    aggregates: list[Aggregate] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Hold the sum of the four places against the rows received."""
+        """Hold the sum of the five places against the rows received."""
         kept = int(self.activity["rows"].sum()) if len(self.activity) else 0
         quarantined = sum(rejection.rows for rejection in self.rejected)
-        if kept + quarantined + self.outside != self.received:
-            raise ValueError(
-                f"{self.received} rows received, but {kept} kept + {quarantined} rejected + {self.outside} outside"
-            )
+        if kept + quarantined + self.outside + self.duplicate != self.received:
+            places = f"{kept} kept + {quarantined} rejected + {self.outside} outside + {self.duplicate} repeated"
+            raise ValueError(f"{self.received} rows received, but {places}")
 
 
 @dataclass
@@ -135,7 +140,7 @@ class Draft:
     Args:
         records: dicts for `records.to_activity`, with `row`.
         wire: records as the native door decodes them, with their rows; a format fills this or `records`.
-        rejected, received, outside, log: as in Parsed.
+        rejected, received, outside, log, duplicate, aggregates: as in Parsed.
         fallback: column -> the format's own last word where neither sender nor token says.
         per_host: each record describes one host, which draws less than a site.
     """
@@ -146,6 +151,8 @@ class Draft:
     received: int = 0
     outside: int = 0
     log: list[str] = field(default_factory=list)
+    duplicate: int = 0
+    aggregates: list[Aggregate] = field(default_factory=list)
     fallback: Mapping[str, str] = field(default_factory=dict)
     per_host: bool = False
 
@@ -228,7 +235,15 @@ def finish_draft(draft: Draft, context: Context) -> Parsed:
     """Finish one payload's draft."""
     group = finish_drafts([(draft, context)])
     frame = group.activity.drop(columns="payload")
-    return Parsed(frame, draft.rejected, draft.received, draft.outside, log=draft.log)
+    return Parsed(
+        frame,
+        draft.rejected,
+        draft.received,
+        draft.outside,
+        log=draft.log,
+        duplicate=draft.duplicate,
+        aggregates=draft.aggregates,
+    )
 
 
 def finish_drafts(drafts: Sequence[tuple[Draft, Context]]) -> Group:

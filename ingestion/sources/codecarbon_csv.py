@@ -2,7 +2,8 @@
 CodeCarbon's `emissions.csv` (header decides; recorded with 3.3.2 and 2.8.4) and its task files.
 
 Rows are running totals of a run: after a `flush()` one run has several, and the one with the longest duration says all.
-They are a snapshot per run, so that a longer file sent later corrects what stands instead of adding to it.
+They are a snapshot per run, so that a longer file sent later corrects what stands instead of adding to it. A file speaks for
+the runs in it: a task file repeats the energy that `emissions.csv` has of the same run, and the later of the two stands.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any, BinaryIO, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from core.quantification import records
-from core.quantification.rejections import Rejection
+from core.quantification.rejections import Cover, Rejection
 from ingestion.sources import private_tables
 from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload, digest, finish, open_maybe_compressed
 from ingestion.sources.codecarbon import (
@@ -163,6 +164,7 @@ def _chunk(
         context,
         received=received,
         rejected=rejected,
+        cover=[Cover(snapshot) for snapshot in sorted({record["snapshot"] for record in read})],
         fallback=FALLBACK,
         per_host=True,
     )

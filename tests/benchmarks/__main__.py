@@ -21,6 +21,7 @@ NAMES = (
     "import_aws",
     "read_azure_gcp",
     "attribute_series",
+    "ingest_otlp",
 )
 COLUMNS = ("name", "value", "unit", "compared_with", "compared_value", "ratio", "runs", "spread")
 

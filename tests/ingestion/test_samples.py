@@ -26,10 +26,14 @@ from django.test import Client
 
 from core.factors.feeds import carbon_aware_sdk, carbon_intensity_gb, electricitymaps, ember, entsoe, watttime
 from core.factors.feeds.slot import Slot, distinct
+from core.ledger.selectors import sources
 from core.ledger.services import ensure_source, update_source
+from core.ledger.signals import overlaps_of
 from core.organizations import services as organizations
 from core.organizations.models import Organization
 from core.organizations.tenancy import organization_scope
+from core.quantification.attribute import day_number
+from core.quantification.signals import repeated_by_signal
 from ingestion import selectors, services
 from ingestion.models import COUNTS
 from ingestion.sources import prometheus, prometheus_wire, registry
@@ -230,22 +234,32 @@ def run_id_of(line: dict[str, Any]) -> str:
 
 
 def ledger_sums(organization_id: int, where: dict[str, Any], wanted: dict[str, float]) -> dict[str, float]:
-    """Sum measures over the ledger's records, corrections included."""
+    """
+    Sum measures over the ledger's records, corrections included.
+
+    Where spans and metrics describe the same calls both stand in the ledger; those of the signal that counts are summed.
+    """
     assert set(wanted) <= MEASURES
     conditions, values = [], []
     for column, value in where.items():
         place = f"r.{column}" if column in OF_RECORD else f"s.{column}"
         conditions.append(f"{place} is not distinct from %s")
         values.append(value)
-    sums = ", ".join(f"coalesce(sum(r.{name}), 0)" for name in wanted)
+    sums = ", ".join(f"coalesce(sum(r.{name}), 0)::float8 as {name}" for name in wanted)
     with organization_scope(organization_id), connection.cursor() as cursor:
         cursor.execute(
-            f"select {sums} from ledger_record r join ledger_series s"
-            " on s.organization_id = r.organization_id and s.id = r.series_id"
-            f" where {' and '.join(['true', *conditions])}",
+            f"select s.source_id, s.labels::text, (r.started_at at time zone 'utc')::date, {sums}"
+            " from ledger_record r join ledger_series s on s.organization_id = r.organization_id and s.id = r.series_id"
+            f" where {' and '.join(['true', *conditions])} group by 1, 2, 3",
             values,
         )
-        return {name: float(value) for name, value in zip(wanted, cursor.fetchone(), strict=True)}
+        rows = pd.DataFrame(cursor.fetchall(), columns=["source_id", "labels", "day", *wanted])
+        settings = {source.id: source.settings for source in sources(organization_id)}
+        overlaps = overlaps_of(organization_id)
+    rows["labels"] = rows["labels"].map(json.loads)
+    rows["day"] = rows["day"].map(day_number)
+    counted = rows[~repeated_by_signal(rows, overlaps, settings)]
+    return {name: float(counted[name].sum()) for name in wanted}
 
 
 # --- sources without a door, and feeds of factors ---------------------------------------------------------------------

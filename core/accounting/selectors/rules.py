@@ -10,6 +10,7 @@ from core.catalog.selectors import aliases
 from core.factors.grid_selectors import served_in_use
 from core.factors.selectors import own_factors
 from core.ledger.models import Source
+from core.ledger.signals import overlaps_of
 from core.quantification.coverage import Link
 from core.quantification.series_grid import factors_of
 from core.quantification.site_factors import factors_of_site
@@ -31,4 +32,5 @@ def rules_of(organization_id: int) -> Rules:
         aliases=tuple(aliases(organization_id)),
         own_factors=(*own_factors(organization_id), *metered, *series),
         profiles=profiles,
+        signals=tuple(overlaps_of(organization_id)),
     )

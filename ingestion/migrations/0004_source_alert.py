@@ -7,7 +7,7 @@ from core.organizations.tenancy import protect, same_organization_key
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ingestion", "0002_inbox"), ("ledger", "0003_append_only")]
+    dependencies = [("ingestion", "0003_counters_and_agents"), ("ledger", "0003_append_only")]
 
     operations = [
         migrations.CreateModel(
