@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.sources import aws_carbon, aws_cur2
+from ingestion.sources import aws_carbon, aws_cur2, focus
 from ingestion.sources.base import Context, UnreadablePayload
 from tests.ingestion.sources.bills import RECEIVED_AT, TOKENS, bill, summed
 from tests.ingestion.sources.bills import parsed as parsed_focus
@@ -189,7 +189,7 @@ def tables(draw: st.DrawFn) -> bytes:
 @settings(deadline=2000, max_examples=150)
 @given(body=st.one_of(tables(), st.binary(max_size=64), st.binary(max_size=64).map(lambda rest: b"PAR1" + rest)))
 def test_nothing_but_an_unreadable_payload_ever_escapes(body: bytes) -> None:
-    for adapter in (aws_cur2, aws_carbon):
+    for adapter in (aws_cur2, aws_carbon, focus):
         adapter.detect(body[:1000], "x.csv")
         try:
             kept = adapter.scrub(body, "text/csv")
