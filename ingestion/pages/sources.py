@@ -61,7 +61,10 @@ class ImportForm(forms.Form):
 
     file = FilesField(
         label=gettext_lazy("Files"),
-        help_text=gettext_lazy("Drop them here or choose. All files of one upload are one delivery of one format."),
+        help_text=gettext_lazy(
+            "Drop them here or choose. All files of one upload are one delivery of one format; where a manifest lies"
+            " among them, they are held against it."
+        ),
     )
     source = forms.ChoiceField(label=gettext_lazy("Format"), required=False)
     dry_run = forms.BooleanField(
