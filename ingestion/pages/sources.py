@@ -68,7 +68,10 @@ class ImportForm(forms.Form):
 
     file = FilesField(
         label=gettext_lazy("Files"),
-        help_text=gettext_lazy("Drop them here or choose. All files of one upload are one delivery of one format."),
+        help_text=gettext_lazy(
+            "Drop them here or choose. All files of one upload are one delivery of one format; where a manifest lies"
+            " among them, they are held against it."
+        ),
     )
     connection = forms.ChoiceField(
         label=gettext_lazy("Source"),

@@ -38,6 +38,12 @@ pc: Any = pyarrow.compute  # the stubs know only some of its overloads
 NAME: Final = "aws_cur2"
 SNAPSHOT: Final = True
 
+DROPPED: Final = (
+    "Users behind calls, session names of assumed roles, and tags whose name says that they hold a person; roles stay. Of "
+    "lines that do not fit the header only the number of cells."
+)
+"""What never reaches the inbox, in words."""
+
 _SAME: Final[Mapping[str, str]] = {
     "bill_payer_account_id": "BillingAccountId",
     "bill_billing_period_start_date": "BillingPeriodStart",

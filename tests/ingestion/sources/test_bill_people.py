@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.sources import aws_carbon, aws_cur2
+from ingestion.sources import aws_carbon, aws_cur2, focus
 from ingestion.sources.base import Context, UnreadablePayload
 from tests.ingestion.sources.bills import RECEIVED_AT, TOKENS, bill, summed
 from tests.ingestion.sources.bills import parsed as parsed_focus
@@ -186,10 +186,10 @@ def tables(draw: st.DrawFn) -> bytes:
 
 
 @pytest.mark.slow
-@settings(deadline=2000, max_examples=150)
+@settings(deadline=20_000, max_examples=150)
 @given(body=st.one_of(tables(), st.binary(max_size=64), st.binary(max_size=64).map(lambda rest: b"PAR1" + rest)))
 def test_nothing_but_an_unreadable_payload_ever_escapes(body: bytes) -> None:
-    for adapter in (aws_cur2, aws_carbon):
+    for adapter in (aws_cur2, aws_carbon, focus):
         adapter.detect(body[:1000], "x.csv")
         try:
             kept = adapter.scrub(body, "text/csv")
@@ -199,7 +199,8 @@ def test_nothing_but_an_unreadable_payload_ever_escapes(body: bytes) -> None:
         assert all(chunk.received >= 0 for chunk in chunks)
 
 
-@settings(deadline=2000, max_examples=40)
+@pytest.mark.slow
+@settings(deadline=None, max_examples=40)
 @given(rows=st.lists(st.fixed_dictionaries(dict.fromkeys(BEDROCK, CELL)), max_size=5), chunk_rows=st.integers(1, 3))
 def test_any_cells_end_each_in_one_place_however_the_file_is_cut(rows: list[dict[str, str]], chunk_rows: int) -> None:
     body = report(BEDROCK, *rows, STORAGE).getvalue()
