@@ -16,6 +16,7 @@ from core.ledger.models import Source
 from core.organizations.models import Organization, Role, Scope, Team
 from core.organizations.policy import ALLOWED, ALLOWED_BY_SCOPE, Action
 from core.organizations.retention import retention_of
+from core.organizations.user_counts import counting_of
 from ingestion.sources import registry
 
 
@@ -35,6 +36,7 @@ def stored(organization: Organization) -> list[Stored]:
     ids = _("%(days)d days after the use; whole months are dropped, so up to 31 days longer") % {"days": kept.ids_days}
     payloads = _("%(days)d days after receipt") % {"days": kept.payload_days}
     return [
+        *_user_hashes(organization.id),
         Stored(
             _("Deliveries as received"),
             _("what senders delivered, after the door has dropped what the table below says"),
@@ -78,6 +80,15 @@ def stored(organization: Organization) -> list[Stored]:
             _("stays: it is evidence"),
         ),
     ]
+
+
+def _user_hashes(organization_id: int) -> list[Stored]:
+    """Name the hashes of users, where two people have switched their counting on."""
+    counting = counting_of(organization_id)
+    if counting is None or counting.approved_at is None:
+        return []
+    holds = _("of those in pushed payloads, by team; nobody can see them")
+    return [Stored(_("Hashes of users"), holds, _("until the month is over, then as one number per team"))]
 
 
 def labels_in_words(organization_id: int, most: int = 40) -> str:

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 
+from core.quantification.private import masked
 from ingestion import payloads
 from ingestion.sources import activity, private_tables, registry
 from ingestion.sources.base import UnreadablePayload, open_maybe_compressed, unpacked_head
@@ -52,7 +53,7 @@ class Detected:
 
     def sentences(self, given: Sequence[Upload]) -> list[str]:
         """Say what each file was taken for and why, for the batch's log."""
-        return [f"{upload.filename}: {reason}." for upload, reason in zip(given, self.reasons, strict=True)]
+        return [f"{masked(upload.filename)}: {reason}." for upload, reason in zip(given, self.reasons, strict=True)]
 
 
 def detect(uploads: Sequence[Upload], wanted: str = "") -> Detected:
@@ -109,7 +110,7 @@ def keep(
                 payloads.from_stream(
                     clean,
                     content_type=upload.content_type,
-                    filename=PurePath(upload.filename).name,
+                    filename=masked(PurePath(upload.filename).name),
                     name=payloads.new_name(organization_id, day, batch_id, number),
                 )
             )

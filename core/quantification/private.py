@@ -26,7 +26,7 @@ DEPTH: Final = 32
 
 _PERSON_KEY: Final = re.compile(
     r"(?:^|[_/])(?:"
-    r"(?:end_?)?user|users?_?ids?|user_?name|user_?(?:e_?)?mail|user_?hash|user_?agent|user_?alias|user_?key"
+    r"(?:end_?)?user|users?_?ids?|user_?identifier|user_?name|user_?(?:e_?)?mail|user_?hash|user_?agent|user_?alias|user_?key"
     r"|enduser_(?:id|role|scope)|e_?mails?|(?:e_?)?mail_?address|login|person|employee(?:_?id)?|full_?name"
     r"|first_?name|last_?name|phone(?:_?number)?|ip_?address|client_?ip|requester_?ip|created_?by|creator|author"
     r"|requester|assignee|contact"
@@ -52,10 +52,17 @@ def names_a_person(key: str) -> bool:
     """
     Tell whether a label or tag key names a person or a credential; neither its value nor a hash of it is kept.
 
+    `user:` is also what AWS puts before the tags that people make: `user:Name` names a machine.
+
     >>> [names_a_person(key) for key in ("user", "User-Email", "litellm.end_user", "user:team", "users", "team")]
     [True, True, True, False, False, False]
+    >>> [names_a_person(key) for key in ("user:Name", "user:email", "user:id", "aws:createdBy")]
+    [False, True, True, True]
     """
-    return _PERSON_KEY.search(re.sub(r"[\s.:\-]+", "_", key.strip().lower())) is not None
+    plain = key.strip().lower()
+    if plain == "user:name":
+        return False
+    return _PERSON_KEY.search(re.sub(r"[\s.:\-]+", "_", plain)) is not None
 
 
 @lru_cache(maxsize=16_384)

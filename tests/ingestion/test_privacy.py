@@ -190,7 +190,7 @@ def as_arrow() -> bytes:
 @pytest.mark.parametrize("form", [as_csv, as_xlsx, as_parquet, as_arrow])
 def test_nothing_planted_is_kept_of_canonical_tables(form: Any, organization: Organization, servers: Servers) -> None:
     sender = Sender.of(organization, {"source": "activity"})
-    name = f"records.{form.__name__.removeprefix('as_')}"
+    name = f"records of {mail()}.{form.__name__.removeprefix('as_')}"
     upload = {"file": SimpleUploadedFile(name, form()), "source": "activity"}
 
     answer = sender.client.post("/api/v1/imports", upload, headers={"Authorization": f"Bearer {sender.token}"})
@@ -238,7 +238,7 @@ def places(servers: Servers) -> Iterator[tuple[str, str]]:
             for row in cursor:
                 text = " ".join(as_text(value, dict(zip(columns, row, strict=True))) for value in row)
                 if SIGN in text:
-                    yield re.sub(r"_\d+$", "", table), around(text)
+                    yield re.sub(r"(?:_\d+)+$", "", table), around(text)
     for path in Path(settings.PAYLOAD_URL.removeprefix("file://")).rglob("*"):
         if path.is_file() and SIGN in (text := as_text(path.read_bytes())):
             yield "payload file", around(text)

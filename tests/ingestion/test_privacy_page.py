@@ -80,6 +80,7 @@ def test_retention_is_changed_by_who_manages_people(enter: Any, organization: Or
 def test_two_people_switch_user_counts_on(enter: Any) -> None:
     admin, owner = enter(Role.ADMIN), enter(Role.OWNER)
     assert "Off: nobody is counted" in text_of(admin)
+    assert "Hashes of users" not in text_of(admin)
 
     admin.post(f"{ADDRESS}user-counts/", {"purpose": "To keep head counts of teams right."})
     assert "Approve" not in text_of(admin)
@@ -90,5 +91,6 @@ def test_two_people_switch_user_counts_on(enter: Any) -> None:
     shown = text_of(enter(Role.MEMBER))
     assert "On since" in shown
     assert "approved by owner@example.org" in shown
+    assert "Hashes of users" in shown
     owner.post(f"{ADDRESS}user-counts/end/")
     assert "Off: nobody is counted" in text_of(owner)
