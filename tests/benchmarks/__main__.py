@@ -19,9 +19,9 @@ NAMES = (
     "ingest_single",
     "import_focus",
     "import_aws",
-    "read_azure_gcp",
     "attribute_series",
     "ingest_otlp",
+    "import_azure_gcp",
 )
 COLUMNS = ("name", "value", "unit", "compared_with", "compared_value", "ratio", "runs", "spread")
 
