@@ -7,13 +7,14 @@ carbon model restates its months: of each month the highest `carbon_model_versio
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, Final
 
 from core.quantification import records
 from core.quantification.rejections import Cover, Rejection
-from ingestion.sources import bill_columns, carbon_statements, nested_tables
+from ingestion.sources import bill_columns, carbon_statements, nested_scrub, nested_tables
 from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload, digest, finish, limit_labels
 from ingestion.sources.bill_meaning import region_of
 from ingestion.sources.bill_tables import Chunk, Table
@@ -55,8 +56,14 @@ def detect(head: bytes, filename: str) -> str | None:
 
 
 def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
-    """Leave the file as it is: the table has no column that could name a person."""
-    return body
+    """Drop columns that name a person, which the table does not have by itself; raise UnreadablePayload for no table."""
+    with scrub_file(io.BytesIO(body)) as clean:
+        return clean.read()
+
+
+def scrub_file(stream: BinaryIO) -> BinaryIO:
+    """Do the same to a file of any size."""
+    return nested_scrub.scrub_nested(stream)
 
 
 def survey(stream: BinaryIO, context: Context) -> dict[str, list[str]]:

@@ -196,6 +196,16 @@ def test_other_files_are_refused(content: bytes, message: str) -> None:
         parsed(content)
 
 
+def test_columns_of_people_are_dropped_before_storage() -> None:
+    row = {**VERTEX, "user_email": "ada@example.org"}
+
+    from_lines, from_parquet = gcp_carbon.scrub(lines(row), ""), gcp_carbon.scrub(as_parquet([row]), "")
+
+    assert b"ada@" not in from_lines
+    assert "ada@" not in str(pq.read_table(io.BytesIO(from_parquet)).to_pylist())
+    assert len(parsed(from_lines).activity) == len(parsed(from_parquet).activity) == 2
+
+
 def test_endless_line_does_not_fill_the_memory() -> None:
     with pytest.raises(UnreadablePayload, match="one object a line"):
         parsed(lines(VERTEX)[:-1] + b', "note": "' + b"x" * 2_000_000 + b'"}')
