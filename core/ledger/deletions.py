@@ -76,9 +76,8 @@ def extent_of(organization_id: int, source_id: int, from_day: date, to_day: date
             "select count(*), min((r.started_at at time zone 'UTC')::date), max((r.started_at at time zone 'UTC')::date)"
             f" {_STANDING}",
             [
-                *_standing(organization_id, source_id, _batches(organization_id, source_id)),
-                reading.midnight(from_day),
-                reading.midnight(to_day + timedelta(days=1)),
+                *(organization_id, source_id, _batches(organization_id, source_id)),
+                *(reading.midnight(from_day), reading.midnight(to_day + timedelta(days=1))),
             ],
         )
         return Extent(*cursor.fetchone())
@@ -268,66 +267,81 @@ def _lock_snapshots(organization_id: int, source_id: int) -> None:
 
 # --- the records of a day ---------------------------------------------------------------------------------------------
 
-_OF_SOURCE: Final = """
-from ledger_record r join ledger_series l on l.organization_id = r.organization_id and l.id = r.series_id
-where r.organization_id = %s and l.source_id = %s and r.batch_id <> all(%s)
+# Each record is looked up by itself, whatever the planner believes of a table that was never analyzed: any other plan reads
+# all that is deleted once more for every day. `limit 1` keeps it from joining the two.
+_RECORDS: Final = """
+from (
+    select r.*, l.source_id, l.grain from ledger_record r
+    join ledger_series l on l.organization_id = r.organization_id and l.id = r.series_id
+    where r.organization_id = %s and l.source_id = %s and r.batch_id <> all(%s)
+      and r.started_at >= %s and r.started_at < %s
+    offset 0
+) r
+left join lateral (
+    select d.deletion_id, d.sent_again from ledger_deleted_record d
+    where d.organization_id = r.organization_id and d.source_id = r.source_id and d.key = r.key limit 1
+) d on true
 """
-_DELETED: Final = """
-select from ledger_deleted_record d
-where d.organization_id = r.organization_id and d.source_id = l.source_id and d.key = r.key
-"""
-_STANDING: Final = f"{_OF_SOURCE} and not exists ({_DELETED}) and r.started_at >= %s and r.started_at < %s"
-_TAKEN_BACK: Final = (
-    f"{_OF_SOURCE} and exists ({_DELETED} and d.deletion_id = %s and not d.sent_again)"
-    " and r.started_at >= %s and r.started_at < %s"
-)
+_STANDING: Final = f"{_RECORDS} where d.deletion_id is null"
+_TAKEN_BACK: Final = f"{_RECORDS} where d.deletion_id = %s and not d.sent_again"
 
 # What a record is compared by when its snapshot is delivered again: see snapshots.py.
 _BASE: Final = "case when {of}.revision > 0 then {of}.corrects else {of}.key end"
 
-# Keys of restated periods that a later delivery has written to: what it says stands.
-_DELIVERED_AGAIN: Final = f"""
-and not (r.snapshot_id is not null and (r.snapshot_id, {_BASE.format(of="r")}) in (
-    select n.snapshot_id, {_BASE.format(of="n")} from ledger_record n
-    where n.organization_id = %s and n.batch_id > %s and n.batch_id <> all(%s)
-      and n.snapshot_id in (select id from ledger_snapshot where organization_id = %s and source_id = %s)))
-"""
 
-
-def _standing(organization_id: int, source_id: int, batches: list[UUID]) -> list[Any]:
-    return [organization_id, source_id, batches]
-
-
-def _chosen(deletion: Deletion) -> tuple[str, list[Any]]:
-    """Write which records are to be worked on, between two times that follow as parameters; with its own before them."""
+def _chosen(deletion: Deletion, start: datetime, end: datetime) -> tuple[str, list[Any]]:
+    """Write which records that start in [start, end) are to be worked on, with the parameters."""
     batches = _batches(deletion.organization_id, deletion.source_id)
-    own = _standing(deletion.organization_id, deletion.source_id, batches)
+    own = [deletion.organization_id, deletion.source_id, batches, start, end]
     if deletion.state == DeletionState.DELETING:
         return _STANDING, own
     return _TAKEN_BACK, [*own, deletion.id]
 
 
+def _delivered_again(deletion: Deletion, start: datetime, end: datetime) -> list[UUID]:
+    """
+    List the keys of restated periods that a delivery has written to since the deletion: what it says stands.
+
+    Looks at the snapshots that have records in [start, end), inside the lock on them.
+    """
+    own = [deletion.organization_id, deletion.source_id]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select distinct r.snapshot_id from ledger_record r"
+            " join ledger_series l on l.organization_id = r.organization_id and l.id = r.series_id"
+            " where r.organization_id = %s and l.source_id = %s and r.started_at >= %s and r.started_at < %s"
+            " and r.snapshot_id is not null",
+            [*own, start, end],
+        )
+        ids = [snapshot_id for (snapshot_id,) in cursor.fetchall()]
+        if not ids:
+            return []
+        cursor.execute(
+            f"select distinct {_BASE.format(of='n')} from ledger_record n where n.organization_id = %s"
+            " and n.snapshot_id = any(%s) and n.batch_id > %s and n.batch_id <> all(%s)",
+            [deletion.organization_id, ids, deletion.batch_id, _batches(*own)],
+        )
+        return [key for (key,) in cursor.fetchall()]
+
+
 def _days_to_do(organization_id: int, deletion_id: int) -> list[date]:
     with organization_scope(organization_id), connection.cursor() as cursor:
         deletion = Deletion.objects.get(organization_id=organization_id, id=deletion_id)
-        chosen, values = _chosen(deletion)
-        cursor.execute(
-            f"select distinct (r.started_at at time zone 'UTC')::date as day {chosen} order by day",
-            [*values, reading.midnight(deletion.from_day), reading.midnight(deletion.to_day + timedelta(days=1))],
-        )
+        start, end = reading.midnight(deletion.from_day), reading.midnight(deletion.to_day + timedelta(days=1))
+        chosen, values = _chosen(deletion, start, end)
+        cursor.execute(f"select distinct (r.started_at at time zone 'UTC')::date as day {chosen} order by day", values)
         return [day for (day,) in cursor.fetchall()]
 
 
 def _write(deletion: Deletion, day: date) -> int:
     """Write a correction for each chosen record that starts on a day, with its cells; give how many."""
     deleting = deletion.state == DeletionState.DELETING
-    chosen, values = _chosen(deletion)
-    between: list[Any] = [reading.midnight(day), reading.midnight(day + timedelta(days=1))]
-    if not deleting:
-        chosen += _DELIVERED_AGAIN
-        batches = _batches(deletion.organization_id, deletion.source_id)
-        own = [deletion.organization_id, deletion.source_id]
-        between += [deletion.organization_id, deletion.batch_id, batches, *own]
+    start, end = reading.midnight(day), reading.midnight(day + timedelta(days=1))
+    chosen, values = _chosen(deletion, start, end)
+    again = [] if deleting else _delivered_again(deletion, start, end)
+    if again:
+        chosen += f" and not (r.snapshot_id is not null and {_BASE.format(of='r')} = any(%s::uuid[]))"
+        values.append(again)
     sign = "-" if deleting else ""
     measures = ", ".join(
         f"r.{name}" if name.endswith("_utilization") else f"{sign}r.{name}" for name in (*COUNTS, *NUMBERS)
@@ -337,10 +351,10 @@ def _write(deletion: Deletion, day: date) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             f"{_STAGE} select row_number() over (order by r.series_id, r.started_at, r.key) - 1, 0, 0, 1,"
-            " r.organization_id, l.source_id, r.series_id, l.grain = 'day', r.started_at, r.ended_at,"
+            " r.organization_id, r.source_id, r.series_id, r.grain = 'day', r.started_at, r.ended_at,"
             f" encode(substring(sha256(convert_to(%s || r.key, 'UTF8')) from 1 for 16), 'hex')::uuid, 0, %s,"
             f" r.snapshot_id, {_REVISION}, {_CORRECTED}, %s || r.key, r.run, r.key, %s, {measures} {chosen}",
-            [name, batch, name, "deleted" if deleting else "restored", *values, *between],
+            [name, batch, name, "deleted" if deleting else "restored", *values],
         )
         staged = int(cursor.rowcount)
     if not staged:
@@ -380,9 +394,9 @@ def _note(deletion: Deletion, *, deleting: bool) -> None:
             )
         else:
             cursor.execute(
-                "delete from ledger_deleted_record d using pg_temp.staged_record s"
-                " where d.organization_id = s.organization_id and d.source_id = s.source_id"
-                " and d.key = s.corrects_id::uuid",
+                "delete from ledger_deleted_record where organization_id = %s and source_id = %s"
+                " and key = any(array(select corrects_id::uuid from pg_temp.staged_record))",
+                [deletion.organization_id, deletion.source_id],
             )
 
 
@@ -441,11 +455,14 @@ def note_sent_again(organization_id: int, source_id: int, replaced: Sequence[tup
     """Note which deleted records stand again by what is still on the stage, in the transaction that writes it."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "update ledger_deleted_record d set sent_again = true"
-            " from unnest(%s::uuid[], %s::uuid[]) as x (deleted, written)"
-            " join pg_temp.staged_record s on s.key = x.written and s.source_id = %s"
-            " where d.organization_id = %s and d.source_id = %s and d.key = x.deleted",
-            [[each for each, _ in replaced], [each for _, each in replaced], source_id, organization_id, source_id],
+            "select key from pg_temp.staged_record where source_id = %s and key = any(%s::uuid[])",
+            [source_id, [written for _, written in replaced]],
+        )
+        staged = {key for (key,) in cursor.fetchall()}
+        cursor.execute(
+            "update ledger_deleted_record set sent_again = true"
+            " where organization_id = %s and source_id = %s and key = any(%s::uuid[])",
+            [organization_id, source_id, [deleted for deleted, written in replaced if written in staged]],
         )
 
 
