@@ -59,13 +59,25 @@ class CoverageUnit(models.Model):
     """
     The thing that several sources may describe: a billing account, a cluster, a gateway, an API organization.
 
-    Its counting source counts; what its other sources say is a cross-check.
+    Better evidence displaces worse there for the part that it covers; or one source alone counts.
     """
 
     organization = models.ForeignKey(Organization, models.PROTECT, db_index=False)
     name = models.TextField()
-    counting_source = models.ForeignKey(Source, models.PROTECT, db_constraint=False, db_index=False)
-    reason = models.TextField(blank=True, help_text="why this source is the one that counts")
+    counting_source = models.ForeignKey(
+        Source,
+        models.PROTECT,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        help_text="alone counts here; null: evidence decides",
+    )
+    precedence = ArrayField(
+        models.TextField(),
+        default=list,
+        help_text="levels of evidence and sources (source:12), best first; empty: usual",
+    )
+    reason = models.TextField(blank=True, help_text="why the unit has an order of its own")
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -86,6 +98,9 @@ class SourceLink(models.Model):
     account = models.TextField(null=True, blank=True, help_text="empty: every account that the source reports")
     unit = models.ForeignKey(
         CoverageUnit, models.PROTECT, null=True, blank=True, db_constraint=False, db_index=False, related_name="links"
+    )
+    part = models.BooleanField(
+        null=True, help_text="describes a part of its own, so that it adds up with others; null: as its evidence says"
     )
     reason = models.TextField(blank=True)
     created_at = models.DateTimeField(db_default=Now())

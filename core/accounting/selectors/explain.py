@@ -14,7 +14,7 @@ from core.accounting.aggregate import TOTAL
 from core.accounting.columns import ENERGY_FACILITY, LOCATION
 from core.accounting.derive import HOURS_A_DAY, OUT_OF_RANGE, Derived, Integers, without_impacts
 from core.accounting.explain import FIGURES, UNITS, Used, parts_of, register_branches, tree
-from core.accounting.figures import Filter, FilterError
+from core.accounting.figures import ROLES, Filter, FilterError
 from core.accounting.models import Plan as StoredPlan
 from core.accounting.models import View
 from core.accounting.pools import pool_sql, pools_of
@@ -217,11 +217,12 @@ def _runs(organization_id: int, view: View, asked: Filter) -> list[Used]:
     """Quantify the records of runs, by the rules in force."""
     rules = rules_of(organization_id)
     rows = run_sums(organization_id, asked, by_hour=bool(rules.profiles))
-    return _derived(organization_id, view, derived_on_read(organization_id, view, rows, rules), rows, asked)
+    derived = derived_on_read(organization_id, view, rows, rules, whole=False)
+    return _derived(organization_id, view, derived, asked)
 
 
 def _record(organization_id: int, view: View, asked: Filter, record_id: str) -> list[Used]:
-    """Quantify one record as it stands in the ledger, by the rules in force."""
+    """Quantify one record as it stands in the ledger, whole, by the rules in force: whether it counts is a matter of sums."""
     record = find_record(organization_id, record_id)
     if record is None:
         raise NothingToExplain(f"There is no record {record_id!r}.")
@@ -235,8 +236,8 @@ def _record(organization_id: int, view: View, asked: Filter, record_id: str) -> 
     if rules.profiles:
         times = {name: activity[name].to_numpy() for name in ("started_at", "ended_at")}
         rows = record_hours(organization_id, rows.assign(**times))
-    derived = derived_on_read(organization_id, view, rows, rules)
-    used = _derived(organization_id, view, derived, rows, asked, by_hour=True)
+    derived = derived_on_read(organization_id, view, rows, rules, whole=False, divided=False)
+    used = _derived(organization_id, view, derived, replace(asked, role=ROLES), by_hour=True)
     if not used:
         raise NothingToExplain(f"There is no record {record_id!r} in what was asked for.")
     return used
@@ -250,9 +251,7 @@ def _corrections(organization_id: int, record_id: str) -> list[dict[str, Any]]:
     ]
 
 
-def _derived(
-    organization_id: int, view: View, derived: Derived, rows: pd.DataFrame, asked: Filter, *, by_hour: bool = False
-) -> list[Used]:
+def _derived(organization_id: int, view: View, derived: Derived, asked: Filter, *, by_hour: bool = False) -> list[Used]:
     """
     Turn figures derived on read into uses, those that the filter keeps.
 
@@ -268,6 +267,7 @@ def _derived(
     elsewhere = sites_not_controlled(organization_id)
     pools = pools_of(resolved, covered.pools, elsewhere).tolist()
     found = []
+    rows = derived.rows.fillna(dict.fromkeys(MEASURE_COLUMNS, 0))
     for each, at in _parts(derived, np.flatnonzero(kept), by_hour=by_hour):
         own = rows.iloc[at]
         one = resolved.iloc[each]

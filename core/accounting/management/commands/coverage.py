@@ -19,10 +19,11 @@ from core.accounting.selectors.reconciliation import span_of_cells
 from core.ledger.models import Source
 from core.organizations.models import Organization
 from core.organizations.tenancy import organization_scope
+from core.quantification.coverage import LEVELS, MOVABLE, SOURCE
 
 TABLES: Final = {
-    "units": ("name", "counts", "reason"),
-    "links": ("id", "source", "account", "unit", "reason"),
+    "units": ("name", "counts", "precedence", "reason"),
+    "links": ("id", "source", "account", "unit", "part", "reason"),
     "overlaps": ("source", "accounts", "records", "kg_co2e"),
 }
 
@@ -39,14 +40,27 @@ class Command(BaseCommand):
         add_organization_argument(each)
         add_period_arguments(each)
         each.add_argument("--format", choices=["table", "json"], default="table")
-        each = actions.add_parser("unit", help="make a unit, or let another source count in it")
+        each = actions.add_parser(
+            "unit", help="make a unit, or change what counts in it: better evidence, if nothing is said"
+        )
         each.add_argument("name")
-        each.add_argument("--counts", required=True, metavar="SOURCE", help="the source whose figures count")
+        each.add_argument("--counts", metavar="SOURCE", help="this source alone counts, whatever it covers")
+        each.add_argument(
+            "--precedence",
+            default="",
+            metavar="LIST",
+            help=f"order of evidence, best first, with a reason: some of {','.join(MOVABLE)} and sources, by comma",
+        )
         _add_reason(each)
         each = actions.add_parser("link", help="tie a source to a unit, the one that counts too")
         each.add_argument("source")
         each.add_argument("--unit", required=True, metavar="NAME")
         each.add_argument("--account", help="only this account of the source")
+        which = each.add_mutually_exclusive_group()
+        which.add_argument("--part", action="store_true", help="it describes a part of its own: such sources add up")
+        which.add_argument(
+            "--whole", action="store_true", help="it describes the whole unit: the one linked first goes first"
+        )
         _add_reason(each)
         each = actions.add_parser("independent", help="say that no other source describes what this one does")
         each.add_argument("source")
@@ -70,20 +84,29 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(answer, indent=2, allow_nan=False))
             return
         for title, columns in TABLES.items():
-            rows = [{**row, "accounts": ", ".join(row.get("accounts") or [])} for row in answer[title]]
+            rows = [
+                {**row, **{name: ", ".join(row.get(name) or []) for name in ("accounts", "precedence")}}
+                for row in answer[title]
+            ]
             self.stdout.write(f"{title}: {'' if rows else 'none'}".strip())
             if rows:
                 self.stdout.write(as_table(columns, rows))
 
     def unit(self, organization: Organization, options: dict[str, Any]) -> None:
-        source = _source(organization, options["counts"])
+        source = _source(organization, options["counts"]) if options["counts"] else None
+        order = [each.strip() for each in options["precedence"].split(",") if each.strip()]
         services.set_coverage_unit(
             organization_id=organization.id,
             name=options["name"],
-            counting_source_id=source.id,
+            counting_source_id=None if source is None else source.id,
+            precedence=[each if each in LEVELS else f"{SOURCE}{_source(organization, each).id}" for each in order],
             reason=options["reason"],
         )
-        self.stdout.write(f"In {options['name']}, {source.kind}/{source.name} counts.")
+        if source is not None:
+            self.stdout.write(f"In {options['name']}, {source.kind}/{source.name} alone counts.")
+        else:
+            first = f": {', '.join(order)} before all else" if order else ""
+            self.stdout.write(f"In {options['name']}, better evidence counts for the part that it covers{first}.")
 
     def link(self, organization: Organization, options: dict[str, Any]) -> None:
         source = _source(organization, options["source"])
@@ -96,6 +119,7 @@ class Command(BaseCommand):
             source_id=source.id,
             unit_id=unit.id,
             account=options["account"],
+            part=True if options["part"] else False if options["whole"] else None,
             reason=options["reason"],
         )
         self.stdout.write(f"Link {link.id}: {source.kind}/{source.name} describes {unit.name}.")
