@@ -16,7 +16,8 @@ import pandas as pd
 
 from core.accounting.naming import named_subjects
 from core.accounting.rules import Rules
-from core.quantification.coverage import STATED, levels_of, links_of, parts_of
+from core.quantification.activity import SERIES_TEXT
+from core.quantification.coverage import CONCURRENT_RUN, RANKS_APART, STATED, levels_of, links_of, parts_of
 from core.quantification.displacement import SUMMED, covered_parts, covered_shares
 from core.quantification.likeness import named_alike
 from core.quantification.resolve import Catalog
@@ -79,12 +80,13 @@ def linked(series: pd.DataFrame, rules: Rules) -> pd.DataFrame:
 
 def contested(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules) -> npt.NDArray[np.bool_]:
     """
-    Tell which rows lie in a unit and day that several links describe, or a statement, or where one source alone counts.
+    Tell which rows something else may describe: those in a unit and day of several links, of a statement, or where one source
+    alone counts; and runs that measure a machine which others measure too.
 
     Args:
         rows: series_id and day, on whole days of every series. [n]
     """
-    nothing = np.zeros(len(rows), dtype=bool)
+    nothing = _of_shared_machines(rows, series, rules)
     if not any(link.unit_id for link in rules.links):
         return nothing
     own = linked(series, rules)
@@ -99,8 +101,48 @@ def contested(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules) -> npt.NDA
     several = days.groupby(["unit", "day"])["link"].transform("nunique").to_numpy() > 1
     alone = {each for each, rule in rules.units.items() if rule.alone is not None}
     special = alone | set(own.loc[own["evidence"] == STATED, "unit"].tolist())
-    nothing[inside] = several | np.isin(unit, sorted(special))
+    nothing[inside] |= several | np.isin(unit, sorted(special))
     return nothing
+
+
+def _of_shared_machines(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules) -> npt.NDArray[np.bool_]:
+    """Tell which rows are of runs on a machine that others measure at the same time."""
+    machine, _ = machines_of(series, rules)
+    if (machine < 0).all():
+        return np.zeros(len(rows), dtype=bool)
+    return rows["series_id"].isin(series["series_id"].to_numpy()[machine >= 0]).to_numpy(dtype=bool)
+
+
+def machines_of(series: pd.DataFrame, rules: Rules) -> tuple[Integers, Integers]:
+    """
+    Number the machines that several runs measure at the same time, as far as their series tell: alike in all but the run.
+
+    Args:
+        series: source_id, ``SERIES_TEXT``, labels.
+
+    Returns:
+        The machine, -1 where no others are on it, and the number of the run on it, 0 for the first. [n]
+    """
+    machine = np.full(len(series), -1, dtype=np.int64)
+    run = np.array([_run_number(labels) for labels in series["labels"]], dtype=np.int64)
+    if not run.any():
+        return machine, run
+    apart = [source_id for source_id, settings in rules.source_settings.items() if settings.get(RANKS_APART)]
+    sources = set(series["source_id"].to_numpy()[run > 0].tolist()) - set(apart)
+    inside = np.flatnonzero(series["source_id"].isin(sources))
+    own = series.iloc[inside]
+    others = [sorted((k, v) for k, v in (labels or {}).items() if k != CONCURRENT_RUN) for labels in own["labels"]]
+    likeness = own[["source_id", *SERIES_TEXT]].astype(object).assign(others=[repr(each) for each in others])
+    group = likeness.groupby(list(likeness.columns), dropna=False, sort=False).ngroup().to_numpy(dtype=np.int64)
+    shared = np.isin(group, group[run[inside] > 0])
+    machine[inside[shared]] = group[shared]
+    return machine, run
+
+
+def _run_number(labels: dict[str, object] | None) -> int:
+    """Read the number of a concurrent run; an adapter writes it as text or number."""
+    text = str((labels or {}).get(CONCURRENT_RUN, ""))
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
 
 
 def divide(rows: pd.DataFrame, overlap: Overlap, rules: Rules, catalog: Catalog) -> Division | None:
@@ -141,9 +183,12 @@ def _described(subjects: pd.DataFrame, rules: Rules, catalog: Catalog) -> pd.Dat
     """Say of subjects how they are compared: unit, link, level of evidence, grain and the names of what they measure."""
     link = links_of(subjects, rules.links)
     level = levels_of(subjects["evidence"], _from_bill(subjects, rules))
+    machine, run = machines_of(subjects, rules)
     described = subjects.assign(
         link=link,
-        unit=[rules.links[at].unit_id or 0 for at in link.tolist()],
+        machine=machine,
+        concurrent_run=run,
+        unit=[(rules.links[at].unit_id or 0) if at >= 0 else 0 for at in link.tolist()],
         level=level,
         part=parts_of(link, level, rules.links),
         by_day=(subjects["grain"] == "day").to_numpy(dtype=bool),

@@ -20,6 +20,10 @@ Integers = npt.NDArray[np.int64]
 
 COUNTED: Final = "counted"
 CROSS_CHECK: Final = "cross_check"
+CONCURRENT_RUN: Final = "concurrent_run"
+"""Label of a run whose tracker measures a whole machine that others measure at the same time: 1, 2, ...; the first has none."""
+RANKS_APART: Final = "ranks_on_machines_of_their_own"
+"""Setting of a source whose concurrent runs that look alike are on different machines, so that they add up."""
 INDEPENDENT: Final = 0
 """Stands for a unit where the organization has said that no other source describes what this one does."""
 
@@ -109,7 +113,7 @@ def links_of(subjects: pd.DataFrame, links: Sequence[Link]) -> Integers:
 
 def parts_of(link: Integers, level: npt.NDArray[np.object_], links: Sequence[Link]) -> npt.NDArray[np.bool_]:
     """Tell which subjects describe parts of their unit, as their link says; else meters do. [n]"""
-    said = [links[at].part for at in link.tolist()]
+    said = [links[at].part if at >= 0 else None for at in link.tolist()]
     return np.array(
         [each == MEASURED if part is None else part for part, each in zip(said, level, strict=True)], dtype=bool
     )

@@ -101,8 +101,8 @@ def covered_shares(
 
     Args:
         cells: every cell of the subjects on whole days: ``hour`` (since 1970; of a day's sum its first), ``MEASURE_COLUMNS``. [n]
-        subjects: ``unit``, ``link`` (numbers), ``source_id``, ``level``, ``part``, ``by_day`` (the cells say nothing about
-            hours), and the columns of `comparable`.
+        subjects: ``unit`` (0: none), ``link`` (numbers), ``source_id``, ``level``, ``part``, ``by_day`` (the cells say nothing
+            about hours), ``machine`` and ``concurrent_run`` (numbers, see `_left_by_runs`), and the columns of `comparable`.
         position: of each cell's subject. [n]
         rules: what was said of the units.
         described: (unit, month since 1970) in which something else than a statement describes the unit.
@@ -113,11 +113,10 @@ def covered_shares(
     share = np.zeros(len(cells))
     if not len(cells):
         return share
-    rank = ranks_of(subjects, rules)[position]
     day = cells["hour"].to_numpy(dtype=np.int64) // HOURS_A_DAY
     sizes = comparable(cells, subjects, position)
     pairs = _Pairs(
-        left=np.ones(len(cells)),
+        left=_left_by_runs(cells, subjects, position),
         unit=subjects["unit"].to_numpy(dtype=np.int64)[position],
         link=subjects["link"].to_numpy(dtype=np.int64)[position],
         hour=cells["hour"].to_numpy(dtype=np.int64),
@@ -129,7 +128,9 @@ def covered_shares(
     alone = subjects["unit"].map({unit: rule.alone for unit, rule in rules.items() if rule.alone is not None})
     decided = alone.notna().to_numpy(dtype=bool)[position]
     other = (alone.notna() & (alone != subjects["source_id"])).to_numpy(dtype=bool)[position]
-    ranked = ~stated & ~decided
+    ranked = ~stated & ~decided & (pairs.unit > 0)
+    rank = np.full(len(cells), -1, dtype=np.int64)
+    rank[pairs.unit > 0] = _unit_ranks(subjects, rules)[position][pairs.unit > 0]
     for worse in range(1, int(rank.max(initial=0)) + 1):
         for better in range(worse):
             pairs.displace(ranked & (rank == better), ranked & (rank == worse))
@@ -138,6 +139,47 @@ def covered_shares(
     undecided = stated & ~decided
     share[undecided] = _superseded(pairs.unit[undecided], day[undecided], described)
     return share
+
+
+def _unit_ranks(subjects: pd.DataFrame, rules: Mapping[int, UnitRule]) -> Integers:
+    """Rank the subjects that are in a unit; -1 for the others. [n]"""
+    inside = (subjects["unit"] > 0).to_numpy(dtype=bool)
+    rank = np.full(len(subjects), -1, dtype=np.int64)
+    if inside.any():
+        rank[inside] = ranks_of(subjects[inside], rules)
+    return rank
+
+
+def _left_by_runs(cells: pd.DataFrame, subjects: pd.DataFrame, position: Integers) -> Floats:
+    """
+    Count a machine once that several runs measure at the same time: each hour, the first run displaces the energy of the others.
+
+    What is left is the most that any of them measured, since all read the same meters.
+
+    Args:
+        subjects: ``machine``, the number of runs that look alike (-1: no others do), and ``concurrent_run``, 0 for the first.
+
+    Returns:
+        The share that no earlier run covers. [n]
+    """
+    left = np.ones(len(cells))
+    machine = subjects["machine"].to_numpy(dtype=np.int64)[position]
+    run = subjects["concurrent_run"].to_numpy(dtype=np.int64)[position]
+    energy = cells["energy_pkwh"].to_numpy(dtype=np.int64)
+    measured = (machine >= 0) & (energy > 0)
+    if not (run[measured] > 0).any():
+        return left
+    at = np.flatnonzero(measured)
+    hour = _numbered(machine[at], cells["hour"].to_numpy(dtype=np.int64)[at])
+    most = np.zeros(int(hour.max()) + 1)
+    for number in range(int(run[at].max()) + 1):
+        own = run[at] == number
+        there = np.bincount(hour[own], weights=energy[at][own], minlength=len(most))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = np.where(there > 0, np.minimum(1.0, most / there), 0.0)
+        left[at[own]] = 1.0 - share[hour[own]]
+        most = np.maximum(most, there)
+    return left
 
 
 def months_of(day: Integers) -> Integers:

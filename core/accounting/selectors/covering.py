@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from django.db import connection
 
-from core.accounting.covering import HOURS_A_DAY, Overlap, contested, linked
+from core.accounting.covering import HOURS_A_DAY, Overlap, contested, linked, machines_of
 from core.accounting.rows import SUMMED, dates_of, day_hours
 from core.accounting.rules import Rules
 from core.ledger.selectors import series_by_id
@@ -52,18 +52,20 @@ def overlap_of_records(organization_id: int, rows: pd.DataFrame, series: pd.Data
         rows: series_id and day (since 1970).
         series: of the rows.
     """
-    if not any(link.unit_id for link in rules.links) or rows.empty:
+    if rows.empty:
         return None
-    units = linked(series, rules)
-    inside = rows["series_id"].isin(units["series_id"])
+    units, machine = linked(series, rules), machines_of(series, rules)[0] >= 0
+    inside = rows["series_id"].isin([*units["series_id"], *series["series_id"].to_numpy()[machine]])
     if not inside.any():
         return None
     days = dates_of(np.unique(rows.loc[inside, "day"].to_numpy(dtype=np.int64)))
-    sources = sorted({link.source_id for link in rules.links if link.unit_id in set(units["unit"])})
+    shared = set(series["source_id"].to_numpy()[machine].tolist())
+    sources = sorted({link.source_id for link in rules.links if link.unit_id in set(units["unit"])} | shared)
     beside = series_by_id(organization_id, _series_of(organization_id, sources)).rename_axis("series_id").reset_index()
     of_units = linked(beside, rules)
     of_units = of_units[of_units["unit"].isin(units["unit"])]
-    cells = day_hours(organization_id, days, of_units["series_id"].tolist())
+    of_machines = beside["series_id"].to_numpy()[machines_of(beside, rules)[0] >= 0]
+    cells = day_hours(organization_id, days, sorted({*of_units["series_id"].tolist(), *of_machines.tolist()}))
     overlap = overlap_of_hours(organization_id, cells.assign(day=cells["hour"] // HOURS_A_DAY), beside, rules)
     return None if overlap is None else Overlap(overlap.cells, overlap.series, overlap.described, whole=False)
 
@@ -93,6 +95,7 @@ def described_months(
     stating = set(own.loc[own["evidence"] == STATED, "unit"].tolist())
     if not stating:
         return frozenset()
+    rows = rows[rows["series_id"].isin(own["series_id"])]
     at = pd.Index(own["series_id"]).get_indexer(rows["series_id"])
     unit, month = own["unit"].to_numpy(dtype=np.int64)[at], months_of(rows["day"].to_numpy(dtype=np.int64))
     wanted = {pair for pair in zip(unit.tolist(), month.tolist(), strict=True) if pair[0] in stating}

@@ -12,6 +12,8 @@ from core.accounting.figures import Filter
 from core.accounting.selectors import emissions, overlap_warnings
 from core.accounting.selectors.explain import explain
 from core.accounting.selectors.reconciliation import reconcile_daily
+from core.ledger.services import update_source
+from core.quantification.coverage import RANKS_APART
 
 from .conftest import at, metered
 from .test_derive import daily, table
@@ -236,3 +238,33 @@ def test_no_order_of_deliveries_can_show(committed_db, organization, other_organ
         assert_reconciled(into)
 
     assert found[0] == found[1]
+
+
+def test_eight_ranks_on_one_node_count_once(committed_db, organization, factor_set, write):
+    """Each rank's tracker reads the meters of the whole node: 1 kWh in the hour, and one saw 1.1 (mlco2/codecarbon #544)."""
+    ranks = [
+        metered(
+            f"rank-{rank}",
+            1.1 if rank == 5 else 1.0,
+            run=f"r{rank}",
+            energy_boundary="facility",
+            labels={"tracking_mode": "machine"} | ({"concurrent_run": str(rank)} if rank else {}),
+        )
+        for rank in range(8)
+    ]
+    write(*ranks, source="trackers")
+    services.derive_dirty_days(organization.id)
+
+    assert total(organization) == pytest.approx(1.1 * 0.329, rel=1e-9)
+    assert total(organization, grain="hour") == pytest.approx(1.1 * 0.329, rel=1e-9)
+    assert total(organization, role=BOTH) == pytest.approx(8.1 * 0.329, rel=1e-9)
+    assert_reconciled(organization)
+
+
+def test_ranks_that_are_said_to_be_on_machines_of_their_own_add_up(committed_db, organization, factor_set, write):
+    records = [metered(rank, 1.0, energy_boundary="facility", labels={"concurrent_run": str(rank)}) for rank in (1, 2)]
+    source_id = write(*records, source="trackers")
+    update_source(organization_id=organization.id, source_id=source_id, settings={RANKS_APART: True})
+    services.derive_dirty_days(organization.id)
+
+    assert total(organization) == pytest.approx(2 * 0.329, rel=1e-9)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.quantification.activity import MEASURE_COLUMNS
@@ -51,9 +51,11 @@ def shares(*rows, links=USUAL_LINKS, rules=None, described=frozenset()) -> list[
     for name in SUMMED:
         frame[name] = frame[name].fillna(0).astype("int64") if name in frame else 0
     frame["account"] = None
+    for name, nothing in (("machine", -1), ("concurrent_run", 0)):
+        frame[name] = frame[name].fillna(nothing).astype("int64") if name in frame else nothing
     frame["evidence"] = frame["source_id"].map(EVIDENCE)
     frame["link"] = links_of(frame, links)
-    frame["unit"] = [links[at].unit_id for at in frame["link"]]
+    frame["unit"] = [links[at].unit_id if at >= 0 else 0 for at in frame["link"]]
     frame["level"] = levels_of(frame["evidence"], (frame["source_id"] == BILL).to_numpy())
     frame["part"] = parts_of(frame["link"].to_numpy(), frame["level"].to_numpy(dtype=object), links)
     found = covered_shares(frame, frame, np.arange(len(frame)), rules or {}, described)
@@ -197,6 +199,29 @@ def test_an_instance_is_its_accelerators(pack):
     assert named["accelerators"].tolist()[0] == 8
 
 
+@settings(deadline=None, max_examples=40)
+@given(st.integers(1, 8), st.integers(1, 10**12), st.integers(0, 10**12), st.integers(0, 7))
+def test_ranks_on_one_node_count_once(ranks, kwh, more, at):
+    """All read the same meters in one hour; one may have seen a little more. What is left is the most that any saw."""
+    energies = [kwh + (more if rank == at else 0) for rank in range(ranks)]
+    rows = [row(99, energy_pkwh=each, machine=0, concurrent_run=rank) for rank, each in enumerate(energies)]
+
+    found = shares(*rows)
+
+    left = sum(each * (1 - share) for each, share in zip(energies, found, strict=True))
+    assert left == pytest.approx(max(energies), rel=1e-9, abs=1)
+
+
+def test_runs_of_other_hours_and_machines_add_up():
+    rows = [
+        row(99, 0, energy_pkwh=10, machine=0),
+        row(99, 1, energy_pkwh=10, machine=0, concurrent_run=1),
+        row(99, 0, energy_pkwh=10, machine=1, concurrent_run=1),
+    ]
+
+    assert shares(*rows) == [0, 0, 0]
+
+
 amounts = st.integers(0, 10**6)
 measured_rows = st.builds(
     lambda source, hour, by_day, kind, amount, requests: row(
@@ -217,6 +242,7 @@ measured_rows = st.builds(
 )
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(measured_rows, min_size=1, max_size=12), st.randoms())
 def test_no_order_of_rows_can_show(rows, chance):
     order = list(range(len(rows)))
@@ -229,6 +255,7 @@ def test_no_order_of_rows_can_show(rows, chance):
     assert all(0 <= share <= 1 for share in found)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(measured_rows, min_size=1, max_size=12))
 def test_what_is_displaced_is_no_more_than_what_displaces(rows):
     # In device-hours of one kind, over both days: the bill loses at most what all better evidence holds.
@@ -241,6 +268,7 @@ def test_what_is_displaced_is_no_more_than_what_displaces(rows):
         assert lost <= better + len(rows)  # rounding to whole integers
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.integers(0, 64), st.integers(1, 64), st.integers(1, 10**6))
 def test_instrumenting_k_of_n_nodes_displaces_k_nodes(k, n, hours_a_node):
     # Each node has 8 accelerators; the share of the bill that is covered is k / n (law 8), never more than the whole.
@@ -253,6 +281,7 @@ def test_instrumenting_k_of_n_nodes_displaces_k_nodes(k, n, hours_a_node):
     assert covered == pytest.approx(min(1, k / n), abs=1e-11)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.integers(-(2**62), 2**62), min_size=1, max_size=5), st.floats(0, 1))
 def test_parts_add_up_to_the_whole_exactly(values, share):
     cells = pd.DataFrame(dict.fromkeys(SUMMED, values))
