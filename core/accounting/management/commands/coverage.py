@@ -1,4 +1,4 @@
-"""manage.py coverage list | unit NAME | link SOURCE | independent SOURCE | remove ID --organization SLUG"""
+"""manage.py coverage list | reconcile | unit NAME | link SOURCE | independent SOURCE | remove ID --organization SLUG"""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from core.accounting.output import as_table
 from core.accounting.selectors import overlap_warnings
 from core.accounting.selectors.coverage import coverage_of
 from core.accounting.selectors.reconciliation import span_of_cells
+from core.accounting.selectors.suggested_links import suggested_links
+from core.accounting.selectors.unit_reconciliation import ReconciledUnit, reconciled_units
 from core.ledger.models import Source
 from core.organizations.models import Organization
 from core.organizations.tenancy import organization_scope
-from core.quantification.coverage import LEVELS, MOVABLE, SOURCE
+from core.quantification.coverage import LEVELS, MOVABLE, SOURCE, STATED
 
 TABLES: Final = {
     "units": ("name", "counts", "precedence", "reason"),
@@ -37,6 +39,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
         each = actions.add_parser("list", help="units, links, and sources that may count something a second time")
+        add_organization_argument(each)
+        add_period_arguments(each)
+        each.add_argument("--format", choices=["table", "json"], default="table")
+        each = actions.add_parser(
+            "reconcile", help="measured, modelled and stated of each unit side by side, and the gap"
+        )
         add_organization_argument(each)
         add_period_arguments(each)
         each.add_argument("--format", choices=["table", "json"], default="table")
@@ -92,6 +100,25 @@ class Command(BaseCommand):
             if rows:
                 self.stdout.write(as_table(columns, rows))
 
+    def reconcile(self, organization: Organization, options: dict[str, Any]) -> None:
+        span = span_of_cells(organization.id)
+        given = options["period"] or options["from_day"] or options["to_day"]
+        period = period_of(options, organization) if given or span is None else Period(*span)
+        units = reconciled_units(organization.id, Filter(period.from_day, period.to_day))
+        if options["format"] == "json":
+            answer = {
+                "from": period.from_day.isoformat(),
+                "to": period.to_day.isoformat(),
+                "units": [unit.as_dict() for unit in units],
+                "suggested_links": [each.as_dict() for each in suggested_links(organization.id)],
+            }
+            self.stdout.write(json.dumps(answer, indent=2, allow_nan=False))
+            return
+        self.stdout.write(f"{period.from_day} to {period.to_day}, kg CO2e: all that each kind of evidence says")
+        self.stdout.write(as_table(RECONCILED, [_side_by_side(unit) for unit in units]))
+        if any(unit.comparison and unit.comparison.of(STATED) for unit in units):
+            self.stdout.write("A statement covers the whole account, so no gap is taken to it.")
+
     def unit(self, organization: Organization, options: dict[str, Any]) -> None:
         source = _source(organization, options["counts"]) if options["counts"] else None
         order = [each.strip() for each in options["precedence"].split(",") if each.strip()]
@@ -137,6 +164,25 @@ class Command(BaseCommand):
     def remove(self, organization: Organization, options: dict[str, Any]) -> None:
         services.remove_link(organization_id=organization.id, link_id=options["id"])
         self.stdout.write(f"Link {options['id']} is taken back.")
+
+
+RECONCILED: Final = ("unit", *LEVELS[:4], "counted", "covered_percent", "of", "gap_kg", "flags")
+
+
+def _side_by_side(unit: ReconciledUnit) -> dict[str, Any]:
+    found = unit.comparison
+    if found is None:
+        return dict.fromkeys(RECONCILED) | {"unit": unit.name}
+    by_level = {each.level: each.total_kg for each in found.evidence}
+    return {
+        "unit": unit.name,
+        **{level: by_level.get(level) for level in LEVELS[:4]},
+        "counted": sum(each.counted_kg or 0.0 for each in found.evidence),
+        "covered_percent": None if found.covered_share is None else 100 * found.covered_share,
+        "of": found.measure,
+        "gap_kg": found.gap_kg,
+        "flags": ", ".join(found.flags),
+    }
 
 
 def _add_reason(parser: ArgumentParser) -> None:
