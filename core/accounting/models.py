@@ -117,6 +117,44 @@ class SourceLink(models.Model):
         return f"{self.source_id} {self.account or ''}"
 
 
+class ExpectedKind(models.TextChoices):
+    """What is expected to report."""
+
+    ACCOUNT = "account", "Account"
+    API_KEY = "api_key", "API key"
+    CLUSTER = "cluster", "Cluster"
+    AGENT = "agent", "Agent"
+
+
+class Expected(models.Model):
+    """Something that should report every day: a source, or one account of it. What is missing is a stated gap."""
+
+    organization = models.ForeignKey(Organization, models.PROTECT, db_index=False)
+    kind = models.TextField(choices=ExpectedKind.choices)
+    source = models.ForeignKey(Source, models.PROTECT, db_constraint=False, db_index=False)
+    account = models.TextField(null=True, blank=True, help_text="null: whatever the source reports on")
+    since = models.DateField(help_text="first day that should be there, UTC")
+    until = models.DateField(null=True, help_text="last day that should be there; null: still expected")
+    reason = models.TextField(blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name_plural = "expected"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organization", "source", "account"], name="expected_once", nulls_distinct=False
+            ),
+            models.UniqueConstraint(fields=["organization", "id"], name="expected_of_organization"),
+            models.CheckConstraint(condition=models.Q(kind__in=ExpectedKind.values), name="expected_kind"),
+            models.CheckConstraint(
+                condition=models.Q(until__isnull=True) | models.Q(until__gte=models.F("since")), name="expected_days"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source_id} {self.account or ''}"
+
+
 class Plan(models.Model):
     """How impacts follow from measures: method, factors, formulas. Shared by all series that calculate alike."""
 

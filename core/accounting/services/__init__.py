@@ -10,6 +10,7 @@ from core.accounting.services.coverage import (
     set_coverage_unit,
 )
 from core.accounting.services.derive import DeriveResult, derive_day, derive_days, derive_dirty_days
+from core.accounting.services.expected import expect, expect_no_more
 from core.accounting.services.grid_series import choose_granularity, import_grid_series, remove_grid_series
 from core.accounting.services.instruments import (
     EntryError,
@@ -68,6 +69,8 @@ __all__ = [
     "discard_view",
     "end_own_factor",
     "ensure_current_view",
+    "expect",
+    "expect_no_more",
     "import_grid_series",
     "link_source",
     "rederive_source",

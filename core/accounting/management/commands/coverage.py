@@ -1,9 +1,10 @@
-"""manage.py coverage list | reconcile | unit NAME | link SOURCE | independent SOURCE | remove ID --organization SLUG"""
+"""manage.py coverage list | reconcile | completeness | expect SOURCE | unit NAME | link SOURCE | independent SOURCE | remove ID --organization SLUG"""
 
 from __future__ import annotations
 
 import json
 from argparse import ArgumentParser
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
@@ -11,9 +12,10 @@ from django.core.management.base import BaseCommand, CommandError
 from core.accounting import services
 from core.accounting.asking import add_organization_argument, add_period_arguments, organization_of, period_of
 from core.accounting.figures import Filter, Period
-from core.accounting.models import CoverageUnit
-from core.accounting.output import as_table
+from core.accounting.models import CoverageUnit, ExpectedKind
+from core.accounting.output import as_csv, as_table
 from core.accounting.selectors import overlap_warnings
+from core.accounting.selectors.completeness import completeness
 from core.accounting.selectors.coverage import coverage_of
 from core.accounting.selectors.reconciliation import span_of_cells
 from core.accounting.selectors.suggested_links import suggested_links
@@ -42,6 +44,19 @@ class Command(BaseCommand):
         add_organization_argument(each)
         add_period_arguments(each)
         each.add_argument("--format", choices=["table", "json"], default="table")
+        each = actions.add_parser(
+            "completeness", help="what should report against what did: missing days, and an estimate"
+        )
+        add_organization_argument(each)
+        add_period_arguments(each)
+        each.add_argument("--format", choices=["table", "csv", "json"], default="table")
+        each = actions.add_parser("expect", help="say that a source, or one account of it, should report every day")
+        each.add_argument("source")
+        each.add_argument("--account", help="only this account of the source")
+        each.add_argument("--kind", choices=ExpectedKind.values, default="account")
+        each.add_argument("--since", type=date.fromisoformat, required=True, metavar="DATE")
+        each.add_argument("--until", type=date.fromisoformat, metavar="DATE")
+        _add_reason(each)
         each = actions.add_parser(
             "reconcile", help="measured, modelled and stated of each unit side by side, and the gap"
         )
@@ -119,6 +134,31 @@ class Command(BaseCommand):
         if any(unit.comparison and unit.comparison.of(STATED) for unit in units):
             self.stdout.write("A statement covers the whole account, so no gap is taken to it.")
 
+    def completeness(self, organization: Organization, options: dict[str, Any]) -> None:
+        yesterday = datetime.now(UTC).date() - timedelta(days=1)
+        span = span_of_cells(organization.id)
+        given = options["period"] or options["from_day"] or options["to_day"]
+        period = period_of(options, organization) if given or span is None else Period(*span)
+        found, seen = completeness(organization.id, period.from_day, min(period.to_day, yesterday))
+        rows = [each.as_dict() for each in found]
+        if options["format"] == "csv":
+            self.stdout.write(as_csv(COMPLETENESS, rows), ending="")
+        elif options["format"] == "json":
+            proposed = [{"source": each.source, "account": each.account} for each in seen]
+            self.stdout.write(
+                json.dumps({"expected": rows, "seen_and_not_expected": proposed}, indent=2, allow_nan=False)
+            )
+        else:
+            self.stdout.write(as_table(COMPLETENESS, rows) if rows else "Nothing is expected yet.")
+            for each in seen:
+                self.stdout.write(f"seen and not expected: {each.source}, {each.account or 'no account'}")
+
+    def expect(self, organization: Organization, options: dict[str, Any]) -> None:
+        source = _source(organization, options["source"])
+        given = {name: options[name] for name in ("account", "kind", "since", "until", "reason")}
+        entry = services.expect(organization_id=organization.id, source_id=source.id, **given)
+        self.stdout.write(f"Entry {entry.id}: {source.kind}/{source.name} is expected from {entry.since} on.")
+
     def unit(self, organization: Organization, options: dict[str, Any]) -> None:
         source = _source(organization, options["counts"]) if options["counts"] else None
         order = [each.strip() for each in options["precedence"].split(",") if each.strip()]
@@ -166,6 +206,10 @@ class Command(BaseCommand):
         self.stdout.write(f"Link {options['id']} is taken back.")
 
 
+COMPLETENESS: Final = (
+    *("kind", "source", "account", "since", "until", "expected_days", "reported_days", "missing_days", "missing"),
+    "proposed_estimate_kg_co2e",
+)
 RECONCILED: Final = ("unit", *LEVELS[:4], "counted", "covered_percent", "of", "gap_kg", "flags")
 
 
