@@ -40,6 +40,8 @@ PAGES = [
     "/sources/",
     "/sources/import/",
     "/quality/",
+    "/quality/units/",
+    "/quality/completeness/",
     "/settings/",
     "/settings/sites/",
     "/settings/sites/berlin/",

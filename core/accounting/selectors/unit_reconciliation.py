@@ -17,7 +17,7 @@ from core.accounting.selectors.views import current_view
 from core.factors.selectors import pack_of
 from core.ledger.models import Source
 from core.organizations.tenancy import organization_scope
-from core.quantification.coverage import levels_of
+from core.quantification.coverage import LEVELS, levels_of
 from core.quantification.displacement import COMMON
 from core.quantification.likeness import named_alike
 from core.quantification.resolve import catalog_of
@@ -37,6 +37,22 @@ class ReconciledUnit:
     reason: str
     links: tuple[dict[str, Any], ...]
     comparison: UnitComparison | None
+
+    def side_by_side(self) -> dict[str, Any]:
+        """Return one line of the table: kg CO2e of each level, what counts of them, the covered share in percent, the gap."""
+        found = self.comparison
+        by_level = {each.level: each.total_kg for each in found.evidence} if found else {}
+        known = [each.counted_kg for each in found.evidence if each.counted_kg is not None] if found else []
+        share = found.covered_share if found else None
+        return {
+            "unit": self.name,
+            **{level: by_level.get(level) for level in LEVELS[:4]},
+            "counted": sum(known) if known else None,
+            "covered_percent": None if share is None else 100 * share,
+            "of": found.measure if found else None,
+            "gap_kg": found.gap_kg if found else None,
+            "flags": list(found.flags) if found else [],
+        }
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values that JSON takes."""

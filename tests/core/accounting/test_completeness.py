@@ -70,20 +70,10 @@ def test_nothing_is_expected_before_its_first_and_after_its_last_day(organizatio
 def test_the_command_enters_and_lists(organization, agent):
     arguments = ["--organization", organization.slug]
     call_command("coverage", "expect", "agent", "--since", "2026-07-01", *arguments, stdout=StringIO())
-    out, sheet, json_of = StringIO(), StringIO(), ["--format", "json", *arguments]
+    out, sheet = StringIO(), StringIO()
+    week = ["--from", "2026-07-01", "--to", "2026-07-07", "--format", "json"]
 
-    call_command(
-        "coverage",
-        "completeness",
-        "--from",
-        "2026-07-01",
-        "--to",
-        "2026-07-07",
-        "--format",
-        "json",
-        *arguments,
-        stdout=out,
-    )
+    call_command("coverage", "completeness", *week, *arguments, stdout=out)
     call_command("coverage", "completeness", "--period", "2026-07", "--format", "csv", *arguments, stdout=sheet)
 
     (entry,) = json.loads(out.getvalue())["expected"]

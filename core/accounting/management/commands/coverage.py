@@ -1,4 +1,4 @@
-"""manage.py coverage list | reconcile | completeness | expect SOURCE | unit NAME | link SOURCE | independent SOURCE | remove ID --organization SLUG"""
+"""manage.py coverage list, reconcile, completeness, expect, unit, link, independent or remove, --organization SLUG"""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from core.accounting.selectors.completeness import completeness
 from core.accounting.selectors.coverage import coverage_of
 from core.accounting.selectors.reconciliation import span_of_cells
 from core.accounting.selectors.suggested_links import suggested_links
-from core.accounting.selectors.unit_reconciliation import ReconciledUnit, reconciled_units
+from core.accounting.selectors.unit_reconciliation import reconciled_units
 from core.ledger.models import Source
 from core.organizations.models import Organization
 from core.organizations.tenancy import organization_scope
@@ -130,7 +130,9 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(answer, indent=2, allow_nan=False))
             return
         self.stdout.write(f"{period.from_day} to {period.to_day}, kg CO2e: all that each kind of evidence says")
-        self.stdout.write(as_table(RECONCILED, [_side_by_side(unit) for unit in units]))
+        self.stdout.write(
+            as_table(RECONCILED, [{**(row := unit.side_by_side()), "flags": ", ".join(row["flags"])} for unit in units])
+        )
         if any(unit.comparison and unit.comparison.of(STATED) for unit in units):
             self.stdout.write("A statement covers the whole account, so no gap is taken to it.")
 
@@ -211,22 +213,6 @@ COMPLETENESS: Final = (
     "proposed_estimate_kg_co2e",
 )
 RECONCILED: Final = ("unit", *LEVELS[:4], "counted", "covered_percent", "of", "gap_kg", "flags")
-
-
-def _side_by_side(unit: ReconciledUnit) -> dict[str, Any]:
-    found = unit.comparison
-    if found is None:
-        return dict.fromkeys(RECONCILED) | {"unit": unit.name}
-    by_level = {each.level: each.total_kg for each in found.evidence}
-    return {
-        "unit": unit.name,
-        **{level: by_level.get(level) for level in LEVELS[:4]},
-        "counted": sum(each.counted_kg or 0.0 for each in found.evidence),
-        "covered_percent": None if found.covered_share is None else 100 * found.covered_share,
-        "of": found.measure,
-        "gap_kg": found.gap_kg,
-        "flags": ", ".join(found.flags),
-    }
 
 
 def _add_reason(parser: ArgumentParser) -> None:
