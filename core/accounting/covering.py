@@ -86,23 +86,23 @@ def contested(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules) -> npt.NDA
     Args:
         rows: series_id and day, on whole days of every series. [n]
     """
-    nothing = _of_shared_machines(rows, series, rules)
+    found = _of_shared_machines(rows, series, rules)
     if not any(link.unit_id for link in rules.links):
-        return nothing
+        return found
     own = linked(series, rules)
     if own.empty:
-        return nothing
+        return found
     at = pd.Index(own["series_id"]).get_indexer(rows["series_id"])
     inside = np.flatnonzero(at >= 0)
     if not len(inside):
-        return nothing
+        return found
     unit, link = (own[name].to_numpy(dtype=np.int64)[at[inside]] for name in ("unit", "link"))
     days = pd.DataFrame({"unit": unit, "day": rows["day"].to_numpy()[inside], "link": link})
     several = days.groupby(["unit", "day"])["link"].transform("nunique").to_numpy() > 1
     alone = {each for each, rule in rules.units.items() if rule.alone is not None}
     special = alone | set(own.loc[own["evidence"] == STATED, "unit"].tolist())
-    nothing[inside] |= several | np.isin(unit, sorted(special))
-    return nothing
+    found[inside] |= several | np.isin(unit, sorted(special))
+    return found
 
 
 def _of_shared_machines(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules) -> npt.NDArray[np.bool_]:
@@ -110,7 +110,9 @@ def _of_shared_machines(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules) 
     machine, _ = machines_of(series, rules)
     if (machine < 0).all():
         return np.zeros(len(rows), dtype=bool)
-    return rows["series_id"].isin(series["series_id"].to_numpy()[machine >= 0]).to_numpy(dtype=bool)
+    return np.isin(
+        rows["series_id"].to_numpy(dtype=np.int64), series["series_id"].to_numpy(dtype=np.int64)[machine >= 0]
+    )
 
 
 def machines_of(series: pd.DataFrame, rules: Rules) -> tuple[Integers, Integers]:

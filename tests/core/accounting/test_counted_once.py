@@ -261,6 +261,20 @@ def test_eight_ranks_on_one_node_count_once(committed_db, organization, factor_s
     assert_reconciled(organization)
 
 
+def test_ranks_beside_a_bill_count_once_and_cover_their_node_once(committed_db, organization, factor_set, write):
+    bill = write(billed(1, 4), source="bill")
+    services.derive_dirty_days(organization.id)
+    modelled = total(organization)
+    ranks = [node(1, 11.0, labels={"concurrent_run": str(rank)} if rank else {}) for rank in range(4)]
+    trackers = write(*({**each, "record_id": f"rank-{n}"} for n, each in enumerate(ranks)), source="trackers")
+    unit_of(organization, bill, trackers)
+
+    services.derive_dirty_days(organization.id)
+
+    assert total(organization) == pytest.approx(11.0 * 0.329 + modelled * 3 / 4, rel=1e-9)
+    assert_reconciled(organization)
+
+
 def test_ranks_that_are_said_to_be_on_machines_of_their_own_add_up(committed_db, organization, factor_set, write):
     records = [metered(rank, 1.0, energy_boundary="facility", labels={"concurrent_run": str(rank)}) for rank in (1, 2)]
     source_id = write(*records, source="trackers")
