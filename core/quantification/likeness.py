@@ -31,7 +31,9 @@ def named_alike(subjects: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
         keys, columns=["model_key", "hardware_key", "instance_key", "accelerators"], index=distinct.index
     )
     code = named.groupby(list(named.columns), dropna=False, sort=False).ngroup().to_numpy()
-    columns = {name: found[name].to_numpy(dtype=float if name == "accelerators" else object)[code] for name in found}
+    columns = {
+        str(name): found[name].to_numpy(dtype=float if name == "accelerators" else object)[code] for name in found
+    }
     return subjects.assign(**columns)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Final
 
 from django.db import connection
@@ -16,7 +15,7 @@ from core.quantification.coverage import Link
 
 REQUESTS_LOOKED_AT: Final = 2_000
 """Newest requests of each source that are compared: enough to see an overlap, and bounded."""
-WITHIN: Final = timedelta(hours=24)
+WITHIN_HOURS: Final = 24
 
 
 @dataclass(frozen=True)
@@ -89,8 +88,9 @@ def _same_requests(organization_id: int) -> list[tuple[int, int, int]]:
             "  where s.organization_id = %s)"
             " select a.source_id, b.source_id, count(distinct a.request) from newest a"
             " join newest b on b.request = a.request and b.source_id > a.source_id"
-            "  and b.started_at between a.started_at - %s and a.started_at + %s"
+            "  and b.started_at between a.started_at - %s * interval '1 hour'"
+            "  and a.started_at + %s * interval '1 hour'"
             " group by 1, 2 order by 1, 2",
-            [REQUESTS_LOOKED_AT, organization_id, WITHIN, WITHIN],
+            [REQUESTS_LOOKED_AT, organization_id, WITHIN_HOURS, WITHIN_HOURS],
         )
         return [(first, second, int(count)) for first, second, count in cursor.fetchall()]
