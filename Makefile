@@ -16,9 +16,9 @@ run: runtime ## the whole product on this machine: servers, demo, web, worker, s
 setup: ## only the environment: .venv with the locked packages and the tools for tests
 	@$(PYTHON) core/local/environment.py requirements-test.lock
 
-test: setup ## every test, on its own servers and a real browser
+test: setup ## every test, on servers of its own and a real browser, a process for each core; one: ARGS="-n0 tests/..."
 	@$(PYTHON) .ci/need.py chromium
-	@$(VENV) -m pytest $(ARGS)
+	@$(VENV) -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 quick: setup ## the tests that take under half a second each
 	@$(VENV) -m pytest -q -m "not slow" $(ARGS)

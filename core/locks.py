@@ -18,6 +18,7 @@ INSTRUMENT_LOCK: Final = 0x57A81  # its instruments change
 GRID_SERIES_LOCK: Final = 0x57A83  # its grid series change
 OWN_FACTOR_LOCK: Final = 0x57A84  # its own factors change
 REGISTER_LOCK: Final = 0x57A90  # its register of sites and assets changes
+DELETION_LOCK: Final = 0x57A91  # a worker goes on with its deletions of source data
 DENOMINATOR_LOCK: Final = 0xDE40  # its deliveries of denominators are entered one after the other
 
 # the second number is the view

@@ -15,10 +15,11 @@ from django.conf import settings
 from django.db import connection
 
 from core.factors.selectors import NoFactorSet, pack_of, shipped_factor_set
+from core.ledger.selectors import standing_versions
 from core.organizations.tenancy import organization_scope
 from core.quantification.pack import FactorPack
 from core.quantification.rejections import Cover
-from ingestion import payloads, preview
+from ingestion import payloads, preview, summing
 from ingestion.claims import Claimed
 from ingestion.models import Batch, CodeCarbonExperiment, CodeCarbonRun, QuarantinedRow
 from ingestion.sources import registry
@@ -67,6 +68,10 @@ class Reader:
 
         Raises UnreadablePayload when no row can be read, or when the payload's retention is over.
         """
+        chunks = self._chunks(batch)
+        return summing.once_each(chunks) if getattr(registry.adapter(batch.kind), "SUMMED", False) else chunks
+
+    def _chunks(self, batch: Claimed) -> Iterator[Chunk]:
         files = self._fetched.pop(batch.payload_of or batch.id, None)
         if files is None:
             raise UnreadablePayload("The payload is no longer kept. Send it again.")
@@ -76,11 +81,12 @@ class Reader:
         parsed: Parsed | None = None
         starts = self._starts[batch.id] = []
         start = 0
+        surveyed = self._surveyed(batch, files)
         for file in files:
             starts.append(start)
             latest_row = 0
             with _opened(file) as stream:
-                for parsed in adapter.parse(stream, self._context(batch, file)):
+                for parsed in adapter.parse(stream, replace(self._context(batch, file), **surveyed)):
                     covers += parsed.cover
                     latest_row = max(latest_row, _latest_row(parsed))
                     chunk = replace(parsed, cover=[])
@@ -88,6 +94,26 @@ class Reader:
             start += latest_row
         if covers and parsed is not None and only is None:
             yield Parsed(parsed.activity.iloc[:0], [], 0, cover=merged(covers))
+
+    def _surveyed(self, batch: Claimed, files: Sequence[Stored]) -> dict[str, Any]:
+        """
+        Look through the whole delivery first, where its format restates months by versions of a model: an older version
+        must not take the place of a newer one, in whatever file or delivery that came.
+
+        Returns:
+            {"known": snapshot -> versions in the delivery and in the ledger}; {} for other formats.
+        """
+        survey = getattr(registry.adapter(batch.kind), "survey", None)
+        if survey is None:
+            return {}
+        found: dict[str, set[str]] = {}
+        for file in files:
+            with _opened(file) as stream:
+                for snapshot, versions in survey(stream, self._context(batch, file)).items():
+                    found.setdefault(snapshot, set()).update(versions)
+        for snapshot, version in standing_versions(self.organization_id, batch.source_id, sorted(found)):
+            found[snapshot].add(version)
+        return {"known": {snapshot: sorted(versions) for snapshot, versions in found.items()}}
 
     def drafts(self, batches: Sequence[Claimed]) -> dict[int, list[tuple[Claimed, Draft | None, Context]]]:
         """
@@ -127,7 +153,7 @@ class Reader:
         return Context(
             received_at=batch.received_at,
             setting=self._setting(batch),
-            defaults={"team": batch.team or None, "project": batch.project or None, "stage": batch.stage or None},
+            defaults=defaults_of(batch, batch.settings),
             content_type=file.content_type,
             filename=file.filename or None,
             known=self._facts(batch.kind),
@@ -144,7 +170,7 @@ class Reader:
         if kind != "codecarbon":
             return {}
         if kind not in self._known:
-            self._known[kind] = Lookup(lambda run_id: run_body(self.organization_id, run_id))
+            self._known[kind] = runs_known(self.organization_id)
         return self._known[kind]
 
     def runs_read(self) -> list[str]:
@@ -158,6 +184,16 @@ class Reader:
             for file, row in rows.values_list("file", "row"):
                 wanted.setdefault(file, set()).add(row)
         return wanted
+
+
+def defaults_of(batch: Claimed | Batch, settings: Mapping[str, Any]) -> dict[str, str | None]:
+    """
+    Give what records that leave it open are read with: the token's team, project and stage; the source's stage.
+
+    Team and project of the source are left to derive. A stage every record must have, so it cannot wait.
+    """
+    stage = batch.stage or settings.get("stage") or None
+    return {"team": batch.team or None, "project": batch.project or None, "stage": stage}
 
 
 class Lookup(Mapping[str, object]):
@@ -180,6 +216,11 @@ class Lookup(Mapping[str, object]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def runs_known(organization_id: int) -> Lookup:
+    """Give what CodeCarbon trackers said of their runs, by run id, each asked for once."""
+    return Lookup(lambda run_id: run_body(organization_id, run_id))
 
 
 def run_body(organization_id: int, run_id: str) -> object | None:
@@ -324,9 +365,10 @@ def preview_of(batch: Batch, number: int = 1) -> preview.Preview | None:
         context = Context(
             received_at=batch.received_at,
             setting=batch.source.settings,
-            defaults={"team": batch.team or None, "project": batch.project or None, "stage": batch.stage or None},
+            defaults=defaults_of(batch, batch.source.settings),
             content_type=stored.content_type,
             filename=stored.filename or None,
+            known=runs_known(batch.organization_id) if batch.kind == "codecarbon" else {},
         )
         try:
             with _opened(stored) as stream:

@@ -67,7 +67,9 @@ def start() -> Servers:
         started.append(postgres)
         admin_url, owner_url, app_url = postgres.url(ADMIN, DATABASE), postgres.owner_url, postgres.app_url
     redis_url = os.environ.get("TEST_REDIS_URL", "")
-    if not redis_url:
+    if redis_url:
+        redis_url = own_numbered(redis_url)
+    else:
         valkey = EmbeddedValkey(folder / "valkey")
         valkey.start()
         started.append(valkey)
@@ -89,6 +91,12 @@ def make_database(admin_url: str) -> tuple[str, str, str]:
         with_role(admin_url, owner, password, database),
         with_role(admin_url, app, password, database),
     )
+
+
+def own_numbered(redis_url: str) -> str:
+    """Give each of the processes that share out the tests a database of its own on a given Redis (`gw0`, `gw1`, ...)."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    return f"{redis_url.rstrip('/').removesuffix('/0')}/{worker.removeprefix('gw')}" if worker else redis_url
 
 
 def with_role(url: str, role: str, password: str, database: str) -> str:

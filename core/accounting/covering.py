@@ -21,6 +21,7 @@ from core.quantification.coverage import CONCURRENT_RUN, RANKS_APART, STATED, le
 from core.quantification.displacement import SUMMED, covered_parts, covered_shares
 from core.quantification.likeness import named_alike
 from core.quantification.resolve import Catalog
+from core.quantification.sampling import scaled, shares_of
 
 Integers = npt.NDArray[np.int64]
 
@@ -172,7 +173,8 @@ def covered_cells(overlap: Overlap, rules: Rules, catalog: Catalog) -> pd.DataFr
     """List the covered parts of cells: series_id, hour, share and ``SUMMED``; only where something is covered."""
     cells = overlap.cells.reset_index(drop=True)
     subjects, position = named_subjects(cells.assign(day=cells["hour"] // HOURS_A_DAY), overlap.series, rules)
-    share = covered_shares(cells, _described(subjects, rules, catalog), position, rules.units, overlap.described)
+    stands_for = scaled(cells, shares_of(subjects["labels"])[position])  # of sampled records a share was kept
+    share = covered_shares(stands_for, _described(subjects, rules, catalog), position, rules.units, overlap.described)
     covered = np.flatnonzero(share > 0)
     parts = covered_parts(cells.iloc[covered], share[covered])
     kept = cells.iloc[covered][["series_id", "hour"]].assign(

@@ -19,7 +19,7 @@ import pandas as pd
 
 from core.accounting import by_hour
 from core.accounting.by_hour import put_integers, weigh, with_hours
-from core.accounting.columns import IMPACTS, MARKET, SUFFIXES, WATER, Impact
+from core.accounting.columns import IMPACTS, MARKET, SAMPLED, SUFFIXES, WATER, Impact
 from core.accounting.covering import Division, Overlap, counted_rows, divide, with_parts
 from core.accounting.naming import named_subjects
 from core.accounting.rules import Rules
@@ -33,6 +33,7 @@ from core.quantification.pack import FactorPack
 from core.quantification.plan import Plan
 from core.quantification.quantify import Quantified, out_of_range, quantify, to_integers
 from core.quantification.resolve import Catalog, catalog_of
+from core.quantification.sampling import EVERY_RECORD, beyond_range, scaled, shares_of, with_shares
 from core.quantification.use import USE_TEXT
 
 Integers = npt.NDArray[np.int64]
@@ -91,7 +92,8 @@ class Subjects:
     Series as derive understands them, one entry for each time that the rules are the same.
 
     Args:
-        frame: series_id, source_id, ``DIMENSIONS``, energy_boundary, reported_basis, techniques, mask, use_mask, given, use_id.
+        frame: series_id, source_id, ``DIMENSIONS``, energy_boundary, reported_basis, techniques, mask, use_mask, given, share,
+            use_id.
         position: of each row's subject in the frame. [rows]
     """
 
@@ -100,7 +102,13 @@ class Subjects:
 
 
 def understand(
-    rows: pd.DataFrame, series: pd.DataFrame, rules: Rules, catalog: Catalog, methodology: str = LATEST
+    rows: pd.DataFrame,
+    series: pd.DataFrame,
+    rules: Rules,
+    catalog: Catalog,
+    methodology: str = LATEST,
+    *,
+    sampled: bool = True,
 ) -> Subjects:
     """
     Resolve names, attribute, and choose the organization's own factors.
@@ -109,9 +117,14 @@ def understand(
         rows: series_id and day (days since 1970), n rows.
         series: as `core.ledger.selectors.series_by_id` gives them; every series of the rows is there.
         rules: of the organization.
+        sampled: records of which a share was kept stand for all of their kind; False: for themselves alone.
     """
     frame, position = named_subjects(rows, series, rules)
     frame["given"] = given_of(frame, rules.own_factors, catalog, methodology)
+    frame["share"] = EVERY_RECORD
+    if sampled and "labels" in frame:
+        frame["given"] = with_shares(frame["given"], frame["labels"])
+        frame["share"] = shares_of(frame["labels"])
     frame["use_mask"] = usable(frame)
     frame["use_id"] = _distinct(frame, (*USE_TEXT, "techniques", "use_mask", "given"))
     return Subjects(frame, position)
@@ -142,6 +155,8 @@ def figures(
     methodology: str,
     hours: pd.DataFrame | None = None,
     overlap: Overlap | None = None,
+    *,
+    sampled: bool = True,
 ) -> Derived:
     """
     Derive figures from sums of cells.
@@ -149,7 +164,7 @@ def figures(
     Args:
         rows: series_id, day (days since 1970), records, ``MEASURE_COLUMNS``; int64. ``lost``, where it is there, has bit n
             set where the measure n left 64 bits. Further columns, such as hour, are kept.
-        series, rules: see `understand`.
+        series, rules, sampled: see `understand`.
         pack, methodology: of the view.
         hours: cells (series_id, hour, measures) of days that take hourly grid factors (`hourly_series`); not looked at where
             rows have an hour themselves.
@@ -163,8 +178,10 @@ def figures(
     if division is not None:
         rows, hours = with_parts(rows, hours, division)
     lost = rows["lost"].to_numpy(dtype=np.int64) if "lost" in rows else np.zeros(len(rows), dtype=np.int64)
-    subjects = understand(rows, series, rules, catalog, methodology)
+    subjects = understand(rows, series, rules, catalog, methodology, sampled=sampled)
     of_row = subjects.frame.iloc[subjects.position]
+    shares = of_row["share"].to_numpy(dtype=float)
+    lost = lost | beyond_range(rows, shares)
     quantified = quantify(_activity(rows, of_row), pack, methodology, key=["use_id"])
     by_day = of_row["grain"].to_numpy() == "day" if rules.profiles else np.zeros(0, dtype=bool)
     weighed = weigh(quantified, rows, hours, by_day, rules.profiles) if rules.profiles else None
@@ -176,7 +193,7 @@ def figures(
         put_integers(impacts, weighed)
         if weight is not None:
             weight[weighed.row] = weighed.weight
-    measured = _measures(rows, of_row["mask"].to_numpy(dtype=np.int64), lost)
+    measured = _measures(scaled(rows, shares), of_row["mask"].to_numpy(dtype=np.int64), lost)
     return _settled(rows, subjects, quantified, measured | impacts, weight, division)
 
 
@@ -335,12 +352,15 @@ def facts_of(plan: Plan, methodology: str) -> PlanFacts:
         "factors": list(plan.factors),
         "notes": list(plan.notes),
     }
+    widths = {impact: list(each) for impact, each in sorted(plan.shared.items())}
+    if plan.sampled_variance:
+        widths[SAMPLED] = [plan.sampled_variance]
     shared_error = {
         "group": plan.group,
         "zone_group": plan.zone_group,
         "market": plan.market_key,
         "pool": "",
-        "widths": {impact: list(widths) for impact, widths in sorted(plan.shared.items())},
+        "widths": widths,
     }
     coefficients = hashlib.sha256(plan.base.tobytes())
     for measure in sorted(plan.coefficients):

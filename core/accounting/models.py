@@ -155,6 +155,41 @@ class Expected(models.Model):
         return f"{self.source_id} {self.account or ''}"
 
 
+class AttributionRule(models.Model):
+    """Whose the uses are that meet every condition: one of an ordered list, see `core.quantification.attribution_rules`."""
+
+    organization = models.ForeignKey(Organization, models.PROTECT, db_index=False)
+    position = models.IntegerField(help_text="in the list, from 1")
+    name = models.TextField(blank=True)
+    conditions = models.JSONField(help_text="objects of field, operator and values; every one must be met")
+    sets = models.JSONField(help_text="dimension to name")
+    overwrite = models.BooleanField(default=False, help_text="also where another name was reported")
+    valid_from = models.DateField(null=True, blank=True, help_text="first day, UTC; empty: always")
+    valid_to = models.DateField(null=True, blank=True, help_text="first day no longer; empty: until further notice")
+    reason = models.TextField(blank=True)
+    effect = models.JSONField(null=True, help_text="what moved when it was last changed")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "id"], name="attribution_rule_of_organization"),
+            models.UniqueConstraint(
+                fields=["organization", "position"],
+                name="attribution_rule_position",
+                deferrable=models.Deferrable.DEFERRED,
+            ),
+            models.CheckConstraint(
+                condition=models.Q(valid_to__isnull=True)
+                | models.Q(valid_from__isnull=True)
+                | models.Q(valid_to__gt=models.F("valid_from")),
+                name="attribution_rule_period",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or f"attribution rule {self.pk}"
+
+
 class Plan(models.Model):
     """How impacts follow from measures: method, factors, formulas. Shared by all series that calculate alike."""
 

@@ -8,13 +8,14 @@ import pandas as pd
 
 from core.accounting.rules import Rules
 from core.quantification.attribute import attribute, resolve_names
+from core.quantification.attribution_rules import by_rules
 
 Integers = npt.NDArray[np.int64]
 
 
 def named_subjects(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules) -> tuple[pd.DataFrame, Integers]:
     """
-    Resolve names and attribute, once for each series and time between two changes of the rules.
+    Attribute and resolve names, once for each series and time between two changes of the rules.
 
     Args:
         rows: series_id and day (days since 1970), n rows.
@@ -31,5 +32,5 @@ def named_subjects(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules) -> tu
     )
     frame = series.set_index("series_id").loc[series_ids[pairs // (len(boundaries) + 1)]].reset_index()
     frame["day"] = rows["day"].to_numpy()[first]
-    named = attribute(resolve_names(frame, rules.aliases), rules.source_settings)
+    named = attribute(resolve_names(by_rules(frame, rules.attribution), rules.aliases), rules.source_settings)
     return named, position.reshape(-1).astype(np.int64)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.quantification.attribute import OwnAlias, day_number
+from core.quantification.attribution_rules import Rule
 from core.quantification.coverage import Link, UnitRule
 from core.quantification.own_factors import OwnFactor
 from core.quantification.series_grid import Profile
@@ -26,6 +27,7 @@ class Rules:
         units: what was said of coverage units; one that is not there has the usual order of evidence.
         restated_sources: those whose exports restate whole periods, such as bills.
         stating_sources: those that have statements of a provider.
+        attribution: rules that say whose a use is, in their order, dated.
         aliases: own names, dated.
         own_factors: that go before those of the factor set, dated; what meters of sites show and own grid series among them.
         profiles: the hours behind own grid factors that are means of hourly ones, by the factor's id.
@@ -36,6 +38,7 @@ class Rules:
     units: Mapping[int, UnitRule] = field(default_factory=dict)
     restated_sources: frozenset[int] = frozenset()
     stating_sources: frozenset[int] = frozenset()
+    attribution: tuple[Rule, ...] = ()
     aliases: tuple[OwnAlias, ...] = ()
     own_factors: tuple[OwnFactor, ...] = ()
     profiles: Mapping[str, Profile] = field(default_factory=dict)
@@ -53,6 +56,6 @@ class Rules:
 
     def boundaries(self) -> npt.NDArray[np.int64]:
         """Return the days (since 1970) on which some rule begins or ends: between two of them nothing changes."""
-        dated: tuple[OwnAlias | OwnFactor, ...] = (*self.aliases, *self.own_factors)
+        dated: tuple[OwnAlias | OwnFactor | Rule, ...] = (*self.attribution, *self.aliases, *self.own_factors)
         days = {day for each in dated for day in (each.valid_from, each.valid_to) if day is not None}
         return np.array(sorted(day_number(day) for day in days), dtype=np.int64)

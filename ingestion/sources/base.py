@@ -18,7 +18,6 @@ import codecs
 import gzip
 import hashlib
 import io
-import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -30,6 +29,7 @@ import zstandard
 
 from core.quantification import records
 from core.quantification.limits import DEVICES, HOST_POWER_KW, INSTANCES, SITE_POWER_KW, Limits
+from core.quantification.private import holds_content, names_a_person, names_private_value
 from core.quantification.records import Record
 from core.quantification.rejections import Cover, Rejection
 
@@ -51,6 +51,10 @@ RATIO_FREE_BYTES: Final = 64 * 1024 * 1024
 
 class UnreadablePayload(Exception):
     """No row of the payload can be read; the message tells the sender what was found where, and what to do."""
+
+
+class SettingError(UnreadablePayload, ValueError):
+    """A setting of the source cannot be used, so that nothing of it can be read; the message names it and what it may be."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +165,14 @@ class Group:
 
 
 class Adapter(Protocol):
-    """A module of `ingestion.sources` that reads one wire format."""
+    """
+    A module of `ingestion.sources` that reads one wire format.
+
+    It may also have `read` (small payloads as a Draft, finished with others), `scrub_file` (as `scrub`, for a seekable
+    stream of any size) and `survey` (snapshot -> model versions in a file; `parse` then gets those of the whole delivery
+    and of the ledger in `Context.known`), and `SUMMED` (true: records of one id may come in pieces, which are added up over
+    all files of a delivery).
+    """
 
     NAME: str
     SNAPSHOT: bool
@@ -287,10 +298,10 @@ def fill_absent(frame: pd.DataFrame, defaults: Mapping[str, str | None], fallbac
 
 
 def number_setting(setting: Mapping[str, object], name: str, default: float) -> float:
-    """Read a number from a source's settings; raise ValueError naming it when it is something else."""
+    """Read a number from a source's settings; raise SettingError naming it when it is something else."""
     value = setting.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"the source's setting {name!r} must be a number, not {value!r}")
+        raise SettingError(f"the source's setting {name!r} must be a number, not {value!r}")
     return float(value)
 
 
@@ -321,30 +332,11 @@ def natural_id(prefix: str, *parts: object) -> str:
 
 # --- privacy and labels -----------------------------------------------------------------------------------------------
 
-_PERSON_KEY: Final = re.compile(
-    r"(?:^|[_/])(?:"
-    r"(?:end_?)?user|users?_?ids?|user_?name|user_?(?:e_?)?mail|user_?hash|user_?agent|user_?alias|user_?key"
-    r"|enduser_(?:id|role|scope)|e_?mails?|(?:e_?)?mail_?address|login|person|employee(?:_?id)?|full_?name"
-    r"|first_?name|last_?name|phone(?:_?number)?|ip_?address|client_?ip|requester_?ip"
-    r"|api_?keys?(?:_?(?:id|hash|alias|name))?|authorization|password|secret|access_?token"
-    r")$"
-)
-
-
-def names_a_person(key: str) -> bool:
-    """
-    Tell whether a label or tag key names a person or a credential; neither its value nor a hash of it is kept.
-
-    >>> [names_a_person(key) for key in ("user", "User-Email", "litellm.end_user", "user:team", "users", "team")]
-    [True, True, True, False, False, False]
-    """
-    return _PERSON_KEY.search(re.sub(r"[\s.:\-]+", "_", key.strip().lower())) is not None
-
 
 def limit_labels(labels: Mapping[str, object]) -> dict[str, str | int | float | bool]:
     """
-    Keep of a label map what a record may hold: no person's keys, at most 64 keys in alphabetical order, text of at most
-    200 characters, numbers and booleans; other values (null, lists, objects) are left out.
+    Keep of a label map what a record may hold: no key that names a person or content, no mail address or secret, at most
+    64 keys in alphabetical order, text of at most 200 characters, numbers and booleans; other values are left out.
     """
     kept: dict[str, str | int | float | bool] = {}
     for key in sorted(labels):
@@ -352,7 +344,7 @@ def limit_labels(labels: Mapping[str, object]) -> dict[str, str | int | float | 
         if names_a_person(key) or not key or len(key) > LABEL_TEXT or len(kept) == LABEL_KEYS:
             continue
         if isinstance(value, str):
-            if value:
+            if value and not holds_content(key) and not names_private_value(value):
                 kept[key] = value[:LABEL_TEXT].replace("\x00", "")
         elif isinstance(value, bool | int) or (isinstance(value, float) and value - value == 0):
             kept[key] = value
@@ -456,9 +448,9 @@ def unpacked_head(stream: BinaryIO, size: int) -> bytes:
     return head
 
 
-def unpacked(body: bytes) -> bytes:
-    """Give what is inside a small payload, which may be a packed file."""
-    return open_maybe_compressed(io.BytesIO(body)).read() if body[:4] == ZSTANDARD or body[:2] == GZIP else body
+def unpacked(body: bytes, limit: int | None = None) -> bytes:
+    """Give what is inside a small payload, which may be a packed file; see `open_maybe_compressed`."""
+    return open_maybe_compressed(io.BytesIO(body), limit).read() if body[:4] == ZSTANDARD or body[:2] == GZIP else body
 
 
 def open_maybe_compressed(stream: BinaryIO, limit: int | None = None) -> BinaryIO:

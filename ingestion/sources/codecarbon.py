@@ -18,12 +18,16 @@ import msgspec
 
 from core.quantification import records, units
 from core.quantification.coverage import CONCURRENT_RUN
+from core.quantification.private import without_private
 from core.quantification.rejections import Rejection
 from ingestion.sources.base import Context, Draft, Parsed, UnreadablePayload, digest, finish_draft, unpacked
 from ingestion.sources.vocabulary import provider_slug
 
 NAME: Final = "codecarbon"
 SNAPSHOT: Final = False
+
+DROPPED: Final = "Everything but the known fields of a run and an emission."
+"""What never reaches the inbox, in words for the privacy page."""
 
 FALLBACK: Final = {"stage": "experimentation"}
 
@@ -129,7 +133,8 @@ def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
     if body.lstrip()[:1] == b"[":
         return msgspec.json.encode([_known(item) for item in _read(body, list[Any])])
     value = _read(body, dict[str, Any])
-    return body if value.keys() <= set(Emission.__struct_fields__) else msgspec.json.encode(_known(value))
+    known = _known(value)
+    return body if known == value else msgspec.json.encode(known)
 
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
@@ -307,7 +312,7 @@ def is_of_our_time(moment: datetime) -> bool:
 def _known(value: object) -> object:
     if not isinstance(value, dict):
         return None
-    return {key: item for key, item in value.items() if key in Emission.__struct_fields__}
+    return {key: without_private(item) for key, item in value.items() if key in Emission.__struct_fields__}
 
 
 def _read(body: bytes, kind: Any) -> Any:

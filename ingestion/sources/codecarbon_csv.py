@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from core.quantification import records
 from core.quantification.rejections import Rejection
+from ingestion.sources import private_tables
 from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload, digest, finish, open_maybe_compressed
 from ingestion.sources.codecarbon import (
     DEFAULT_PLACE,
@@ -37,8 +38,20 @@ from ingestion.sources.vocabulary import provider_slug
 NAME: Final = "codecarbon_csv"
 SNAPSHOT: Final = True
 
+DROPPED: Final = "Cells of all columns that are not the client's own, “user” among them."
+"""What never reaches the inbox, in words for the privacy page."""
+
 TELLING: Final = ("timestamp", "duration", "emissions", "energy_consumed", "tracking_mode")
 REQUIRED: Final = ("timestamp", "project_name", "run_id", "duration", "emissions", "energy_consumed")
+
+KEPT: Final = (  # noqa: SIM905  # forty words read better so
+    "timestamp project_name run_id experiment_id duration emissions emissions_rate cpu_power gpu_power ram_power"
+    " cpu_energy gpu_energy ram_energy energy_consumed water_consumed country_name country_iso_code region"
+    " cloud_provider cloud_region os python_version codecarbon_version cpu_count cpu_model gpu_count gpu_model"
+    " longitude latitude ram_total_size tracking_mode cpu_utilization_percent gpu_utilization_percent"
+    " ram_utilization_percent ram_used_gb on_cloud pue wue"
+).split()
+"""Columns, and fields of the HTTP output, that are stored; `user` and any that a later client or somebody adds are not."""
 
 MORE_CELLS: Final = "(cells beyond the header)"
 
@@ -56,8 +69,13 @@ def detect(head: bytes, filename: str) -> str | None:
 
 
 def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
-    """Leave the file as it is: it names no person (the client's `user` field is not in its CSV)."""
-    return body
+    """Keep the cells of the client's own columns; what a machine's owner added is dropped."""
+    return private_tables.scrubbed_bytes(body, stores)
+
+
+def stores(column: str) -> bool:
+    """Tell whether a column's cells are stored: those of the client's files, no others."""
+    return column in KEPT or column == "task_name"
 
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:

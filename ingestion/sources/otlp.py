@@ -37,6 +37,13 @@ from ingestion.sources.vocabulary import provider_slug, tier_of
 NAME: Final = "otlp"
 SNAPSHOT: Final = False
 
+DROPPED: Final = (
+    "Of spans: names, events, links, status messages and every attribute that is not read, so prompts, "
+    "completions and tool arguments. Of metrics: descriptions and exemplars. Of logs: everything but the "
+    "times. Attributes of resources that name a person, a process or a command line."
+)
+"""What never reaches the inbox, in words for the privacy page."""
+
 FALLBACK: Final = {"stage": "inference"}
 
 # Current spelling first, then older ones (semantic conventions up to 1.36) and other instrumentations.

@@ -13,8 +13,9 @@ from typing import Any, Final
 
 import msgspec
 
+from core.quantification.private import is_private, names_private_value, without_private
 from ingestion.sources import otlp_wire
-from ingestion.sources.base import UnreadablePayload, names_a_person
+from ingestion.sources.base import UnreadablePayload
 from ingestion.sources.otlp_wire import Keep, Signal
 
 _FIELDS: Final[Mapping[Signal, tuple[str, str, str]]] = {
@@ -29,8 +30,8 @@ KINDS: Final = ("gauge", "sum", "histogram", "exponentialHistogram", "summary")
 
 @lru_cache(maxsize=4096)
 def resource_keep(key: str) -> bool:
-    """Tell whether an attribute of a resource or data point may be kept: it names no person, process or command line."""
-    return not names_a_person(key) and not key.startswith(("process.", "host.ip", "host.mac", "telemetry."))
+    """Tell whether an attribute of a resource or data point may be kept: no person, content, process or command line."""
+    return not is_private(key) and not key.startswith(("process.", "host.ip", "host.mac", "telemetry."))
 
 
 def scrub(body: bytes, signal: Signal, *, is_json: bool, span_keep: Keep) -> tuple[bytes, int]:
@@ -76,7 +77,8 @@ def _span(span: Any, keep: Keep) -> int:
 
 def _metric(metric: Any, _: Keep) -> int:
     kind = metric.WhichOneof("data")
-    metric.ClearField("metadata")
+    for field in ("description", "metadata"):
+        metric.ClearField(field)
     points = getattr(metric, kind).data_points if kind else []
     for point in points:
         _keep_only(point.attributes, resource_keep)
@@ -97,8 +99,20 @@ _ITEM: Final[Mapping[Signal, Callable[[Any, Keep], int]]] = {"traces": _span, "m
 def _keep_only(attributes: Any, keep: Keep) -> None:
     """Delete in place, from the end, the attributes that are not kept."""
     for at in range(len(attributes) - 1, -1, -1):
-        if not keep(attributes[at].key):
+        if not keep(attributes[at].key) or not _is_public(attributes[at].value):
             del attributes[at]
+
+
+def _is_public(value: Any) -> bool:
+    """Tell whether a value holds no mail address, secret or private key, however deep."""
+    kind = value.WhichOneof("value")
+    if kind == "string_value":
+        return not names_private_value(value.string_value)
+    if kind == "array_value":
+        return all(map(_is_public, value.array_value.values))
+    if kind == "kvlist_value":
+        return all(not is_private(pair.key) and _is_public(pair.value) for pair in value.kvlist_value.values)
+    return True
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------------
@@ -145,17 +159,25 @@ def _json_span(span: dict[str, Any], keep: Keep) -> tuple[dict[str, Any], int]:
     return kept, 1
 
 
+_METRIC_FIELDS: Final = ("aggregationTemporality", "isMonotonic")
+_POINT_FIELDS: Final = frozenset(
+    "startTimeUnixNano timeUnixNano asInt asDouble flags count sum min max bucketCounts explicitBounds scale zeroCount"  # noqa: SIM905
+    " zeroThreshold positive negative quantileValues".split()
+)
+
+
 def _json_metric(metric: dict[str, Any], _: Keep) -> tuple[dict[str, Any], int]:
     kept: dict[str, Any] = {field: metric[field] for field in ("name", "unit") if field in metric}
     count = 0
     for kind in KINDS:
         if isinstance(metric.get(kind), dict):
             points = [
-                {**{key: item for key, item in point.items() if key != "exemplars"}, "attributes": attributes}
+                {**{key: without_private(point[key]) for key in point.keys() & _POINT_FIELDS}, "attributes": attributes}
                 for point in _objects(metric[kind].get("dataPoints"))
                 for attributes in [_kept(point.get("attributes"), resource_keep)]
             ]
-            kept[kind] = {**metric[kind], "dataPoints": points}
+            about = {field: metric[kind][field] for field in _METRIC_FIELDS if field in metric[kind]}
+            kept[kind] = {**about, "dataPoints": points}
             count += len(points)
     return kept, count
 
@@ -172,7 +194,13 @@ _JSON_ITEM: Final[Mapping[Signal, Callable[[dict[str, Any], Keep], tuple[dict[st
 
 
 def _kept(attributes: object, keep: Keep) -> list[dict[str, Any]]:
-    return [pair for pair in _objects(attributes) if isinstance(pair.get("key"), str) and keep(pair["key"])]
+    pairs = [pair for pair in _objects(attributes) if isinstance(pair.get("key"), str) and keep(pair["key"])]
+    clean = [{"key": pair["key"], "value": without_private(pair.get("value"))} for pair in pairs]
+    return [new for new, pair in zip(clean, pairs, strict=True) if new["value"] == _object_or_none(pair.get("value"))]
+
+
+def _object_or_none(value: object) -> object:
+    return value
 
 
 def _objects(value: object) -> list[dict[str, Any]]:

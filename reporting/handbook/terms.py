@@ -48,6 +48,7 @@ FACTORS: Final = {
     "primary_energy": "resources",
     "pue": "pue",
     "reported": "reported",
+    "sample_scale": "sampling",
     "seat": "seats",
     "spend": "spend",
     "token_energy": "tokens",
@@ -61,6 +62,8 @@ SPREAD: Final = "_spread"
 """Factors of this ending are 1 and make the interval only."""
 
 NOTES: Final = {
+    "scaled": "sampling",
+    "sample_share_unreadable": "sampling",
     "no_method": "methods",
     "method_switched_off": "methods",
     "unknown_model": "missing",
@@ -87,6 +90,7 @@ NOTES: Final = {
     "reported_by_supplier": "reported",
     "other_basis_not_reported": "reported",
     "impact_out_of_range": "missing",
+    "generated_exceeds_meter": "sites",
     "no_zone": "location",
     "unknown_region": "location",
     "unknown_zone": "location",

@@ -13,7 +13,15 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-NAMES = ("quantify_cells", "quantify_vs_ecologits", "ingest_single", "import_focus")
+NAMES = (
+    "quantify_cells",
+    "quantify_vs_ecologits",
+    "ingest_single",
+    "import_focus",
+    "import_aws",
+    "read_azure_gcp",
+    "attribute_series",
+)
 COLUMNS = ("name", "value", "unit", "compared_with", "compared_value", "ratio", "runs", "spread")
 
 

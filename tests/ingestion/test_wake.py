@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("servers")
 
 
 def test_a_stream_of_wake_ups_becomes_few_messages(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    Redis.from_url(settings.REDIS_URL).flushall()
+    Redis.from_url(settings.REDIS_URL).flushdb()
     sent: list[tuple[str, int]] = []
     monkeypatch.setattr(wake.app, "send_task", lambda task, kwargs, **_: sent.append((task, kwargs["organization_id"])))
     waker = wake.Waker()

@@ -179,7 +179,7 @@ def _reported(
     *,
     bounds: bool,
 ) -> pd.DataFrame:
-    sums = with_market(sums, errors, rates)
+    sums = with_market(sums, errors, rates).assign(kept_records=sums["records"])  # which each scope will need
     if asked.booking == "disclosed":
         sums = scope_3_once(sums, errors)
     if folded and not {"team", "project"}.isdisjoint(asked.by):
@@ -239,8 +239,9 @@ def _sums(
     Sums and rates come from one statement, so no sum is weighed by a rate that was made for another. The statement has to
     know the pools; where they change in between it is made anew.
     """
-    pools, elsewhere = pools_with_rates(organization_id, view.id), sites_not_controlled(organization_id)
+    pools = pools_with_rates(organization_id, view.id)
     for _ in range(ATTEMPTS):
+        elsewhere = sites_not_controlled(organization_id) if pools else frozenset()  # pools alone ask for them
         sums, rates, found = _summed(organization_id, view, asked, measures, impacts, folded, known, pools, elsewhere)
         if found == pools:
             return sums, rates

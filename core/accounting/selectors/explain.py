@@ -39,6 +39,7 @@ from core.quantification.overrides import Override
 from core.quantification.pack import FactorPack
 from core.quantification.plan import Plan, make_plan, with_grid_value, with_market_rate
 from core.quantification.records import to_activity
+from core.quantification.sampling import SHARE
 from core.quantification.use import USE_TEXT, Use
 
 LOAD: Final = (ENERGY_FACILITY.column, LOCATION.column)
@@ -163,7 +164,9 @@ def _period(organization_id: int, view: View, asked: Filter) -> list[Used]:
             plan=_covered(
                 _weighed_by_load(_made_again(plans[plan_id], pack), *map(int, rest[-len(LOAD) :])), pool, covered
             ),
-            sums={name: int(each) for name, each in zip(MEASURE_COLUMNS, rest[len(SUBJECT) : -len(LOAD)], strict=True)},
+            sums=_kept(
+                plans[plan_id], dict(zip(MEASURE_COLUMNS, map(int, rest[len(SUBJECT) : -len(LOAD)]), strict=True))
+            ),
             records=int(records),
             subjects={name: each for name, each in zip(SUBJECT, rest[: len(SUBJECT)], strict=True) if each},
             sources={names[source_id]: int(records)},
@@ -175,6 +178,20 @@ def _period(organization_id: int, view: View, asked: Filter) -> list[Used]:
         )
         for plan_id, source_id, pool, controlled, records, series_ids, first, last, *rest in rows
     ]
+
+
+def _kept(stored: StoredPlan, sums: dict[str, int]) -> dict[str, int]:
+    """Return what was kept of sampled records, whose rows hold what it stands for: their formulas do the scaling."""
+    return _times([float(values[0]) for name, values in stored.use["given"] if name == SHARE], sums)
+
+
+def _kept_share(plan: Plan, sums: dict[str, int]) -> dict[str, int]:
+    """As `_kept`, of a plan that was just made."""
+    return _times([own.value for name, own in plan.use.given if name == SHARE], sums)
+
+
+def _times(shares: list[float], sums: dict[str, int]) -> dict[str, int]:
+    return {name: round(each * shares[0]) for name, each in sums.items()} if shares else sums
 
 
 def _made_again(stored: StoredPlan, pack: FactorPack) -> Plan:
@@ -236,7 +253,7 @@ def _record(organization_id: int, view: View, asked: Filter, record_id: str) -> 
     if rules.profiles:
         times = {name: activity[name].to_numpy() for name in ("started_at", "ended_at")}
         rows = record_hours(organization_id, rows.assign(**times))
-    derived = derived_on_read(organization_id, view, rows, rules, whole=False, divided=False)
+    derived = derived_on_read(organization_id, view, rows, rules, whole=False, divided=False, sampled=False)
     used = _derived(organization_id, view, derived, replace(asked, role=ROLES), by_hour=True)
     if not used:
         raise NothingToExplain(f"There is no record {record_id!r} in what was asked for.")
@@ -276,7 +293,7 @@ def _derived(organization_id: int, view: View, derived: Derived, asked: Filter, 
         found.append(
             Used(
                 plan=_covered(_weighed(derived, each, own, at), pools[each], covered),
-                sums={name: int(own[name].sum()) for name in MEASURE_COLUMNS},
+                sums=_kept_share(derived.plans[each], {name: int(own[name].sum()) for name in MEASURE_COLUMNS}),
                 records=records,
                 subjects={name: [one[name]] for name in SUBJECT if one[name] is not None},
                 sources={names[int(one["source_id"])]: records},

@@ -98,7 +98,14 @@ def asks_for_runs(asked: Filter) -> bool:
 
 
 def derived_on_read(
-    organization_id: int, view: View, rows: pd.DataFrame, rules: Rules, *, whole: bool, divided: bool = True
+    organization_id: int,
+    view: View,
+    rows: pd.DataFrame,
+    rules: Rules,
+    *,
+    whole: bool,
+    divided: bool = True,
+    sampled: bool = True,
 ) -> Derived:
     """
     Derive rows of series_id, day and sums by the rules in force and the view's factors, without storing anything.
@@ -110,13 +117,14 @@ def derived_on_read(
             that is covered of their cells.
         divided: part what better evidence covers from the rest; False: every row stays whole and counted, as one record's own
             footprint is.
+        sampled: rows are sums; False: records by themselves, which stand for no other.
     """
     series = series_by_id(organization_id, rows["series_id"].unique().tolist()).rename_axis("series_id").reset_index()
     pack = pack_of(view.factor_set.content_hash)
     overlap: Overlap | None = None
     if divided:
         overlap = (overlap_of_hours if whole else overlap_of_records)(organization_id, rows, series, rules)
-    return figures(rows, series, rules, pack, view.methodology, overlap=overlap)
+    return figures(rows, series, rules, pack, view.methodology, overlap=overlap, sampled=sampled)
 
 
 def _hours(organization_id: int, asked: Filter) -> pd.DataFrame:

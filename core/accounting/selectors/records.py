@@ -47,7 +47,7 @@ def record_figures(organization_id: int, view: View, records: Sequence[Mapping[s
     if rules.profiles:
         times = {name: activity[name].to_numpy() for name in ("started_at", "ended_at")}
         rows = record_hours(organization_id, rows.assign(**times))
-    derived = derived_on_read(organization_id, view, rows, rules, whole=False, divided=False)
+    derived = derived_on_read(organization_id, view, rows, rules, whole=False, divided=False, sampled=False)
     columns = [*(part.column + suffix for part in IN_TOTAL for suffix in SUFFIXES), ENERGY_FACILITY.column]
     whole = derived.rows.groupby("record")[columns].sum(min_count=1)
     found = pd.DataFrame(index=range(len(records)))

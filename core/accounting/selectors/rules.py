@@ -1,9 +1,10 @@
-"""The rules in force: source settings, coverage units, links, aliases, own factors, meter readings and own grid series."""
+"""The rules in force: sources, coverage, attribution, aliases, own factors, meter readings and own grid series."""
 
 from __future__ import annotations
 
 from core.accounting.models import CoverageUnit, SourceLink
 from core.accounting.rules import Rules
+from core.accounting.selectors.attribution import rules_in_order
 from core.accounting.selectors.register import readings_of
 from core.catalog.selectors import aliases
 from core.factors.grid_selectors import served_in_use
@@ -33,6 +34,7 @@ def rules_of(organization_id: int) -> Rules:
         if described
         else frozenset(),
         stating_sources=frozenset(stating.values_list("source_id", flat=True).distinct()) if described else frozenset(),
+        attribution=rules_in_order(organization_id),
         aliases=tuple(aliases(organization_id)),
         own_factors=(*own_factors(organization_id), *metered, *series),
         profiles=profiles,

@@ -264,7 +264,7 @@ def test_days_that_change_are_derived_during_restatements(
     organization, other_organization, figures, write, settings, tmp_path
 ):
     """Both restatements wait for a month, as long ones would; the worker has two processes and reads every queue."""
-    Redis.from_url(settings.REDIS_URL).flushall()
+    Redis.from_url(settings.REDIS_URL).flushdb()
     write(metered(1, 10.0), into=other_organization)
     services.derive_dirty_days(other_organization.id)
     both = (organization, other_organization)

@@ -91,6 +91,11 @@ def rows_of(response):
     return [[re.sub(r"<[^>]+>", "", cell).strip() for cell in row] for row in rows]
 
 
+def name_of(row):
+    """Leave out what stands below the name for phones."""
+    return row[1].split()[0]
+
+
 @pytest.mark.slow
 def test_each_record_has_its_own_footprint_and_they_can_be_put_in_order(client, organization):
     kwh = {"small": 0.5, "large": 20.0, "middle": 4.0}
@@ -100,9 +105,9 @@ def test_each_record_has_its_own_footprint_and_they_can_be_put_in_order(client, 
     newest = rows_of(page.get("/requests/", LATELY))
     heaviest = rows_of(page.get("/requests/", LATELY | {"sort": "-kg"}))
 
-    shown = {row[1]: float(row[7]) for row in newest}
+    shown = {name_of(row): float(row[2].split()[0]) for row in newest}
     assert shown == {name: pytest.approx(amount * DE_KG_PER_KWH, rel=5e-2) for name, amount in kwh.items()}
-    assert [row[1] for row in heaviest] == ["large", "middle", "small"]
+    assert [name_of(row) for row in heaviest] == ["large", "middle", "small"]
     for name, amount in kwh.items():
         tree = page.get("/api/v1/explain", {"record": name}).json()
         assert tree["value"] == pytest.approx(amount * DE_KG_PER_KWH)
@@ -147,4 +152,4 @@ def test_pages_of_the_heaviest_follow_each_other(client, organization, monkeypat
         rows_of(page.get("/requests/", LATELY | {"sort": "-kg", "page": number})) for number in ("1", "2", "3", "x")
     ]
 
-    assert [[row[1] for row in rows] for rows in pages] == [["r5", "r4"], ["r3", "r2"], ["r1"], ["r5", "r4"]]
+    assert [[name_of(row) for row in rows] for rows in pages] == [["r5", "r4"], ["r3", "r2"], ["r1"], ["r5", "r4"]]

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounting", "0007_view_builders_hold_locks"),
+        ("accounting", "0008_attribution_rules"),
         ("ledger", "0003_append_only"),
     ]
 

@@ -9,7 +9,7 @@ from core.organizations.tenancy import protect, same_organization_key
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounting", "0008_coverage_by_evidence"),
+        ("accounting", "0009_coverage_by_evidence"),
         ("ledger", "0003_append_only"),
         ("organizations", "0003_partition_privileges"),
     ]
