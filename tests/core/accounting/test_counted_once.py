@@ -15,7 +15,7 @@ from core.accounting.selectors.reconciliation import reconcile_daily
 from core.ledger.services import update_source
 from core.quantification.coverage import RANKS_APART
 
-from .conftest import at, metered
+from .conftest import at, call, metered
 from .test_derive import daily, table
 
 JULY = Filter(date(2026, 7, 1), date(2026, 7, 31))
@@ -282,3 +282,43 @@ def test_ranks_that_are_said_to_be_on_machines_of_their_own_add_up(committed_db,
     services.derive_dirty_days(organization.id)
 
     assert total(organization) == pytest.approx(2 * 0.329, rel=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2))
+def test_late_restated_and_out_of_order_deliveries_end_as_the_tidy_order(
+    committed_db, organization, other_organization, factor_set, write, seed
+):
+    """A bill restated three times, a batch late by two years, agents in any order: the figures of the last word on each."""
+    chance = random.Random(seed)
+    late = metered("late", 2.0, day="2024-07-01", account="cluster")
+    tidy = [("agent", late), ("agent", node(1, 11.0)), ("agent", node(2, 9.0)), ("bill", billed(1, 3))]
+    agents = [("agent", node(2, 9.0)), ("agent", late), ("agent", node(1, 11.0)), ("agent", node(1, 11.0))]
+    untidy = [("bill", billed(1, nodes)) for nodes in (5, 1, 4, 3)]  # the last export stands
+    for each in agents:
+        untidy.insert(chance.randrange(len(untidy) + 1), each)
+    found = []
+    for into, ordered in ((organization, tidy), (other_organization, untidy)):
+        for source, record in ordered:
+            write(record, source=source, into=into)
+            if into == other_organization and chance.random() < 0.4:
+                services.derive_dirty_days(into.id)
+        unit_of(into, *table(into, "select id from ledger_source order by name")["id"].tolist())
+        services.derive_dirty_days(into.id)
+        columns = ["day", "role", "device_nh", "energy_pkwh", "location_nkg", "embodied_nkg", "records"]
+        found.append(sorted(map(str, daily(into)[columns].to_numpy().tolist())))
+
+    assert found[0] == found[1]
+
+
+def test_sampled_records_displace_what_they_stand_for(committed_db, organization, factor_set, write):
+    # Half of the traces were kept: 2 calls stand for 4 of the 10 that the export bills.
+    export = write(call(1, requests=10, output_tokens=2000, input_tokens=10_000, snapshot="july"), source="export")
+    app = write(call(2, requests=2, output_tokens=400, input_tokens=2000, labels={"sample_share": 0.5}), source="app")
+    unit_of(organization, export, app)
+
+    services.derive_dirty_days(organization.id)
+
+    found = daily(organization)
+    found = found[found["source_id"] == export]
+    assert dict(zip(found["role"], found["requests"], strict=True)) == {"counted": 6, "cross_check": 4}
