@@ -4,6 +4,7 @@ from django.conf import settings as configuration
 from django.urls import URLPattern, URLResolver, path
 
 from reporting.api.attribution import AttributionRulesView
+from reporting.api.coverage import CoverageView
 from reporting.api.denominators import DenominatorsView
 from reporting.api.factors import FactorsView
 from reporting.api.figures import EmissionsView, ExplainView
@@ -14,6 +15,8 @@ from reporting.pages import (
     attribution,
     audit,
     bookings,
+    completeness,
+    coverage_units,
     denominators,
     disclosures,
     explain,
@@ -46,6 +49,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("intensity/denominators/", denominators.denominators, name="denominators"),
     path("intensity/denominators/import/", denominators.import_sheet, name="import_denominators"),
     path("intensity/denominators/template.csv", denominators.template_file, name="denominator_template"),
+    path("quality/units/", coverage_units.units, name="coverage_units"),
+    path("quality/units/save/", coverage_units.save_unit, name="coverage_unit"),
+    path("quality/units/link/", coverage_units.save_link, name="coverage_link"),
+    path("quality/units/links/<int:link_id>/remove/", coverage_units.remove_link, name="coverage_remove"),
+    path("quality/completeness/", completeness.register, name="completeness"),
+    path("quality/completeness/<int:expected_id>/remove/", completeness.remove, name="expected_remove"),
     path("bookings/", bookings.bookings, name="bookings"),
     path("explain/", explain.explain_page, name="explain"),
     path("targets/", targets.targets, name="targets"),
@@ -95,6 +104,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/consolidation/", sites.consolidation, name="consolidation"),
     path("settings/register/upload/", sites.register_upload, name="register_upload"),
     path("settings/register/template.csv", sites.register_template, name="register_template"),
+    path("api/v1/coverage", CoverageView.as_view(), name="api_coverage"),
     path("api/v1/emissions", EmissionsView.as_view(), name="api_emissions"),
     path("api/v1/factors", FactorsView.as_view(), name="api_factors"),
     path("api/v1/explain", ExplainView.as_view(), name="api_explain"),

@@ -30,6 +30,7 @@ __all__ = [
     "extent_of_run",
     "find_record",
     "kind_of_source",
+    "live_runs",
     "reconcile_ledger",
     "records_of",
     "records_of_run",
@@ -427,6 +428,19 @@ def runs(organization_id: int, from_time: datetime, to_time: datetime, limit: in
             [organization_id, from_time, to_time, limit],
         )
         return pd.DataFrame(cursor.fetchall(), columns=["run", "records", "started_at", "ended_at"])
+
+
+def live_runs(organization_id: int, names: Sequence[str], since: datetime) -> list[str]:
+    """Return those runs that have a record which ends after a time."""
+    if not names:
+        return []
+    with organization_scope(organization_id), connection.cursor() as cursor:
+        cursor.execute(
+            "select name from unnest(%s::text[]) as n(name) where exists (select 1 from ledger_record r"
+            " where r.organization_id = %s and r.run = n.name and r.ended_at > %s)",
+            [list(names), organization_id, since],
+        )
+        return [name for (name,) in cursor.fetchall()]
 
 
 def _record_units(organization_id: int, condition: str, values: list[Any]) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from uuid import UUID
 import msgspec
 
 from core.quantification import records, units
+from core.quantification.coverage import CONCURRENT_RUN
 from core.quantification.private import without_private
 from core.quantification.rejections import Rejection
 from ingestion.sources.base import Context, Draft, Parsed, UnreadablePayload, digest, finish_draft, unpacked
@@ -71,6 +72,7 @@ class Run(msgspec.Struct):
     region: str | None = None
     provider: str | None = None
     tracking_mode: str | None = None
+    concurrent: int = 0  # written by `announce_run`, never by a client: how many live runs of one machine came before
 
 
 class Emission(msgspec.Struct):
@@ -109,6 +111,7 @@ def read_run(body: bytes) -> dict[str, Any]:
     """
     run = _read(body, Run)
     _time(run.timestamp)
+    run.concurrent = 0
     plain: dict[str, Any] = msgspec.to_builtins(run)
     return plain
 
@@ -195,8 +198,8 @@ def _record(row: int, item: object, context: Context) -> dict[str, Any] | Reject
         "reported_kg_co2e": emission.emissions_sum,
         "reported_basis": None if emission.emissions_sum is None else "location",
         "water_l": emission.wue * emission.energy_consumed if emission.wue else None,
-        "labels": host_labels(run.tracking_mode, run.codecarbon_version, run.cpu_model),
-        "flags": [*flags, *pue_flags, *place_flags],
+        "labels": host_labels(run.tracking_mode, run.codecarbon_version, run.cpu_model, run.concurrent),
+        "flags": [*flags, *pue_flags, *place_flags, *overlap_flags(run.concurrent)],
     }
 
 
@@ -266,9 +269,25 @@ def parts_mismatch(parts_kwh: list[float | None], total_kwh: float) -> bool:
     return len(known) == len(parts_kwh) and abs(sum(known) - total_kwh) > PARTS_TOLERANCE * total_kwh
 
 
-def host_labels(tracking_mode: str | None, version: str | None, cpu_model: str | None) -> dict[str, str]:
+MACHINE: Final = ("experiment_id", "cpu_model", "ram_total_size", "longitude", "latitude", "region")
+"""What tells machines apart, as far as a tracker says: it names no host."""
+
+
+def overlap_flags(concurrent: int) -> list[str]:
+    """Flag a run of a machine that other runs measure at the same time; derive counts the machine once."""
+    return ["overlapping_machine_runs"] if concurrent else []
+
+
+def host_labels(
+    tracking_mode: str | None, version: str | None, cpu_model: str | None, concurrent: int = 0
+) -> dict[str, str]:
     """Give the allow-listed labels of a host. The parts of the energy are not among them: labels make the series."""
-    labels = {"tracking_mode": tracking_mode, "codecarbon_version": version, "cpu_model": cpu_model}
+    labels = {
+        "tracking_mode": tracking_mode,
+        "codecarbon_version": version,
+        "cpu_model": cpu_model,
+        CONCURRENT_RUN: str(concurrent) if concurrent else None,
+    }
     return {key: value[:200] for key, value in labels.items() if value}
 
 

@@ -24,12 +24,14 @@ from ingestion.sources.codecarbon import (
     DEFAULT_PLACE,
     FALLBACK,
     LONGEST_S,
+    MACHINE,
     PARTS,
     devices,
     energy_boundary,
     experiment_setting,
     host_labels,
     is_of_our_time,
+    overlap_flags,
     parts_mismatch,
 )
 from ingestion.sources.vocabulary import provider_slug
@@ -79,7 +81,8 @@ def stores(column: str) -> bool:
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
     """
-    Read a seekable, perhaps packed file twice: first which row of each run is its last, then those rows in chunks.
+    Read a seekable, perhaps packed file three times: which row of each run is its last, which runs measure one machine at the
+    same time, then the last rows in chunks.
 
     Raises UnreadablePayload: not UTF-8, not this CSV, or a setting `timezone` that does not exist.
     """
@@ -87,9 +90,11 @@ def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
     start = stream.tell()
     chosen = _last_rows(_rows(open_maybe_compressed(stream)), zone)
     stream.seek(start)
+    concurrent = _concurrent(_rows(open_maybe_compressed(stream)), chosen, zone)
+    stream.seek(start)
     rows = enumerate(_rows(open_maybe_compressed(stream)), 1)
     while chunk := list(islice(rows, CHUNK_ROWS)):
-        yield _chunk(chunk, chosen, zone, context)
+        yield _chunk(chunk, chosen, concurrent, zone, context)
 
 
 class Bad(Exception):
@@ -128,6 +133,41 @@ def _last_rows(rows: Iterator[dict[str, Any]], zone: ZoneInfo) -> dict[bytes, tu
     return chosen
 
 
+def _concurrent(
+    rows: Iterator[dict[str, Any]], chosen: Mapping[bytes, tuple[int, float, int]], zone: ZoneInfo
+) -> dict[int, int]:
+    """
+    Number the runs that track a whole machine and overlap in time with others that look alike, by the number of their row.
+
+    In order of their start each takes the first number that no run has which is still on: what of 0 is left out.
+    """
+    last = {number for number, _, _ in chosen.values()}
+    runs: dict[tuple[str, ...], list[tuple[float, float, str, int]]] = {}
+    for number, row in enumerate(rows, 1):
+        if number not in last or row.get("tracking_mode") != "machine" or row.get("task_name"):
+            continue
+        try:
+            end, duration_s = end_of(row, zone)[0].timestamp(), duration_of(row)
+        except Bad:
+            continue
+        if duration_s:
+            machine = tuple(str(row.get(name) or "") for name in (*MACHINE, "cloud_region", "gpu_count"))
+            runs.setdefault(machine, []).append((end - duration_s, end, record_id_of(row, zone), number))
+    numbers: dict[int, int] = {}
+    for alike in runs.values():
+        busy: list[float] = []  # until when each number is taken
+        for start, end, _, number in sorted(alike):
+            free = next((at for at, until in enumerate(busy) if until <= start + OVERLAP_TOLERANCE_S), len(busy))
+            busy[free : free + 1] = [end]
+            if free:
+                numbers[number] = free
+    return numbers
+
+
+OVERLAP_TOLERANCE_S: Final = 2.0
+"""By how much the whole seconds of a row's end let runs overlap that follow each other."""
+
+
 def _short(record_id: str) -> bytes:
     return bytes.fromhex(digest(record_id)[:32])
 
@@ -135,6 +175,7 @@ def _short(record_id: str) -> bytes:
 def _chunk(
     chunk: list[tuple[int, dict[str, Any]]],
     chosen: Mapping[bytes, tuple[int, float, int]],
+    concurrent: Mapping[int, int],
     zone: ZoneInfo,
     context: Context,
 ) -> Parsed:
@@ -155,7 +196,8 @@ def _chunk(
             continue
         received += count
         try:
-            read.append({**totals_record(row, zone, context), "row": number, "rows": count})
+            record = totals_record(row, zone, context, concurrent.get(number, 0))
+            read.append({**record, "row": number, "rows": count})
         except Bad as bad:
             identity = record_id_of(row, zone)
             rejected.append(Rejection(number, identity, bad.field, bad.reason, bad.detail, row, count))
@@ -198,9 +240,12 @@ def record_id_of(row: Mapping[str, Any], zone: ZoneInfo) -> str:
     return f"cccsv:{digest(row.get('experiment_id'), row.get('project_name'), round(start / 2) * 2, task)[:32]}"
 
 
-def totals_record(row: Mapping[str, Any], zone: ZoneInfo, context: Context) -> dict[str, Any]:
+def totals_record(row: Mapping[str, Any], zone: ZoneInfo, context: Context, concurrent: int = 0) -> dict[str, Any]:
     """
     Read one row of totals (text from the CSV, or JSON values of the HTTP output) as a record.
+
+    Args:
+        concurrent: number of the run among those that measure the same machine at the same time.
 
     Raises Bad with the field at fault.
     """
@@ -222,7 +267,9 @@ def totals_record(row: Mapping[str, Any], zone: ZoneInfo, context: Context) -> d
     run = text_of(row, "run_id")
     emissions_kg = number_of(row, "emissions")
     mode = text_of(row, "tracking_mode")
-    labels: dict[str, str] = host_labels(mode, text_of(row, "codecarbon_version"), text_of(row, "cpu_model"))
+    labels: dict[str, str] = host_labels(
+        mode, text_of(row, "codecarbon_version"), text_of(row, "cpu_model"), concurrent
+    )
     if task := text_of(row, "task_name"):
         labels["task_name"] = task[:200]
     return {
@@ -245,7 +292,7 @@ def totals_record(row: Mapping[str, Any], zone: ZoneInfo, context: Context) -> d
         "reported_basis": None if emissions_kg is None else "location",
         "water_l": number_of(row, "water_consumed") if number_of(row, "wue") else None,
         "labels": labels,
-        "flags": [*flags, *pue_flags, *place_flags],
+        "flags": [*flags, *pue_flags, *place_flags, *overlap_flags(concurrent)],
     }
 
 

@@ -10,9 +10,9 @@ from django.apps import apps
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from core.accounting.models import SourceLink
+from core.accounting.selectors.rules import links_in_order
 from core.ledger.models import Source
-from core.quantification.coverage import Link, units_of
+from core.quantification.coverage import units_of
 from reporting import figures
 from reporting.selectors.overview import Overview
 
@@ -104,9 +104,8 @@ def unlinked(organization_id: int, shown: Overview) -> list[Item]:
     sources = dict(Source.objects.filter(organization_id=organization_id).values_list("name", "id"))
     if len(sources) < 2 or shown.sources.empty:
         return []
-    links = SourceLink.objects.filter(organization_id=organization_id).order_by("id")
     rows = shown.sources.assign(source_id=shown.sources["source"].map(sources))
-    units = units_of(rows, [Link(link.source_id, link.account, link.unit_id) for link in links])
+    units = units_of(rows, links_in_order(organization_id))
     open_rows = rows[[unit is None for unit in units]]
     return [
         Item(

@@ -35,6 +35,8 @@ PAGES: Final = {
     "disclosure": "{quarter}",
     "factors": "/factors/",
     "own-factors": "/factors/own/",
+    "coverage-units": "/quality/units/",
+    "completeness": "/quality/completeness/",
     "grid-series": "/factors/series/",
     "restatements": "/factors/restatements/",
     "factor": "/factors/row/?id=grid_intensity_annual--eea:DE:2023",

@@ -43,6 +43,8 @@ PAGES = [
     "/sources/import/",
     "/runs/atlas/70b-v3/",
     "/quality/",
+    "/quality/units/",
+    "/quality/completeness/",
     "/settings/",
     "/settings/attribution/",
     "/settings/attribution/add/?condition=account+is+prod",

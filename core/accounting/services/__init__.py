@@ -20,6 +20,7 @@ from core.accounting.services.coverage import (
     set_coverage_unit,
 )
 from core.accounting.services.derive import DeriveResult, derive_day, derive_days, derive_dirty_days
+from core.accounting.services.expected import expect, expect_no_more
 from core.accounting.services.grid_series import choose_granularity, import_grid_series, remove_grid_series
 from core.accounting.services.instruments import (
     EntryError,
@@ -82,6 +83,8 @@ __all__ = [
     "end_own_factor",
     "end_rule",
     "ensure_current_view",
+    "expect",
+    "expect_no_more",
     "import_grid_series",
     "import_rules",
     "link_source",
