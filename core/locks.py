@@ -25,7 +25,7 @@ DENOMINATOR_LOCK: Final = 0xDE40  # its deliveries of denominators are entered o
 BUILD_LOCK: Final = 0x57A87  # held by the session that builds it, so it is free when the builder is gone
 
 # the second number is the source
-COUNTER_LOCK: Final = 0x57A91  # held by the session that reads its counters, until it has written what they add
+COUNTER_LOCK: Final = 0x57A92  # held by the session that reads its counters, until it has written what they add
 
 # the second number is a hash
 MONTH_LOCK: Final = 0x57A7D  # of organization and month: days of the month are derived
