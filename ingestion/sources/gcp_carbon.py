@@ -7,13 +7,14 @@ carbon model restates its months: of each month the highest `carbon_model_versio
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, Final
 
 from core.quantification import records
 from core.quantification.rejections import Cover, Rejection
-from ingestion.sources import bill_columns, carbon_statements, nested_tables
+from ingestion.sources import bill_columns, carbon_statements, nested_scrub, nested_tables
 from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload, digest, finish, limit_labels
 from ingestion.sources.bill_meaning import region_of
 from ingestion.sources.bill_tables import Chunk, Table
@@ -22,6 +23,11 @@ from ingestion.sources.service_rules import Rulebook
 
 NAME: Final = "gcp_carbon"
 SNAPSHOT: Final = True
+
+DROPPED: Final = (
+    "Fields that name a person, a credential or content, mail addresses and keys; the export has none by itself."
+)
+"""What never reaches the inbox, in words for the privacy page."""
 
 TOTAL: Final = "carbon_footprint_total_kgCO2e"
 PARTS: Final = "carbon_footprint_kgCO2e"
@@ -55,8 +61,14 @@ def detect(head: bytes, filename: str) -> str | None:
 
 
 def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
-    """Leave the file as it is: the table has no column that could name a person."""
-    return body
+    """Drop what is private, which the table has no column for; raise UnreadablePayload when it cannot be read."""
+    with scrub_file(io.BytesIO(body)) as clean:
+        return clean.read()
+
+
+def scrub_file(stream: BinaryIO) -> BinaryIO:
+    """Do the same to a file of any size."""
+    return nested_scrub.scrub_nested(stream)
 
 
 def survey(stream: BinaryIO, context: Context) -> dict[str, list[str]]:
