@@ -34,7 +34,9 @@ from ingestion.sources.service_rules import Rulebook
 NAME: Final = "aws_carbon"
 SNAPSHOT: Final = True
 
-DROPPED: Final = "Columns and fields whose name says that they hold a person; neither form has one by itself."
+DROPPED: Final = (
+    "Fields that name a person, a credential or content, mail addresses and keys; neither form has one by itself."
+)
 """What never reaches the inbox, in words."""
 
 TEXTS: Final = ("payer_account_id", "usage_account_id", "product_code", "region_code", "location", "model_version")

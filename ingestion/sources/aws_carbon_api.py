@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from core.quantification.private import names_a_person
+from core.quantification.private import without_private
 from ingestion.sources.base import UnreadablePayload, open_maybe_compressed
 from ingestion.sources.bill_columns import Column
 from ingestion.sources.bill_tables import Chunk, Table
@@ -70,18 +70,12 @@ def is_json(stream: BinaryIO) -> bool:
 
 
 def without_people(stream: BinaryIO) -> BinaryIO:
-    """Drop fields that name a person from an answer; the stream itself where there are none."""
+    """Drop what is private from an answer; the stream itself where there are none."""
     start = stream.tell()
     body = _decoded(stream, object)
     stream.seek(start)
-    kept = _kept(body)
+    kept = without_private(body)
     return stream if kept == body else io.BytesIO(msgspec.json.encode(kept))
-
-
-def _kept(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _kept(each) for key, each in value.items() if not names_a_person(key)}
-    return [_kept(each) for each in value] if isinstance(value, list) else value
 
 
 def open_answer(stream: BinaryIO, chunk_rows: int) -> Table:

@@ -39,8 +39,8 @@ NAME: Final = "aws_cur2"
 SNAPSHOT: Final = True
 
 DROPPED: Final = (
-    "Users behind calls, session names of assumed roles, and tags whose name says that they hold a person; roles stay. Of "
-    "lines that do not fit the header only the number of cells."
+    "Users behind calls, session names of assumed roles; columns and tags that name a person, a credential or content; mail "
+    "addresses and keys in any cell. Roles stay. Of lines that do not fit the header only the number of cells."
 )
 """What never reaches the inbox, in words."""
 

@@ -16,9 +16,9 @@ from typing import Any, BinaryIO, Final
 import msgspec
 
 from core.quantification import activity, records
-from core.quantification.private import names_a_person
+from core.quantification.private import without_private
 from core.quantification.rejections import Cover, Rejection
-from ingestion.sources import carbon_statements
+from ingestion.sources import carbon_statements, private_tables
 from ingestion.sources.base import (
     CHUNK_ROWS,
     LABEL_TEXT,
@@ -36,6 +36,11 @@ from ingestion.sources.service_rules import Rulebook
 
 NAME: Final = "azure_carbon"
 SNAPSHOT: Final = True
+
+DROPPED: Final = (
+    "Fields that name a person, a credential or content, mail addresses and keys; a report has none by itself."
+)
+"""What never reaches the inbox, in words for the privacy page."""
 
 ITEMS: Final = ("ItemDetailsData", "ResourceItemDetailsData", "ResourceGroupItemDetailsData")
 SUMMARIES: Final = ("MonthlySummaryData", "OverallSummaryData")
@@ -120,13 +125,12 @@ def detect(head: bytes, filename: str) -> str | None:
 
 
 def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
-    """Drop fields that name a person, which no report of Azure has. Raises UnreadablePayload when it is no answer."""
+    """Drop what is private, which no report of Azure has. Raises UnreadablePayload when it is no answer."""
     answers = _read(body)
-    named = {key for answer in answers for item in answer.value for key in item if names_a_person(key)}
-    if not named:
+    if not private_tables.mentions_private(body):
         return body
     for answer in answers:
-        answer.value = [{key: each for key, each in item.items() if key not in named} for item in answer.value]
+        answer.value = without_private(answer.value)
     return msgspec.json.encode(answers)
 
 
@@ -326,7 +330,8 @@ def _text(item: Mapping[str, Any], name: str) -> str | None:
 
 
 def _public(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in item.items() if not names_a_person(key)}
+    kept: dict[str, Any] = without_private(item)
+    return kept
 
 
 def _read(body: bytes) -> list[_Answer]:

@@ -36,6 +36,12 @@ pc: Any = pyarrow.compute  # the stubs know only some of its overloads
 NAME: Final = "azure_cost"
 SNAPSHOT: Final = True
 
+DROPPED: Final = (
+    "Account owners and account names; columns and tags that name a person, a credential or content; mail addresses and keys "
+    "in any cell. Of lines that do not fit the header only the number of cells."
+)
+"""What never reaches the inbox, in words for the privacy page."""
+
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "AdditionalInfo": (),
     "BillingAccountId": (),

@@ -16,6 +16,7 @@ from ingestion.sources import ai_services, bill_columns, bill_meaning, bill_tabl
 from ingestion.sources.base import UnreadablePayload
 from ingestion.sources.bill_columns import Column
 from ingestion.sources.bill_format import BillFormat
+from ingestion.sources.bill_scrub import cleaner
 from ingestion.sources.service_rules import SHIPPED, Rulebook
 
 METER_TEXTS: Final = ("SkuMeter", "x_SkuMeterName", "x_UsageType", "ChargeDescription", "x_SkuDescription", "SkuId")
@@ -138,13 +139,12 @@ class Rows:
         return repr(str(self.raw[column][int(self.at[at])].as_py())[:80])
 
     def payload(self, at: int) -> dict[str, str]:
-        """Give a row as it was delivered, the columns that say something, without the people in them."""
+        """Give a row as it was delivered, the columns that say something, without what is private in them."""
         position = int(self.at[at])
         kept: dict[str, str] = {}
         for name, array in self.wire.items():
             text = bill_columns.as_text(array.slice(position, 1))[0].as_py()
-            cleaner = self.form.cleaner_of(name)
-            if text is not None and (clean := cleaner(text) if cleaner else text):
+            if text is not None and (clean := cleaner(name, self.form.cleaner_of)(text)):
                 kept[name] = clean
         return kept
 

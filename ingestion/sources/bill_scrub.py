@@ -1,8 +1,8 @@
 """
-People in bills: cells that may name one are cleaned before a file is kept, and before a row goes to quarantine.
+People, secrets and content in bills: cells are cleaned before a file is kept, and before a row goes to quarantine.
 
-A file is read once for the columns that may name somebody, which is quick; only where a cell has to change is it written
-anew, line by line, so that broken lines stay broken for the reader to report.
+A file is read once, by the distinct texts of its columns; only where a cell has to change is it written anew, line by
+line, so that broken lines stay broken for the reader to report.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pyarrow.compute
 import pyarrow.parquet
 import zstandard
 
-from core.quantification.private import names_a_person
+from core.quantification.private import is_private, scrub_text
 from ingestion.sources import bill_columns, bill_tables
 from ingestion.sources.base import UnreadablePayload, open_maybe_compressed
 from ingestion.sources.bill_columns import Column
@@ -31,16 +31,28 @@ pc: Any = pyarrow.compute  # the stubs know only some of its overloads
 Cleaner: TypeAlias = Callable[[str], str | None]
 """Gives what of a text may be kept; None for nothing."""
 CleanerOf: TypeAlias = Callable[[str], Cleaner | None]
-"""Gives the cleaner of a column by its name in the file; None for columns that name nobody."""
+"""Gives a format's own cleaner of a column by its name in the file; None for columns that need none of their own."""
 
 CHUNK_ROWS: Final = 20_000
 PIECE_BYTES: Final = 256 * 1024
 _LONGEST_CELL: Final = bill_tables.CSV_BLOCK_BYTES
 
 
+def cleaner(name: str, own: CleanerOf) -> Cleaner:
+    """Give what cleans a column's texts: the format's own rule, then the one for every text."""
+    first = own(name)
+    if first is None:
+        return _nothing if is_private(name) else scrub_text
+    return lambda text: scrub_text(kept) if (kept := first(text)) else kept
+
+
+def _nothing(_: str) -> None:
+    return None
+
+
 def scrub_bill(stream: BinaryIO, cleaner_of: CleanerOf) -> BinaryIO:
     """
-    Give a bill without the people in it: the stream itself where there are none, else a copy.
+    Give a bill without what is private in it: the stream itself where there are none, else a copy.
 
     Args:
         stream: seekable, at its start, where it is again afterwards; CSV (plain or packed) or Parquet.
@@ -55,10 +67,10 @@ def scrub_bill(stream: BinaryIO, cleaner_of: CleanerOf) -> BinaryIO:
 
     def pick(given: Sequence[str]) -> Mapping[str, str]:
         names.extend(given)
-        return {name: name for name in given if cleaner_of(name) is not None}
+        return {name: name for name in given}
 
     table = bill_tables.open_table(stream, pick, CHUNK_ROWS)
-    clean = {name: lru_cache(CHUNK_ROWS)(cleaner) for name in names if (cleaner := cleaner_of(name)) is not None}
+    clean = {name: lru_cache(CHUNK_ROWS)(cleaner(name, cleaner_of)) for name in names}
     found = bool(clean) and any(_changes(chunk, clean) for chunk in table.chunks)
     stream.seek(start)
     if not found:
@@ -83,14 +95,14 @@ def _changes(chunk: bill_tables.Chunk, clean: Mapping[str, Cleaner]) -> bool:
 
 
 def _cleaned(column: Column, cleaner: Cleaner) -> Column:
-    """Clean a column of texts; of maps, lists of keys and values, and structs the values of keys that name a person."""
+    """Clean a column of texts; of maps, lists of keys and values, and structs the values of private keys."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if pa.types.is_map(column.type) or pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
         return _cleaned_entries(column)
     if pa.types.is_struct(column.type):
         children = [
-            pa.nulls(len(column), field.type) if names_a_person(field.name) else _cleaned_part(column.field(at))
+            pa.nulls(len(column), field.type) if is_private(field.name) else _cleaned(column.field(at), scrub_text)
             for at, field in enumerate(column.type)
         ]
         return pa.StructArray.from_arrays(children, fields=list(column.type), mask=column.is_null())
@@ -101,20 +113,17 @@ def _cleaned(column: Column, cleaner: Cleaner) -> Column:
     return values.take(pa.array(np.where(codes.codes < 0, len(codes.values), codes.codes)))
 
 
-def _cleaned_part(column: Column) -> Column:
-    """Clean a part of a struct: keys and values in it, at any depth; its plain texts are no labels."""
-    return _cleaned(column, lambda text: text) if pa.types.is_nested(column.type) else column
-
-
 def _cleaned_entries(column: Column) -> Column:
-    """Empty the values of keys that name a person, in maps and in lists of structs of a key and a value."""
+    """Empty the values of private keys, in maps and in lists of structs of a key and a value; clean the others."""
     whole: Any = column.take(pa.array(np.arange(len(column))))  # a slice has its entries and offsets elsewhere
     entries = whole.values
     if not pa.types.is_struct(entries.type) or entries.type.num_fields != 2:
         return column
     keys, values = entries.field(0), entries.field(1)
-    people = _person_keys(keys)
-    kept = pc.if_else(people, pa.scalar("", values.type) if pa.types.is_string(values.type) else None, values)
+    private = _private_keys(keys)
+    kept = pc.if_else(
+        private, pa.scalar("", values.type) if pa.types.is_string(values.type) else None, _cleaned(values, scrub_text)
+    )
     renewed = pa.StructArray.from_arrays([keys, kept], fields=list(entries.type))
     maker: Any = pa.LargeListArray if pa.types.is_large_list(column.type) else pa.ListArray
     lists = maker.from_arrays(whole.offsets, renewed, mask=whole.is_null())
@@ -126,10 +135,10 @@ def _as_map(whole: Any, keys: Column, values: Column) -> Column:
     return maker.from_arrays(whole.offsets, keys, values, mask=whole.is_null()).cast(whole.type)
 
 
-def _person_keys(keys: Column) -> Column:
+def _private_keys(keys: Column) -> Column:
     codes = bill_columns.encode(keys.cast(pa.string()))
-    people = np.array([names_a_person(key) for key in codes.values], dtype=bool)
-    return pa.array(codes.take(people, absent=False))
+    private = np.array([is_private(key) for key in codes.values], dtype=bool)
+    return pa.array(codes.take(private, absent=False))
 
 
 def _clean_parquet(stream: BinaryIO, clean: Mapping[str, Cleaner]) -> BinaryIO:

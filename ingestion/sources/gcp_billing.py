@@ -32,6 +32,12 @@ from ingestion.sources.nested_scrub import entries_of
 pc: Any = pyarrow.compute  # the stubs know only some of its overloads
 
 NAME: Final = "gcp_billing"
+
+DROPPED: Final = (
+    "Fields, labels and tags that name a person, a credential or content; mail addresses, those of service accounts "
+    "included, and keys in any text. Of lines that cannot be read everything."
+)
+"""What never reaches the inbox, in words for the privacy page."""
 SNAPSHOT: Final = False
 SUMMED: Final = True
 

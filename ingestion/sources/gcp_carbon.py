@@ -24,6 +24,11 @@ from ingestion.sources.service_rules import Rulebook
 NAME: Final = "gcp_carbon"
 SNAPSHOT: Final = True
 
+DROPPED: Final = (
+    "Fields that name a person, a credential or content, mail addresses and keys; the export has none by itself."
+)
+"""What never reaches the inbox, in words for the privacy page."""
+
 TOTAL: Final = "carbon_footprint_total_kgCO2e"
 PARTS: Final = "carbon_footprint_kgCO2e"
 BASES: Final = (("location", f"{TOTAL}.location_based"), ("market", f"{TOTAL}.market_based"))
@@ -56,7 +61,7 @@ def detect(head: bytes, filename: str) -> str | None:
 
 
 def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
-    """Drop columns that name a person, which the table does not have by itself; raise UnreadablePayload for no table."""
+    """Drop what is private, which the table has no column for; raise UnreadablePayload when it cannot be read."""
     with scrub_file(io.BytesIO(body)) as clean:
         return clean.read()
 

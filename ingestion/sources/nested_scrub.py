@@ -15,10 +15,11 @@ from typing import Any, BinaryIO, Final, cast
 
 import msgspec
 
-from core.quantification.private import names_a_person
+from core.quantification.private import is_private, scrub_text, without_private
 from ingestion.sources import nested_tables
 from ingestion.sources.base import open_maybe_compressed
 from ingestion.sources.bill_scrub import Cleaner, Pieces, repacked, scrub_bill
+from ingestion.sources.private_tables import mentions_address
 
 LISTS: Final = ("labels", "system_labels", "tags", "project")
 """Columns with keys and values in them; of Parquet also those inside a struct."""
@@ -57,7 +58,7 @@ def cleaner_of(column: str) -> Cleaner | None:
     name = column.strip().lower().replace(".", "_")
     if name in (*LISTS, "project_labels"):
         return without_people
-    return _nothing if _names_somebody(name) else None
+    return _nothing if _names_somebody(name) else scrub_text if name.rsplit("_", 1)[-1] in OF_THE_SCHEMA else None
 
 
 def _nothing(_: str) -> None:
@@ -75,8 +76,8 @@ def without_people(text: str) -> str | None:
     entries = entries_of(text)
     if entries is None:
         return None
-    kept = {key: value for key, value in entries.items() if not names_a_person(key)}
-    return text if len(kept) == len(entries) else json.dumps(kept, ensure_ascii=False)
+    kept = {key: value for key, value in entries.items() if not is_private(key)}
+    return scrub_text(text if len(kept) == len(entries) else json.dumps(kept, ensure_ascii=False))
 
 
 def scrub_nested(stream: BinaryIO) -> BinaryIO:
@@ -121,7 +122,11 @@ def _may_name(line: bytes) -> bool:
         row = _FIELDS.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return bool(line.strip())
-    return _fields_name(tuple(row)) or any(_names_in(bytes(raw)) for raw in row.values() if len(raw) > 2)
+    return (
+        mentions_address(line)
+        or _fields_name(tuple(row))
+        or any(_names_in(bytes(raw)) for raw in row.values() if len(raw) > 2)
+    )
 
 
 _FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -151,7 +156,7 @@ def _is_person(key: bytes) -> bool:
 
 
 def _names_somebody(key: str) -> bool:
-    return names_a_person(key) and key not in OF_THE_SCHEMA
+    return is_private(key) and key not in OF_THE_SCHEMA
 
 
 def _clean_line(line: bytes) -> bytes:
@@ -171,8 +176,8 @@ def _clean(value: Any) -> Any:
         return {key: _clean(inner) for key, inner in value.items() if not _names_somebody(key)}
     if isinstance(value, list):
         return [_clean(inner) for inner in value if not _names(inner)]
-    return value
+    return without_private(value)
 
 
 def _names(entry: object) -> bool:
-    return isinstance(entry, dict) and isinstance(entry.get("key"), str) and names_a_person(entry["key"])
+    return isinstance(entry, dict) and isinstance(entry.get("key"), str) and is_private(entry["key"])

@@ -40,6 +40,17 @@ LARGEST = 200_000_000
 pytestmark = [pytest.mark.usefixtures("committed_db", "woken"), pytest.mark.slow]
 
 
+@pytest.fixture(autouse=True)
+def _nothing_stored_before(servers: Servers) -> None:
+    """Begin without the files and messages of other tests: what one of them left must not fail the next."""
+    for path in Path(settings.PAYLOAD_URL.removeprefix("file://")).rglob("*"):
+        if path.is_file():
+            path.unlink()
+    broker = redis.Redis.from_url(servers.redis_url)
+    broker.flushdb()
+    broker.close()
+
+
 def samples() -> list[Any]:
     """List for each source the deliveries of its samples: one for every set of files that some entry names."""
     entries = [
