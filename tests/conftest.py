@@ -11,11 +11,15 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
+from hypothesis import settings as hypothesis_settings
 
 from core.organizations import services
 from core.organizations.models import Organization, Person
 from core.settings.databases import connection as connection_settings  # noqa: TID251
 from tests import servers as server_set
+
+hypothesis_settings.register_profile("untimed", deadline=None)
+hypothesis_settings.load_profile("untimed")  # a loaded machine is no fault of the code
 
 
 @pytest.fixture(scope="session")

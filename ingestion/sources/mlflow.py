@@ -232,6 +232,7 @@ def _utc(milliseconds: int) -> datetime:
 
 def _read(body: bytes) -> _Answer:
     try:
+        body.decode()  # what is decoded later is not looked at by the decoder
         answer = msgspec.json.decode(body, type=_Answer)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadablePayload(f"The file is no answer of MLflow's REST API: {error}. Save it as it is.") from error

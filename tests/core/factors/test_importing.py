@@ -110,13 +110,15 @@ def test_impossible_factors_are_refused_whole_with_every_reason(db, folder):
     (folder / EDITION).write_bytes(table(EEA | {"g_per_kwh": "-5"}, EEA | {"zone_id": "FR", "unit": ""}))
     (folder / "calc_defaults--ccf.csv").write_bytes(table(DEFAULT | {"dataset": "ccf", "value": "0.9", "low": ""}))
 
+    before = FactorSet.objects.count()
+
     said = refused("import", folder)
 
     assert "calc_defaults--ccf, row 2, value: a PUE of 0.9 is below 1" in said
     assert "grid_intensity_annual--eea, row 2, g_per_kwh: -5 is negative" in said
     assert "grid_intensity_annual--eea, row 3, unit: no unit" in said
     assert "Nothing was imported: 3 faults, listed above." in said
-    assert not FactorSet.objects.exists()
+    assert FactorSet.objects.count() == before
 
 
 def test_one_table_is_a_new_edition_of_a_named_base(db, folder, tmp_path):

@@ -11,6 +11,7 @@ from django.db import DatabaseError, transaction
 
 from core.factors import selectors, services
 from core.factors.models import FactorSet, FactorTable
+from core.factors.pack import load_pack
 from core.quantification.pack import pack_from_tables
 
 TABLES = {"grid_intensity_annual--a": b"zone,g\nDE,329\n", "hardware--b": b"id,w\nh100,700\na100,400\n"}
@@ -91,12 +92,13 @@ def test_factors_command_lists_and_verifies(db):
 
 def test_the_shipped_tables_load(db):
     out = StringIO()
+    was_there = FactorSet.objects.filter(content_hash=load_pack().content_hash).exists()  # committed by another test
 
     call_command("load_factors", stdout=out)
     call_command("load_factors", stdout=out)
 
     first, second = out.getvalue().splitlines()
-    assert "loaded" in first
+    assert ("is there" if was_there else "loaded") in first
     assert "is there" in second
 
 
