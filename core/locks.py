@@ -18,10 +18,14 @@ INSTRUMENT_LOCK: Final = 0x57A81  # its instruments change
 GRID_SERIES_LOCK: Final = 0x57A83  # its grid series change
 OWN_FACTOR_LOCK: Final = 0x57A84  # its own factors change
 REGISTER_LOCK: Final = 0x57A90  # its register of sites and assets changes
+DELETION_LOCK: Final = 0x57A91  # a worker goes on with its deletions of source data
 DENOMINATOR_LOCK: Final = 0xDE40  # its deliveries of denominators are entered one after the other
 
 # the second number is the view
 BUILD_LOCK: Final = 0x57A87  # held by the session that builds it, so it is free when the builder is gone
+
+# the second number is the source
+COUNTER_LOCK: Final = 0x57A92  # held by the session that reads its counters, until it has written what they add
 
 # the second number is a hash
 MONTH_LOCK: Final = 0x57A7D  # of organization and month: days of the month are derived

@@ -8,15 +8,24 @@ from typing import Final
 
 DAYS_SHOWN: Final = 30
 
-# A push source is expected daily; a bill restates its month daily at best and comes once a month at worst.
-PUSH_LATE, PUSH_SILENT = timedelta(days=1), timedelta(days=7)
-BILL_LATE, BILL_SILENT = timedelta(days=35), timedelta(days=70)
+PUSH_SILENT_AFTER: Final = 7.0
+FILE_SILENT_AFTER: Final = 2.0
+"""Times the expected interval after which a source that is late counts as silent: an agent a week, a bill two months."""
+
+ALARMING: Final = ("late", "silent", "failing")
+"""States that somebody should hear of."""
 
 TONES: Final = {"new": "accent", "live": "good", "late": "warn", "silent": "bad", "failing": "bad", "paused": "warn"}
 
 
 def state_of(
-    *, paused: bool, latest_arrival: datetime | None, latest_failed: bool, restates: bool, now: datetime
+    *,
+    paused: bool,
+    latest_arrival: datetime | None,
+    latest_failed: bool,
+    expected_every: timedelta,
+    pushed: bool,
+    now: datetime,
 ) -> str:
     """
     Tell a source's state: paused, new (nothing arrived yet), failing (the latest batch failed), live, late or silent.
@@ -25,7 +34,8 @@ def state_of(
         paused: its batches wait.
         latest_arrival: when the latest payload was received.
         latest_failed: no row of it could be read.
-        restates: it delivers whole periods (bills), so it comes less often.
+        expected_every: longest time between two arrivals that is no cause for alarm.
+        pushed: agents send it; what comes as files is waited for less long, in proportion.
         now: the present time.
     """
     if paused:
@@ -34,23 +44,21 @@ def state_of(
         return "new"
     if latest_failed:
         return "failing"
-    late, silent = (BILL_LATE, BILL_SILENT) if restates else (PUSH_LATE, PUSH_SILENT)
     age = now - latest_arrival
-    return "live" if age <= late else "late" if age <= silent else "silent"
+    silent_after = expected_every * (PUSH_SILENT_AFTER if pushed else FILE_SILENT_AFTER)
+    return "live" if age <= expected_every else "late" if age <= silent_after else "silent"
 
 
 @dataclass(frozen=True)
-class SourceCard:
+class SourceState:
     """
-    A source connection and the last 30 days of it.
+    A source connection and whether its data is arriving.
 
     Args:
         id, kind, name: of the connection.
         state: see `state_of`.
         latest_arrival: of its latest payload; None when none came.
-        received, written, quarantined: payload rows of the last 30 days.
-        open_rows: rows of any age that wait in quarantine.
-        days: payload rows received on each of the last 30 days, oldest first.
+        expected_every: longest time between two arrivals that is no cause for alarm.
     """
 
     id: int
@@ -58,6 +66,27 @@ class SourceCard:
     name: str
     state: str
     latest_arrival: datetime | None
+    expected_every: timedelta
+
+    @property
+    def expected_h(self) -> float:
+        """Give the expected interval. [h]"""
+        return self.expected_every / timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class SourceCard(SourceState):
+    """
+    A source connection and the last 30 days of it.
+
+    Args:
+        alert: state and time of the open alert about it; None: there is none.
+        received, written, quarantined: payload rows of the last 30 days.
+        open_rows: rows of any age that wait in quarantine.
+        days: payload rows received on each of the last 30 days, oldest first.
+    """
+
+    alert: tuple[str, datetime] | None
     received: int
     written: int
     quarantined: int
@@ -68,6 +97,11 @@ class SourceCard:
     def tone(self) -> str:
         """Give the badge that goes with the state."""
         return TONES[self.state]
+
+    @property
+    def alert_since(self) -> datetime | None:
+        """Give when the open alert was raised."""
+        return self.alert[1] if self.alert else None
 
     @property
     def rejected_share(self) -> float | None:

@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 from core.identifiers import uuid7
 from core.ledger.models import Source
 from core.organizations.models import Organization
+from core.quantification.rejections import REASONS, Reason
 
 
 class State(models.TextChoices):
@@ -152,6 +153,11 @@ class QuarantinedRow(models.Model):
     def __str__(self) -> str:
         return f"row {self.row} of {self.batch_id}: {self.reason}"
 
+    @property
+    def about(self) -> Reason:
+        """Say what is wrong and what to do."""
+        return REASONS[self.reason]
+
 
 class CodeCarbonRun(models.Model):
     """What a CodeCarbon tracker says about its machine before its first emission (formats.md A1)."""
@@ -197,6 +203,34 @@ class CodeCarbonExperiment(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class SourceAlert(models.Model):
+    """A source from which nothing has come for too long, or nothing that could be read; closed when data is back."""
+
+    organization = models.ForeignKey(Organization, models.PROTECT, db_index=False)
+    source = models.ForeignKey(Source, models.PROTECT, db_constraint=False, db_index=False)
+    state = models.CharField(max_length=16, help_text="late, silent or failing; the latest while it is open")
+    latest_arrival = models.DateTimeField(help_text="of the source, when the alert was raised")
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "ingestion_source_alert"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organization", "source"], condition=models.Q(closed_at=None), name="source_alert_open_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state__in=["late", "silent", "failing"]), name="source_alert_state"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["organization", "source", "-opened_at"], name="source_alert_of_source")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source_id} {self.state} since {self.opened_at}"
 
 
 class Heartbeat(models.Model):

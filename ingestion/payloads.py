@@ -181,16 +181,18 @@ def open_stored(location: str) -> BinaryIO:
     return cast(BinaryIO, files.open(f"{root}/{location}", "rb"))
 
 
-def remove_days_before(day: date) -> int:
-    """Remove the files of all days before `day`; tell how many days went."""
+def remove_days_before(day: date, organization_id: int | None = None) -> int:
+    """Remove the files of all days before `day`, of one organization or of all; tell how many days went."""
     files, root = _place()
     if not files.exists(root):
         return 0
     old = [
-        path
+        path.rstrip("/")
         for path in files.ls(root, detail=False)
         if (name := path.rstrip("/").rsplit("/", 1)[-1]) < day.isoformat() and len(name) == 10
     ]
+    if organization_id is not None:
+        old = [path for each in old if files.exists(path := f"{each}/{organization_id}")]
     for path in old:
         files.rm(path, recursive=True)
     return len(old)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from ingestion.sources.base import Context, UnreadablePayload, open_maybe_compre
 ROWS: Final = 50
 HEAD_BYTES: Final = 256 * 1024
 CELL_LENGTH: Final = 48
+TEXT_LENGTH: Final = 2_000
 FIRST: Final = ("started_at", "ended_at", "team", "project", "stage", "model", "hardware", "instance_type")
 FIGURES: Final = ("method", "energy_facility_kwh", "location_kg_co2e", "upstream_kg_co2e", "embodied_kg_co2e")
 """What the shipped factors make of a record, before attribution rules, coverage and the organization's own factors."""
@@ -44,32 +46,45 @@ class Preview:
         as_understood: canonical records made of its beginning; only columns that any of them fills.
         rejected: what was refused there.
         fault: why nothing could be read, else "".
+        first: what the shipped factors make of its first record, as `quantify` answers it; None where there is none.
+        text: its beginning as it arrived; "" for what is no text.
     """
 
     as_read: Table | None
     as_understood: Table
     rejected: list[Rejection]
     fault: str = ""
+    first: dict[str, Any] | None = None
+    text: str = ""
 
 
 def preview(stream: BinaryIO, kind: str, context: Context, pack: FactorPack | None) -> Preview:
     """Read the beginning of a payload; never raises for what is wrong in it. Without a pack it shows no kg."""
     raw = _as_read(stream)
     stream.seek(0)
+    text = _text(stream)
+    stream.seek(0)
     try:
         parsed = next(iter(registry.adapter(kind).parse(stream, context)), None)
     except UnreadablePayload as error:
-        return Preview(raw, Table([], []), [], str(error))
+        return Preview(raw, Table([], []), [], str(error), text=text)
     if parsed is None:
-        return Preview(raw, Table([], []), [])
-    return Preview(raw, _as_understood(parsed.activity.head(ROWS), pack), parsed.rejected[:ROWS])
+        return Preview(raw, Table([], []), [], text=text)
+    activity = parsed.activity.head(ROWS)
+    quantified = list(answers(activity, pack)) if pack is not None and len(activity) else []
+    return Preview(
+        raw,
+        _as_understood(activity, quantified),
+        parsed.rejected[:ROWS],
+        first=quantified[0] if quantified else None,
+        text=text,
+    )
 
 
-def _as_understood(activity: pd.DataFrame, pack: FactorPack | None) -> Table:
+def _as_understood(activity: pd.DataFrame, quantified: list[dict[str, Any]]) -> Table:
     records = as_records(activity)
-    if pack is not None and records:
-        for record, answer in zip(records, answers(activity, pack), strict=True):
-            record |= _figures(answer)
+    for record, answer in zip(records, quantified, strict=False):
+        record |= _figures(answer)
     filled = {name for record in records for name in record}
     columns: list[str] = [
         *(name for name in (*FIRST, *FIGURES) if name in filled),
@@ -85,6 +100,20 @@ def _figures(answer: dict[str, Any]) -> dict[str, object]:
         if impact is not None:
             figures[name] = f"{impact['value']:.4g}"
     return figures
+
+
+def _text(stream: BinaryIO) -> str:
+    """Give the beginning of a payload for people to read; JSON in lines."""
+    try:
+        head = open_maybe_compressed(stream).read(HEAD_BYTES)
+        text = head.decode()
+    except (UnreadablePayload, UnicodeDecodeError, OSError):
+        return ""
+    if not text.isprintable() and any(ord(sign) < 32 and sign not in "\t\r\n" for sign in text):
+        return ""
+    with contextlib.suppress(msgspec.DecodeError):  # lines, or cut at the end: as it is
+        text = msgspec.json.format(text, indent=2)
+    return text if len(text) <= TEXT_LENGTH else f"{text[:TEXT_LENGTH]}\n…"
 
 
 def _as_read(stream: BinaryIO) -> Table | None:

@@ -15,14 +15,16 @@ from django.conf import settings
 from django.db import connection
 
 from core.factors.selectors import NoFactorSet, pack_of, shipped_factor_set
+from core.ledger.selectors import standing_versions
 from core.organizations.tenancy import organization_scope
 from core.quantification.pack import FactorPack
 from core.quantification.rejections import Cover
-from ingestion import payloads, preview
+from ingestion import counting, payloads, preview, summing
 from ingestion.claims import Claimed
 from ingestion.models import Batch, CodeCarbonExperiment, CodeCarbonRun, QuarantinedRow
 from ingestion.sources import registry
 from ingestion.sources.base import Context, Draft, Parsed, UnreadablePayload
+from ingestion.sources.counters import Memory
 
 Chunk = Parsed
 OUTSIDE_KEYS: Final = ("classification", "service", "currency")
@@ -54,6 +56,7 @@ class Reader:
         self._fetched: dict[UUID, list[Stored]] = {}
         self._drafted: set[UUID] = set()
         self.faults: dict[UUID, str] = {}
+        self.memories: dict[int, Memory] = {}
 
     def fetch(self, batches: Sequence[Claimed]) -> None:
         """Read the payloads' rows of a group with one query."""
@@ -67,6 +70,10 @@ class Reader:
 
         Raises UnreadablePayload when no row can be read, or when the payload's retention is over.
         """
+        chunks = self._chunks(batch)
+        return summing.once_each(chunks) if getattr(registry.adapter(batch.kind), "SUMMED", False) else chunks
+
+    def _chunks(self, batch: Claimed) -> Iterator[Chunk]:
         files = self._fetched.pop(batch.payload_of or batch.id, None)
         if files is None:
             raise UnreadablePayload("The payload is no longer kept. Send it again.")
@@ -76,18 +83,40 @@ class Reader:
         parsed: Parsed | None = None
         starts = self._starts[batch.id] = []
         start = 0
+        surveyed = self._surveyed(batch, files)
         for file in files:
             starts.append(start)
             latest_row = 0
             with _opened(file) as stream:
-                for parsed in adapter.parse(stream, self._context(batch, file)):
+                rows = None if only is None else only.get(file.number, set())
+                for parsed in adapter.parse(stream, replace(self.context(batch, file, rows), **surveyed)):
                     covers += parsed.cover
                     latest_row = max(latest_row, _latest_row(parsed))
                     chunk = replace(parsed, cover=[])
-                    yield _numbered(chunk if only is None else _only_rows(chunk, only.get(file.number, set())), start)
+                    yield _numbered(chunk if rows is None else _only_rows(chunk, rows), start)
             start += latest_row
         if covers and parsed is not None and only is None:
             yield Parsed(parsed.activity.iloc[:0], [], 0, cover=merged(covers))
+
+    def _surveyed(self, batch: Claimed, files: Sequence[Stored]) -> dict[str, Any]:
+        """
+        Look through the whole delivery first, where its format restates months by versions of a model: an older version
+        must not take the place of a newer one, in whatever file or delivery that came.
+
+        Returns:
+            {"known": snapshot -> versions in the delivery and in the ledger}; {} for other formats.
+        """
+        survey = getattr(registry.adapter(batch.kind), "survey", None)
+        if survey is None:
+            return {}
+        found: dict[str, set[str]] = {}
+        for file in files:
+            with _opened(file) as stream:
+                for snapshot, versions in survey(stream, self.context(batch, file)).items():
+                    found.setdefault(snapshot, set()).update(versions)
+        for snapshot, version in standing_versions(self.organization_id, batch.source_id, sorted(found)):
+            found[snapshot].add(version)
+        return {"known": {snapshot: sorted(versions) for snapshot, versions in found.items()}}
 
     def drafts(self, batches: Sequence[Claimed]) -> dict[int, list[tuple[Claimed, Draft | None, Context]]]:
         """
@@ -102,7 +131,7 @@ class Reader:
             files = self._fetched.get(batch.id, [])
             if read is None or batch.alone or batch.replay or batch.confirmed or len(files) != 1:
                 continue
-            context = self._context(batch, files[0])
+            context = self.context(batch, files[0])
             self._drafted.add(batch.id)
             draft: Draft | None = None
             try:
@@ -123,14 +152,15 @@ class Reader:
         file = max((at for at, start in enumerate(starts) if start < row), default=0)
         return file + 1, row - starts[file]
 
-    def _context(self, batch: Claimed, file: Stored) -> Context:
+    def context(self, batch: Claimed, file: Stored | None = None, only_rows: set[int] | None = None) -> Context:
+        """Give what the adapter may know of a batch, and of one of its files."""
         return Context(
             received_at=batch.received_at,
             setting=self._setting(batch),
-            defaults={"team": batch.team or None, "project": batch.project or None, "stage": batch.stage or None},
-            content_type=file.content_type,
-            filename=file.filename or None,
-            known=self._facts(batch.kind),
+            defaults=defaults_of(batch, batch.settings),
+            content_type=file.content_type if file else "",
+            filename=(file.filename or None) if file else None,
+            known=self._facts(batch, only_rows),
         )
 
     def _setting(self, batch: Claimed) -> Mapping[str, object]:
@@ -140,11 +170,17 @@ class Reader:
             self._experiments = {"experiments": experiments(self.organization_id)}
         return batch.settings | self._experiments
 
-    def _facts(self, kind: str) -> Mapping[str, object]:
+    def _facts(self, batch: Claimed, only_rows: set[int] | None) -> Mapping[str, object]:
+        kind = batch.kind
+        if counts_on(batch):
+            memory = self.memories.setdefault(
+                batch.source_id, counting.memory_of(self.organization_id, batch.source_id)
+            )
+            return {"counters": memory, "only_rows": only_rows}
         if kind != "codecarbon":
             return {}
         if kind not in self._known:
-            self._known[kind] = Lookup(lambda run_id: run_body(self.organization_id, run_id))
+            self._known[kind] = runs_known(self.organization_id)
         return self._known[kind]
 
     def runs_read(self) -> list[str]:
@@ -158,6 +194,22 @@ class Reader:
             for file, row in rows.values_list("file", "row"):
                 wanted.setdefault(file, set()).add(row)
         return wanted
+
+
+def defaults_of(batch: Claimed | Batch, settings: Mapping[str, Any]) -> dict[str, str | None]:
+    """
+    Give what records that leave it open are read with: the token's team, project and stage; the source's stage.
+
+    Team and project of the source are left to derive. A stage every record must have, so it cannot wait.
+    """
+    stage = batch.stage or settings.get("stage") or None
+    return {"team": batch.team or None, "project": batch.project or None, "stage": stage}
+
+
+def counts_on(batch: Claimed) -> bool:
+    """Tell whether a batch may hold readings of counters."""
+    asked = getattr(registry.adapter(batch.kind), "counts_on", None)
+    return asked is not None and bool(asked(batch.filename))
 
 
 class Lookup(Mapping[str, object]):
@@ -180,6 +232,11 @@ class Lookup(Mapping[str, object]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def runs_known(organization_id: int) -> Lookup:
+    """Give what CodeCarbon trackers said of their runs, by run id, each asked for once."""
+    return Lookup(lambda run_id: run_body(organization_id, run_id))
 
 
 def run_body(organization_id: int, run_id: str) -> object | None:
@@ -324,9 +381,10 @@ def preview_of(batch: Batch, number: int = 1) -> preview.Preview | None:
         context = Context(
             received_at=batch.received_at,
             setting=batch.source.settings,
-            defaults={"team": batch.team or None, "project": batch.project or None, "stage": batch.stage or None},
+            defaults=defaults_of(batch, batch.source.settings),
             content_type=stored.content_type,
             filename=stored.filename or None,
+            known=runs_known(batch.organization_id) if batch.kind == "codecarbon" else {},
         )
         try:
             with _opened(stored) as stream:

@@ -9,6 +9,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db import connection
 from django.db.models import Count, Max, Min, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
@@ -18,8 +21,17 @@ from core.organizations.models import Organization
 from core.organizations.policy import Action, may
 from core.organizations.tenancy import organization_scope, scoped_rows
 from core.quantification.rejections import REASONS, Reason
-from ingestion.arrivals import DAYS_SHOWN, SourceCard, state_of
-from ingestion.models import Batch, CodeCarbonExperiment, Heartbeat, QuarantinedRow, QuarantineState, State
+from ingestion.arrivals import DAYS_SHOWN, SourceCard, SourceState, state_of
+from ingestion.kinds import expected_every_h, kind_of
+from ingestion.models import (
+    Batch,
+    CodeCarbonExperiment,
+    Heartbeat,
+    QuarantinedRow,
+    QuarantineState,
+    SourceAlert,
+    State,
+)
 
 REJECTED_SHOWN = 100
 """Rejected rows inside a batch object; all of them are at its address /rejected."""
@@ -66,8 +78,8 @@ def batch_object(batch: Batch) -> dict[str, Any]:
         "id": str(batch.id),
         "source": batch.kind,
         "state": batch.state,
-        "received_at": batch.received_at.isoformat().replace("+00:00", "Z"),
-        "finished_at": batch.finished_at.isoformat().replace("+00:00", "Z") if batch.finished_at else None,
+        "received_at": stamp(batch.received_at),
+        "finished_at": stamp(batch.finished_at) if batch.finished_at else None,
         "counts": batch.counts,
         "rejected": [rejected_object(row) for row in rejected_rows(batch)[:REJECTED_SHOWN]]
         if batch.quarantined
@@ -128,6 +140,37 @@ def quarantine(
     return rows.order_by("id")
 
 
+EXPORTED = (
+    *("first_seen", "source", "kind", "batch", "file", "row", "rows", "record_id", "field", "reason", "detail"),
+    *("remedy", "payload"),
+)
+"""Columns of an export of rows in quarantine."""
+
+
+def exported(row: QuarantinedRow) -> dict[str, Any]:
+    """Give all there is of a row in quarantine, for an export."""
+    return {
+        "first_seen": stamp(row.first_seen),
+        "source": row.source.name,
+        "kind": row.source.kind,
+        "batch": str(row.batch_id),
+        "file": row.file,
+        "row": row.row,
+        "rows": row.rows,
+        "record_id": row.record_id,
+        "field": row.field,
+        "reason": row.reason,
+        "detail": row.detail,
+        "remedy": row.about.remedy,
+        "payload": row.payload,
+    }
+
+
+def neutral(value: object) -> object:
+    """Quote text that a spreadsheet would run as a formula."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+
+
 def sources_named(organization_id: int, name: str) -> list[int]:
     """Find the ids of the source connections of a name, else those of that kind."""
     sources = Source.objects.filter(organization_id=organization_id)
@@ -135,10 +178,49 @@ def sources_named(organization_id: int, name: str) -> list[int]:
     return named or list(sources.filter(kind=name).values_list("id", flat=True))
 
 
-def source_cards(organization_id: int, now: datetime) -> list[SourceCard]:
-    """Give every source connection with its state and its last 30 days."""
+_LATEST = """
+select s.id, s.kind, s.name, s.settings::text, s.paused, arrived.received_at, latest.state
+from ledger_source s
+left join lateral (
+    select b.received_at from ingestion_batch b
+    where b.organization_id = s.organization_id and b.source_id = s.id and not b.dry_run and b.payload_of is null
+    order by b.id desc limit 1
+) arrived on true
+left join lateral (
+    select b.state from ingestion_batch b
+    where b.organization_id = s.organization_id and b.source_id = s.id and not b.dry_run order by b.id desc limit 1
+) latest on true
+where s.organization_id = %s and (%s::int is null or s.id = %s) order by s.kind, s.name
+"""
+
+
+def source_states(organization_id: int, now: datetime, source_id: int | None = None) -> list[SourceState]:
+    """Tell of every source connection, or of one, whether its data is arriving. What is read again is no arrival."""
+    with organization_scope(organization_id), connection.cursor() as cursor:
+        cursor.execute(_LATEST, [organization_id, source_id, source_id])
+        rows = cursor.fetchall()
+    found = []
+    for key, kind, name, settings, paused, received_at, latest_state in rows:
+        every = timedelta(hours=expected_every_h(kind, msgspec.json.decode(settings)))
+        state = state_of(
+            paused=paused,
+            latest_arrival=received_at,
+            latest_failed=latest_state == State.FAILED,
+            expected_every=every,
+            pushed=kind_of(kind).pushed,
+            now=now,
+        )
+        found.append(SourceState(key, kind, name, state, received_at, every))
+    return found
+
+
+def source_cards(organization_id: int, now: datetime, source_id: int | None = None) -> list[SourceCard]:
+    """Give every source connection, or one, with its state and its last 30 days."""
     first_day = now.date() - timedelta(days=DAYS_SHOWN - 1)
     kept = Batch.objects.filter(organization_id=organization_id, dry_run=False)
+    waiting = QuarantinedRow.objects.filter(organization_id=organization_id, state=QuarantineState.OPEN)
+    if source_id is not None:
+        kept, waiting = kept.filter(source_id=source_id), waiting.filter(source_id=source_id)
     by_day: dict[int, dict[date, int]] = {}
     totals: dict[int, Counter[str]] = {}
     recent = kept.filter(received_at__gte=datetime.combine(first_day, time(), UTC))
@@ -150,34 +232,49 @@ def source_cards(organization_id: int, now: datetime) -> list[SourceCard]:
         total["received"] += row["received_rows"]
         total["written"] += row["written_rows"]
         total["quarantined"] += row["quarantined_rows"]
-    latest = {batch.source_id: batch for batch in kept.order_by("source_id", "-id").distinct("source_id")}
-    open_rows = dict(
-        QuarantinedRow.objects.filter(organization_id=organization_id, state=QuarantineState.OPEN)
-        .values_list("source_id")
-        .annotate(count=Count("id"))
-    )
+    open_rows = dict(waiting.values_list("source_id").annotate(count=Count("id")))
+    alerts = {alert.source_id: (alert.state, alert.opened_at) for alert in open_alerts(organization_id)}
     days = [first_day + timedelta(days=at) for at in range(DAYS_SHOWN)]
     return [
         SourceCard(
-            id=source.id,
-            kind=source.kind,
-            name=source.name,
-            state=state_of(
-                paused=source.paused,
-                latest_arrival=latest[source.id].received_at if source.id in latest else None,
-                latest_failed=source.id in latest and latest[source.id].state == State.FAILED,
-                restates=source.id in latest and latest[source.id].in_order,
-                now=now,
-            ),
-            latest_arrival=latest[source.id].received_at if source.id in latest else None,
-            received=totals[source.id]["received"] if source.id in totals else 0,
-            written=totals[source.id]["written"] if source.id in totals else 0,
-            quarantined=totals[source.id]["quarantined"] if source.id in totals else 0,
-            open_rows=open_rows.get(source.id, 0),
-            days=[(day, by_day.get(source.id, {}).get(day, 0)) for day in days],
+            **vars(state),
+            alert=alerts.get(state.id),
+            received=totals.get(state.id, Counter())["received"],
+            written=totals.get(state.id, Counter())["written"],
+            quarantined=totals.get(state.id, Counter())["quarantined"],
+            open_rows=open_rows.get(state.id, 0),
+            days=[(day, by_day.get(state.id, {}).get(day, 0)) for day in days],
         )
-        for source in Source.objects.filter(organization_id=organization_id).order_by("kind", "name")
+        for state in source_states(organization_id, now, source_id)
     ]
+
+
+def source_object(card: SourceCard) -> dict[str, Any]:
+    """Give a source as the API shows it."""
+    alert = {"state": card.alert[0], "opened_at": stamp(card.alert[1])} if card.alert else None
+    return {
+        "id": card.id,
+        "kind": card.kind,
+        "name": card.name,
+        "state": card.state,
+        "latest_arrival": stamp(card.latest_arrival) if card.latest_arrival else None,
+        "expected_every_h": card.expected_h,
+        "received_30d": card.received,
+        "written_30d": card.written,
+        "quarantined_30d": card.quarantined,
+        "quarantine_open": card.open_rows,
+        "alert": alert,
+    }
+
+
+def stamp(moment: datetime) -> str:
+    """Write a time in the `Z` form."""
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def open_alerts(organization_id: int) -> QuerySet[SourceAlert]:
+    """List the alerts that are not closed."""
+    return SourceAlert.objects.filter(organization_id=organization_id, closed_at=None).select_related("source")
 
 
 def batch_page(
@@ -206,6 +303,7 @@ class QuarantineGroup:
     rows: int
     first_seen: datetime
     sample: QuarantinedRow
+    fields: frozenset[str | None]
 
     @property
     def about(self) -> Reason:
@@ -213,13 +311,13 @@ class QuarantineGroup:
         return REASONS[self.reason]
 
 
-def quarantine_groups(organization_id: int) -> list[QuarantineGroup]:
-    """Give the open rows grouped by source and reason, the largest group first."""
+def quarantine_groups(organization_id: int, source_id: int | None = None) -> list[QuarantineGroup]:
+    """Give the open rows, all or those of a source, grouped by source and reason, the largest group first."""
     groups = (
-        quarantine(organization_id)
+        quarantine(organization_id, source_id=source_id)
         .order_by()
         .values("source_id", "source__name", "source__kind", "reason")
-        .annotate(count=Sum("rows"), seen=Min("first_seen"), example=Max("id"))
+        .annotate(count=Sum("rows"), seen=Min("first_seen"), example=Max("id"), named=ArrayAgg("field", distinct=True))
         .order_by("-count")
     )
     found = list(groups)
@@ -235,6 +333,7 @@ def quarantine_groups(organization_id: int) -> list[QuarantineGroup]:
             group["count"],
             group["seen"],
             samples[group["example"]],
+            frozenset(group["named"]),
         )
         for group in found
     ]

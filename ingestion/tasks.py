@@ -28,6 +28,19 @@ def drain(*, organization_id: int, **_: Any) -> dict[str, int]:
     return {"batches": drained.batches, **drained.counts}
 
 
+@shared_task(
+    name="ingestion.delete_data", autoretry_for=(OperationalError, InterfaceError), retry_backoff=1, max_retries=5
+)
+def delete_data(*, organization_id: int, **_: Any) -> dict[str, int]:
+    """Go on with deletions of data that somebody asked for; hand over when the time is up."""
+    structlog.contextvars.bind_contextvars(organization=organization_id)
+    left = services.work_on_deletions(organization_id, seconds=DRAIN_SECONDS)
+    wake.derive(organization_id)
+    if left:
+        wake.delete(organization_id)
+    return {"left": left}
+
+
 @shared_task(name="ingestion.sweep")
 def sweep(**_: Any) -> list[int]:
     """Wake a worker for every organization whose batches wait; this is what finds them when the broker lost everything."""
@@ -35,7 +48,18 @@ def sweep(**_: Any) -> list[int]:
     waiting = services.organizations_with_waiting_batches()
     for organization_id in waiting:
         wake.drain(organization_id)
+    for organization_id in services.organizations_with_deletions():
+        wake.delete(organization_id)
+    for organization_id in services.organizations_with_due_agents():
+        if services.settle_agents(organization_id):
+            wake.derive(organization_id)
     return waiting
+
+
+@shared_task(name="ingestion.watch_sources")
+def watch_sources(**_: Any) -> dict[str, int]:
+    """Raise alerts about sources that have gone late, silent or failing, and close those whose data is back."""
+    return services.watch_sources()
 
 
 @shared_task(name="ingestion.housekeeping")

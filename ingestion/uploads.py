@@ -13,13 +13,12 @@ from uuid import UUID
 from django.conf import settings
 from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 
+from core.quantification.private import masked
 from ingestion import payloads
-from ingestion.sources import activity, registry
-from ingestion.sources.base import UnreadablePayload, open_maybe_compressed
+from ingestion.sources import activity, private_tables, registry
+from ingestion.sources.base import UnreadablePayload, open_maybe_compressed, unpacked_head
 
-CONTENT_FREE: Final = frozenset({"focus", "codecarbon_csv"})
-"""Formats that cannot carry prompts or people, so files of any size are kept as they are, unread."""
-
+HEAD_BYTES: Final = 64 * 1024
 LINE_BLOCK_BYTES: Final = 8 * 1024 * 1024
 
 
@@ -54,7 +53,7 @@ class Detected:
 
     def sentences(self, given: Sequence[Upload]) -> list[str]:
         """Say what each file was taken for and why, for the batch's log."""
-        return [f"{upload.filename}: {reason}." for upload, reason in zip(given, self.reasons, strict=True)]
+        return [f"{masked(upload.filename)}: {reason}." for upload, reason in zip(given, self.reasons, strict=True)]
 
 
 def detect(uploads: Sequence[Upload], wanted: str = "") -> Detected:
@@ -106,12 +105,12 @@ def keep(
     """
     kept = []
     for number, upload in enumerate(uploads, 1):
-        with upload.open() as stream:
+        with upload.open() as stream, scrubbed(stream, kind, upload) as clean:
             kept.append(
                 payloads.from_stream(
-                    scrubbed(stream, kind, upload),
+                    clean,
                     content_type=upload.content_type,
-                    filename=PurePath(upload.filename).name,
+                    filename=masked(PurePath(upload.filename).name),
                     name=payloads.new_name(organization_id, day, batch_id, number),
                 )
             )
@@ -119,24 +118,30 @@ def keep(
 
 
 def scrubbed(stream: BinaryIO, kind: str, upload: Upload) -> BinaryIO:
-    """Give the file's content without prompts and people; files too large for memory only where lines can be cut."""
-    if kind in CONTENT_FREE:
-        return stream
+    """
+    Give the file's content without prompts and people.
+
+    Tables are cleaned in a stream, whatever their size, and formats that clean their files themselves; other files too large
+    for memory only where lines can be cut.
+    """
+    adapter = registry.adapter(kind)
+    scrub_file: Callable[[BinaryIO], BinaryIO] | None = getattr(adapter, "scrub_file", None)
+    if scrub_file is not None:
+        return scrub_file(stream)
+    if private_tables.is_table(unpacked_head(stream, HEAD_BYTES)):
+        return private_tables.scrubbed(stream, getattr(adapter, "stores", private_tables.no_private_column))
     limit = settings.MAX_PAYLOAD_MB * 1024 * 1024
     plain = open_maybe_compressed(stream)
     head = plain.read(limit + 1)
     if len(head) <= limit:
-        body = registry.adapter(kind).scrub(head, upload.content_type, upload.filename)
+        body = adapter.scrub(head, upload.content_type, upload.filename)
         if body != head:
             return io.BytesIO(body)
         stream.seek(0)
         return stream
     form = activity.form_of(head[:64], upload.filename, upload.content_type) if kind == activity.NAME else ""
     if form == activity.LINES:
-        return cast(BinaryIO, _Joined(_scrubbed_lines(head, plain)))
-    if form in (activity.PARQUET, activity.ARROW, activity.CSV):
-        stream.seek(0)
-        return stream
+        return cast(BinaryIO, private_tables.Pieces(_scrubbed_lines(head, plain)))
     raise UnreadablePayload(
         f"{upload.filename}: files of this form may have {settings.MAX_PAYLOAD_MB} MB. Split it, or send JSON lines."
     )
@@ -150,22 +155,3 @@ def _scrubbed_lines(head: bytes, rest: BinaryIO) -> Iterator[bytes]:
         if end:
             yield activity.scrub(waiting[:end], "application/x-ndjson", None)
         waiting = waiting[end:] + more
-
-
-class _Joined(io.RawIOBase):
-    """Reads pieces one after the other."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces, self._rest = pieces, b""
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        while not self._rest:
-            piece = next(self._pieces, None)
-            if piece is None:
-                return b""
-            self._rest = piece
-        part, self._rest = (self._rest, b"") if size < 0 else (self._rest[:size], self._rest[size:])
-        return part

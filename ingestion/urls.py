@@ -8,7 +8,8 @@ from ingestion.http.batches import BatchView, RejectedView
 from ingestion.http.imports import post_import
 from ingestion.http.otlp import post_otlp
 from ingestion.http.register import register
-from ingestion.pages import connections, quality, sources
+from ingestion.http.sources import SourcesView
+from ingestion.pages import add_source, connections, privacy, quality, quality_fix, source, sources
 
 # The CodeCarbon client appends its paths to whatever it was given, so a slash may come twice.
 CODECARBON = "^codecarbon/+"
@@ -20,12 +21,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/batches/<uuid:batch_id>", BatchView.as_view(), name="batch"),
     path("api/v1/batches/<uuid:batch_id>/rejected", RejectedView.as_view(), name="batch_rejected"),
     path("api/v1/imports", post_import, name="imports"),
+    path("api/v1/sources", SourcesView.as_view(), name="api_sources"),
     path("api/v1/register", register, name="register"),
     re_path("^otlp/+v1/(?P<signal>traces|metrics|logs)$", post_otlp, name="otlp"),
     re_path(CODECARBON + "runs/*$", codecarbon.post_run, name="codecarbon_runs"),
     re_path(CODECARBON + "emissions/*$", codecarbon.post_emission, name="codecarbon_emissions"),
     re_path(CODECARBON + "http-output/+(?P<secret>[^/]+)/*$", codecarbon.post_output, name="codecarbon_output"),
     path("sources/", sources.sources, name="sources"),
+    path("sources/add/", add_source.add, name="source_add"),
+    path("sources/<int:source_id>/live/", add_source.live, name="source_live"),
     path("sources/import/", sources.import_files, name="import"),
     re_path("^sources/import/template\\.(?P<ending>csv|xlsx)$", sources.template_file, name="import_template"),
     path("sources/batches/", sources.batches, name="batches"),
@@ -33,9 +37,23 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sources/batches/<uuid:batch_id>/commit/", sources.commit_batch, name="batch_commit"),
     path("sources/batches/<uuid:batch_id>/confirm/", sources.confirm_batch, name="batch_confirm"),
     path("sources/experiments/", connections.experiments, name="experiments"),
+    path("sources/<int:source_id>/", source.source, name="source"),
+    path("sources/<int:source_id>/settings/", source.settings, name="source_settings"),
+    path("sources/<int:source_id>/token/", source.token, name="source_token"),
+    path("sources/<int:source_id>/token/<int:token_id>/revoke/", source.revoke, name="source_revoke"),
+    path("sources/<int:source_id>/delete/", source.delete_data, name="source_delete"),
+    path("sources/<int:source_id>/deletions/", source.deletion_progress, name="source_deletions"),
+    path("sources/<int:source_id>/deletions/<int:deletion_id>/restore/", source.restore_data, name="source_restore"),
     path("sources/<int:source_id>/pause/", connections.pause, name="source_pause"),
+    path("settings/privacy/", privacy.privacy, name="privacy"),
+    path("settings/privacy/user-counts/", privacy.ask_for_user_counts, name="ask_for_user_counts"),
+    path("settings/privacy/user-counts/approve/", privacy.approve_counts, name="approve_user_counts"),
+    path("settings/privacy/user-counts/end/", privacy.end_counts, name="end_user_counts"),
+    path("settings/privacy/retention/", privacy.change_retention, name="change_retention"),
     path("quality/", quality.quality, name="quality"),
     path("quality/<int:source_id>/<slug:reason>/", quality.quality_rows, name="quality_rows"),
+    path("quality/<int:source_id>/<slug:reason>/fix/", quality_fix.fix, name="quality_fix"),
+    re_path("^quality/export\\.(?P<ending>csv|json)$", quality_fix.export, name="quality_export"),
     path("quality/replay/", quality.replay, name="quality_replay"),
     path("quality/discard/", quality.discard, name="quality_discard"),
     re_path(CODECARBON, codecarbon.other_call, name="codecarbon_other"),

@@ -26,8 +26,9 @@ PAUSE_AFTER_FAILURE_S: Final = 5.0
 
 DRAIN: Final = "ingestion.drain"
 DERIVE: Final = "accounting.derive"
+DELETE: Final = "ingestion.delete_data"
 
-DEBOUNCE_MS: Final = {DRAIN: 250, DERIVE: 1000}
+DEBOUNCE_MS: Final = {DRAIN: 250, DERIVE: 1000, DELETE: 250}
 """Least time between two wake-ups of one organization, over all processes: part of how fresh figures are, and of what a
 steady stream of small payloads costs."""
 LOOK_AGAIN_S: Final = 0.1
@@ -101,6 +102,11 @@ def drain(organization_id: int) -> None:
 def derive(organization_id: int) -> None:
     """Ask for an organization's dirty days to be derived."""
     _waker.want(DERIVE, organization_id)
+
+
+def delete(organization_id: int) -> None:
+    """Ask for deletions of an organization's data to be worked on."""
+    _waker.want(DELETE, organization_id)
 
 
 def flush(seconds: float = 2.0) -> None:

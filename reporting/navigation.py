@@ -32,7 +32,7 @@ ENTRIES: Final[tuple[tuple[str | Promise, str | Promise, str, Action], ...]] = (
     (_("Data"), _("Settings"), "settings", Action.SEE_OWN_TEAM),
 )
 
-SENDING: Final = frozenset({"sources", "import", "batch_page", "experiments"})
+SENDING: Final = frozenset({"sources", "source_add", "source", "import", "batch_page", "experiments"})
 """Pages about sending data, whose help is the reference of the API."""
 
 

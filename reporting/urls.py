@@ -3,14 +3,20 @@
 from django.conf import settings as configuration
 from django.urls import URLPattern, URLResolver, path
 
+from reporting.api.attribution import AttributionRulesView
+from reporting.api.coverage import CoverageView
 from reporting.api.denominators import DenominatorsView
 from reporting.api.factors import FactorsView
 from reporting.api.figures import EmissionsView, ExplainView
 from reporting.api.instruments import InstrumentsView
+from reporting.api.runs import RunView
 from reporting.api.sci import SciView
 from reporting.pages import (
+    attribution,
     audit,
     bookings,
+    completeness,
+    coverage_units,
     denominators,
     disclosures,
     explain,
@@ -27,6 +33,7 @@ from reporting.pages import (
     ranking,
     requests,
     restatements,
+    runs,
     settings,
     sites,
     targets,
@@ -37,10 +44,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("teams/", ranking.teams, name="teams"),
     path("models/", ranking.models, name="models"),
     path("requests/", requests.requests, name="requests"),
+    path("runs/<path:run>/", runs.run, name="run"),
     path("intensity/", intensity.intensity, name="intensity"),
     path("intensity/denominators/", denominators.denominators, name="denominators"),
     path("intensity/denominators/import/", denominators.import_sheet, name="import_denominators"),
     path("intensity/denominators/template.csv", denominators.template_file, name="denominator_template"),
+    path("quality/units/", coverage_units.units, name="coverage_units"),
+    path("quality/units/save/", coverage_units.save_unit, name="coverage_unit"),
+    path("quality/units/link/", coverage_units.save_link, name="coverage_link"),
+    path("quality/units/links/<int:link_id>/remove/", coverage_units.remove_link, name="coverage_remove"),
+    path("quality/completeness/", completeness.register, name="completeness"),
+    path("quality/completeness/<int:expected_id>/remove/", completeness.remove, name="expected_remove"),
     path("bookings/", bookings.bookings, name="bookings"),
     path("explain/", explain.explain_page, name="explain"),
     path("targets/", targets.targets, name="targets"),
@@ -78,15 +92,25 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/tokens/<int:token_id>/revoke/", settings.revoke_token, name="revoke_token"),
     path("settings/members/", settings.add_member, name="add_member"),
     path("settings/teams/", settings.add_team, name="add_team"),
+    path("settings/attribution/", attribution.attribution, name="attribution"),
+    path("settings/attribution/rules.csv", attribution.rules_file, name="attribution_file"),
+    path("settings/attribution/import/", attribution.import_file, name="attribution_import"),
+    path("settings/attribution/add/", attribution.add, name="attribution_add"),
+    path("settings/attribution/<int:rule_id>/", attribution.rule, name="attribution_rule"),
+    path("settings/attribution/<int:rule_id>/move/", attribution.move, name="attribution_move"),
+    path("settings/attribution/<int:rule_id>/end/", attribution.end, name="attribution_end"),
     path("settings/sites/", sites.sites, name="sites"),
     path("settings/sites/<slug:slug>/", sites.site, name="site"),
     path("settings/consolidation/", sites.consolidation, name="consolidation"),
     path("settings/register/upload/", sites.register_upload, name="register_upload"),
     path("settings/register/template.csv", sites.register_template, name="register_template"),
+    path("api/v1/coverage", CoverageView.as_view(), name="api_coverage"),
     path("api/v1/emissions", EmissionsView.as_view(), name="api_emissions"),
     path("api/v1/factors", FactorsView.as_view(), name="api_factors"),
     path("api/v1/explain", ExplainView.as_view(), name="api_explain"),
+    path("api/v1/runs/<path:run>", RunView.as_view(), name="api_run"),
     path("api/v1/sci", SciView.as_view(), name="api_sci"),
+    path("api/v1/attribution-rules", AttributionRulesView.as_view(), name="api_attribution_rules"),
     path("api/v1/denominators", DenominatorsView.as_view(), name="api_denominators"),
     path("api/v1/instruments", InstrumentsView.as_view(), name="api_instruments"),
 ]

@@ -8,27 +8,36 @@ first test. Which role and which token has a right is written out by hand in cor
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from core.accounting.models import JobState, RestatementJob
-from core.accounting.services import add_instruments, add_site
-from core.factors import own
-from core.factors.pack import load_pack
-from core.factors.services import load_factor_set
-from core.ledger.services import ensure_source
 from core.organizations import services
 from core.organizations.models import Organization, Person, Role, Scope
 from core.organizations.policy import ALLOWED, ALLOWED_BY_SCOPE, Action
-from core.organizations.tenancy import organization_scope
-from ingestion.models import Batch
+from tests.askers import (
+    Address,
+    Asker,
+    Call,
+    batch_of,
+    deletion_of,
+    do,
+    door,
+    factor_file,
+    instrument_of,
+    open_to_all,
+    own_factor,
+    restatement_job,
+    rule_of,
+    see,
+    site_of,
+    source_of,
+    token_of,
+    token_of_source,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -36,140 +45,11 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 NOT_FOUND = "/api/v1/nothing-of-this-name"
 
 
-@dataclass(frozen=True)
-class Call:
-    """One method of an address: who may, and what they are answered for an empty body in an empty organization."""
-
-    method: str
-    rights: tuple[Action, ...]  # any of them; none: whoever is somebody
-    answer: int
-    public: bool = False
-    tokens_only: bool = False  # a wire protocol: people in a session are strangers to it
-    body: str = ""
-    content_type: str = "application/json"
-
-
-@dataclass(frozen=True)
-class Address:
-    """What is known of an address beside its path."""
-
-    calls: tuple[Call, ...]
-    ids: dict[str, Callable[[Asker], object]] = field(default_factory=dict)  # of something of the asker's organization
-
-
-def see(right: Action, answer: int = 200) -> Call:
-    return Call("GET", (right,), answer)
-
-
-def do(right: Action, answer: int) -> Call:
-    return Call("POST", (right,), answer)
-
-
-def door(answer: int, **about: str) -> Call:
-    return Call("POST", (Action.INGEST,), answer, tokens_only=True, **about)
-
-
-def open_to_all(answer: int, method: str = "GET") -> Call:
-    return Call(method, (), answer, public=True)
-
-
-@dataclass
-class Asker:
-    """Somebody who asks, and the organization that they belong to."""
-
-    organization: Organization
-    name: str
-    rights: frozenset[Action]
-    client: Client
-    person: Person | None = None
-    token_id: int | None = None
-    secret: str = "wl_1_" + "x" * 43
-
-    @property
-    def headers(self) -> dict[str, str]:
-        if self.token_id is None:
-            return {}
-        return {"Authorization": f"Bearer {self.secret}", "x-api-token": self.secret}
-
-    def may(self, call: Call) -> bool:
-        if call.tokens_only and self.token_id is None:
-            return False
-        return not call.rights or any(right in self.rights for right in call.rights)
-
-
-def batch_of(asker: Asker) -> UUID:
-    with organization_scope(asker.organization.id):
-        source = ensure_source(asker.organization.id, "activity")
-        batch = Batch.objects.create(
-            organization_id=asker.organization.id,
-            source=source,
-            kind="activity",
-            received_at=datetime(2026, 11, 1, tzinfo=UTC),
-            size_bytes=1,
-            body_hash=b"\0" * 32,
-            token_id=asker.token_id,
-            person_id=asker.person.pk if asker.person else None,
-        )
-    return batch.id
-
-
-def source_of(asker: Asker) -> int:
-    return ensure_source(asker.organization.id, "activity").id
-
-
-def site_of(asker: Asker) -> str:
-    slug = f"hall-{uuid4()}"  # an organization's own: nobody else has a site of this name
-    add_site(organization_id=asker.organization.id, slug=slug, name="Hall", country="DE", zone="DE")
-    return slug
-
-
-def token_of(asker: Asker) -> int:
-    token, _secret = services.issue_token(
-        organization_id=asker.organization.id, name="lost", scopes=["ingest"], created_by=asker.person
-    )
-    return token.id
-
-
-def own_factor(asker: Asker) -> int:
-    factor = own.add_own_factor(
-        organization_id=asker.organization.id, name="pue", value=1.2, source="Meters", where={"site": uuid4().hex}
-    )
-    return factor.id
-
-
-def restatement_job(asker: Asker) -> int:
-    factor_set = load_factor_set(load_pack()).factor_set
-    with organization_scope(asker.organization.id):
-        job = RestatementJob.objects.create(
-            organization=asker.organization,
-            factor_set=factor_set,
-            methodology="2026.1",
-            from_day=date(2026, 7, 1),
-            to_day=date(2026, 9, 30),
-            state=JobState.CANCELLED,
-            asked_by="nobody",
-            ended_at=datetime.now(UTC),
-        )
-    return job.id
-
-
-def instrument_of(asker: Asker) -> int:
-    given = {"type": "contract", "energy_kwh": "1", "intensity_g_per_kwh": "0", "market": "AIB", "vintage": "2025"}
-    (made,) = add_instruments(
-        organization_id=asker.organization.id, given=[given], today=datetime(2026, 11, 1, tzinfo=UTC).date()
-    )
-    return made.id
-
-
-def factor_file(_: Asker) -> str:
-    pack = load_pack()
-    load_factor_set(pack)
-    return next(iter(pack.blobs))
-
-
 A = Action
 BATCH = {"batch_id": batch_of}
 INSTRUMENT = {"instrument_id": instrument_of}
+RULE = {"rule_id": rule_of}
+SOURCE = {"source_id": source_of}
 WHO: dict[str, Address] = {
     # operators
     "healthz": Address((open_to_all(200),)),
@@ -186,6 +66,7 @@ WHO: dict[str, Address] = {
     "batch": Address((Call("GET", (A.SEE_SOURCES, A.INGEST), 200),), BATCH),
     "batch_rejected": Address((Call("GET", (A.SEE_SOURCES, A.INGEST), 200),), BATCH),
     # sources and quality
+    "api_sources": Address((see(A.SEE_SOURCES),)),
     "sources": Address((see(A.SEE_SOURCES),)),
     "import": Address((see(A.MANAGE_SOURCES), do(A.MANAGE_SOURCES, 400))),
     "import_template": Address((see(A.SEE_SOURCES),), {"ending": lambda _: "csv"}),
@@ -194,20 +75,42 @@ WHO: dict[str, Address] = {
     "batch_commit": Address((do(A.MANAGE_SOURCES, 302),), BATCH),
     "batch_confirm": Address((do(A.MANAGE_SOURCES, 302),), BATCH),
     "experiments": Address((see(A.SEE_SOURCES), do(A.MANAGE_SOURCES, 400))),
+    "source_add": Address((see(A.MANAGE_SOURCES), do(A.MANAGE_SOURCES, 400))),
+    "source": Address((see(A.SEE_SOURCES),), SOURCE),
+    "source_live": Address((see(A.SEE_SOURCES),), SOURCE),
+    "source_settings": Address((do(A.MANAGE_SOURCES, 302),), SOURCE),
+    "source_token": Address((do(A.MANAGE_SOURCES, 200),), SOURCE),
+    "source_revoke": Address((do(A.MANAGE_SOURCES, 302),), SOURCE | {"token_id": token_of_source}),
+    "source_delete": Address((do(A.MANAGE_SOURCES, 400),), SOURCE),
+    "source_deletions": Address((see(A.SEE_SOURCES),), SOURCE),
+    "source_restore": Address((do(A.MANAGE_SOURCES, 302),), SOURCE | {"deletion_id": deletion_of}),
     "source_pause": Address((do(A.MANAGE_SOURCES, 302),), {"source_id": source_of}),
     "quality": Address((see(A.SEE_SOURCES),)),
     "quality_rows": Address((see(A.SEE_SOURCES),), {"source_id": source_of, "reason": lambda _: "bad_field"}),
+    "quality_fix": Address(
+        (see(A.MANAGE_SOURCES), do(A.MANAGE_SOURCES, 200)), {"source_id": source_of, "reason": lambda _: "bad_field"}
+    ),
+    "quality_export": Address((see(A.SEE_SOURCES),), {"ending": lambda _: "csv"}),
     "quality_replay": Address((do(A.MANAGE_SOURCES, 302),)),
     "quality_discard": Address((do(A.MANAGE_SOURCES, 302),)),
+    "coverage_units": Address((see(A.SEE_SOURCES),)),
+    "coverage_unit": Address((do(A.MANAGE_SOURCES, 400),)),
+    "coverage_link": Address((do(A.MANAGE_SOURCES, 400),)),
+    "coverage_remove": Address((do(A.MANAGE_SOURCES, 302),), {"link_id": lambda _: 1}),
+    "completeness": Address((see(A.SEE_SOURCES), do(A.MANAGE_SOURCES, 400))),
+    "expected_remove": Address((do(A.MANAGE_SOURCES, 302),), {"expected_id": lambda _: 1}),
     # figures
     "overview": Address((see(A.SEE_OWN_TEAM),)),
     "teams": Address((see(A.SEE_OWN_TEAM),)),
     "models": Address((see(A.SEE_OWN_TEAM),)),
     "requests": Address((see(A.SEE_REQUESTS),)),
+    "run": Address((see(A.SEE_OWN_TEAM, 404),), {"run": lambda _: "never/sent"}),
+    "api_run": Address((see(A.SEE_OWN_TEAM, 404),), {"run": lambda _: "never/sent"}),
     "intensity": Address((see(A.SEE_OWN_TEAM),)),
     "denominators": Address((see(A.SEE_OWN_TEAM), do(A.EDIT_DENOMINATORS, 400))),
     "import_denominators": Address((see(A.EDIT_DENOMINATORS, 302), do(A.EDIT_DENOMINATORS, 400))),
     "denominator_template": Address((see(A.SEE_OWN_TEAM),)),
+    "api_coverage": Address((see(A.SEE_ALL_TEAMS),)),
     "api_sci": Address((see(A.SEE_OWN_TEAM),)),
     "api_denominators": Address((see(A.SEE_OWN_TEAM), do(A.EDIT_DENOMINATORS, 400))),
     "bookings": Address((see(A.SEE_OWN_TEAM),)),
@@ -248,8 +151,21 @@ WHO: dict[str, Address] = {
     "audit": Address((see(A.SEE_AUDIT_LOG),)),
     # settings
     "settings": Address((see(A.SEE_OWN_TEAM),)),
+    "privacy": Address((see(A.SEE_OWN_TEAM),)),
+    "change_retention": Address((do(A.MANAGE_PEOPLE, 400),)),
+    "ask_for_user_counts": Address((do(A.MANAGE_PEOPLE, 400),)),
+    "approve_user_counts": Address((do(A.MANAGE_PEOPLE, 302),)),
+    "end_user_counts": Address((do(A.MANAGE_PEOPLE, 302),)),
     "issue_token": Address((do(A.ISSUE_INGEST_TOKEN, 400),)),
     "revoke_token": Address((do(A.ISSUE_INGEST_TOKEN, 302),), {"token_id": token_of}),
+    "attribution": Address((see(A.SEE_SOURCES),)),
+    "attribution_file": Address((see(A.SEE_SOURCES),)),
+    "attribution_import": Address((see(A.MANAGE_SOURCES, 302), do(A.MANAGE_SOURCES, 400))),
+    "attribution_add": Address((see(A.MANAGE_SOURCES), do(A.MANAGE_SOURCES, 400))),
+    "attribution_rule": Address((see(A.SEE_SOURCES), do(A.MANAGE_SOURCES, 400)), RULE),
+    "attribution_move": Address((do(A.MANAGE_SOURCES, 302),), RULE),
+    "attribution_end": Address((do(A.MANAGE_SOURCES, 302),), RULE),
+    "api_attribution_rules": Address((see(A.SEE_SOURCES), do(A.MANAGE_SOURCES, 400))),
     "add_member": Address((do(A.MANAGE_PEOPLE, 400),)),
     "add_team": Address((do(A.MANAGE_PEOPLE, 400),)),
     "update_organization": Address((do(A.MANAGE_PEOPLE, 400),)),
@@ -262,7 +178,7 @@ WHO: dict[str, Address] = {
     "schema": Address((Call("GET", (), 200),)),
     "docs": Address((Call("GET", (), 200),)),
 }
-IDS_OF_ORGANIZATIONS = ("slug", "batch_id", "source_id", "token_id", "instrument_id")
+IDS_OF_ORGANIZATIONS = ("slug", "batch_id", "source_id", "token_id", "instrument_id", "rule_id", "deletion_id")
 ACCOUNTS_OPEN_TO_STRANGERS = {
     "account_login",
     "account_signup",

@@ -20,6 +20,7 @@ from core.accounting.columns import (
     LOCATION,
     MARKET,
     PRIMARY_ENERGY,
+    SAMPLED,
     SUFFIXES,
     UPSTREAM,
     WATER,
@@ -28,6 +29,7 @@ from core.accounting.columns import (
 from core.accounting.figures import ATTRIBUTION, UNATTRIBUTED
 from core.quantification.intervals import reported_intervals
 from core.quantification.market import join_market
+from core.quantification.sampling import widened
 from core.quantification.scope import booked_scope
 
 Floats = npt.NDArray[np.float64]
@@ -52,7 +54,8 @@ class SharedErrors:
 
     Args:
         group, zone_group, market: text by id; market None where no rate applies.
-        widths: id to impact to ln half-widths (grid below, grid above, PUE below, PUE above).
+        widths: id to impact to ln half-widths (grid below, grid above, PUE below, PUE above); and ``SAMPLED``, where records
+            were, to the relative variance of one.
     """
 
     group: Mapping[int, str]
@@ -250,7 +253,10 @@ def _interval(
         zone_names=zone_names.tolist(),
         group_names=group_names.tolist(),
     )
-    return made.value, made.low, made.high
+    variance = np.array([errors.widths[error].get(SAMPLED, (0.0,))[0] for error in error_ids], dtype=float)
+    kept = sums["kept_records" if "kept_records" in sums else "records"].to_numpy(float)
+    low, high = widened(made.value, made.low, made.high, codes, value, variance[error_codes], kept)
+    return made.value, low, high
 
 
 def _plain_sum(values: Floats, codes: npt.NDArray[np.int64], size: int) -> Floats:

@@ -103,8 +103,8 @@ def weigh(
     Make the impacts of rows with hourly plans from their hours.
 
     Args:
-        rows: series_id and day; and hour, where each row is one. [n]
-        hours: cells (series_id, hour, measures) of every row with an hourly plan that is not an hour itself.
+        rows: series_id and day; and hour, where each row is one; and part, where rows have parts of their own. [n]
+        hours: cells (series_id, hour, measures; part) of every row with an hourly plan that is not an hour itself.
         by_day: rows that say nothing about hours: each hour of the day has 1/24 of them. [n]
 
     Returns:
@@ -135,10 +135,13 @@ def weigh(
 
 def _hours_of(rows: pd.DataFrame, chosen: Integers, hours: pd.DataFrame | None) -> tuple[Integers, pd.DataFrame]:
     """Find each hour's row among the chosen ones."""
-    keys = rows.iloc[chosen][["series_id", "day"]].assign(row=chosen)
-    found = (hours if hours is not None else pd.DataFrame(columns=["series_id", "hour", *MEASURE_COLUMNS])).copy()
+    names = ["series_id", "day", *(["part"] if "part" in rows else [])]
+    keys = rows.iloc[chosen][names].assign(row=chosen)
+    found = (
+        hours if hours is not None else pd.DataFrame(columns=["series_id", "hour", "part", *MEASURE_COLUMNS])
+    ).copy()
     found["day"] = found["hour"] // HOURS_A_DAY
-    joined = found.merge(keys, on=["series_id", "day"], how="inner")
+    joined = found.merge(keys, on=names, how="inner")
     if joined["row"].nunique() != len(chosen):
         raise LookupError("The hours behind some days of an hourly grid were not read.")
     return joined["row"].to_numpy(dtype=np.int64), joined

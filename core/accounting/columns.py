@@ -9,6 +9,8 @@ from core.quantification import units
 from core.quantification.activity import MEASURE_COLUMNS
 
 SUFFIXES: Final = ("", "_low", "_high")
+SAMPLED: Final = "sampled"
+"""Beside the shared widths of impacts: the relative variance of a total that is estimated from one kept record."""
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,13 @@ import pandas as pd
 
 from core.accounting import by_hour
 from core.accounting.by_hour import put_integers, weigh, with_hours
-from core.accounting.columns import IMPACTS, MARKET, SUFFIXES, WATER, Impact
+from core.accounting.columns import IMPACTS, MARKET, SAMPLED, SUFFIXES, WATER, Impact
+from core.accounting.covering import Division, Overlap, counted_rows, divide, with_parts
+from core.accounting.naming import named_subjects
 from core.accounting.rules import Rules
 from core.quantification.activity import MASK_BITS, MEASURES
-from core.quantification.attribute import attribute, resolve_names, usable
-from core.quantification.coverage import roles_of
+from core.quantification.attribute import usable
+from core.quantification.coverage import COUNTED, CROSS_CHECK
 from core.quantification.factor import Factor
 from core.quantification.methods import LATEST
 from core.quantification.own_factors import given_of
@@ -31,6 +33,7 @@ from core.quantification.pack import FactorPack
 from core.quantification.plan import Plan
 from core.quantification.quantify import Quantified, out_of_range, quantify, to_integers
 from core.quantification.resolve import Catalog, catalog_of
+from core.quantification.sampling import EVERY_RECORD, beyond_range, scaled, shares_of, with_shares
 from core.quantification.use import USE_TEXT
 
 Integers = npt.NDArray[np.int64]
@@ -89,7 +92,7 @@ class Subjects:
     Series as derive understands them, one entry for each time that the rules are the same.
 
     Args:
-        frame: series_id, source_id, ``DIMENSIONS``, energy_boundary, reported_basis, techniques, mask, use_mask, role, given,
+        frame: series_id, source_id, ``DIMENSIONS``, energy_boundary, reported_basis, techniques, mask, use_mask, given, share,
             use_id.
         position: of each row's subject in the frame. [rows]
     """
@@ -99,30 +102,32 @@ class Subjects:
 
 
 def understand(
-    rows: pd.DataFrame, series: pd.DataFrame, rules: Rules, catalog: Catalog, methodology: str = LATEST
+    rows: pd.DataFrame,
+    series: pd.DataFrame,
+    rules: Rules,
+    catalog: Catalog,
+    methodology: str = LATEST,
+    *,
+    sampled: bool = True,
 ) -> Subjects:
     """
-    Resolve names, attribute, decide what counts, and choose the organization's own factors.
+    Resolve names, attribute, and choose the organization's own factors.
 
     Args:
         rows: series_id and day (days since 1970), n rows.
         series: as `core.ledger.selectors.series_by_id` gives them; every series of the rows is there.
         rules: of the organization.
+        sampled: records of which a share was kept stand for all of their kind; False: for themselves alone.
     """
-    boundaries = rules.boundaries()
-    segment = np.searchsorted(boundaries, rows["day"].to_numpy(), side="right")
-    series_ids, series_position = np.unique(rows["series_id"].to_numpy(), return_inverse=True)
-    pairs, first, position = np.unique(
-        series_position.reshape(-1) * (len(boundaries) + 1) + segment, return_index=True, return_inverse=True
-    )
-    frame = series.set_index("series_id").loc[series_ids[pairs // (len(boundaries) + 1)]].reset_index()
-    frame["day"] = rows["day"].to_numpy()[first]
-    frame = attribute(resolve_names(frame, rules.aliases), rules.source_settings)
-    frame["role"] = roles_of(frame, rules.links, rules.counting)
+    frame, position = named_subjects(rows, series, rules)
     frame["given"] = given_of(frame, rules.own_factors, catalog, methodology)
+    frame["share"] = EVERY_RECORD
+    if sampled and "labels" in frame:
+        frame["given"] = with_shares(frame["given"], frame["labels"])
+        frame["share"] = shares_of(frame["labels"])
     frame["use_mask"] = usable(frame)
     frame["use_id"] = _distinct(frame, (*USE_TEXT, "techniques", "use_mask", "given"))
-    return Subjects(frame, position.reshape(-1).astype(np.int64))
+    return Subjects(frame, position)
 
 
 def hourly_series(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules, catalog: Catalog) -> list[int]:
@@ -149,6 +154,9 @@ def figures(
     pack: FactorPack,
     methodology: str,
     hours: pd.DataFrame | None = None,
+    overlap: Overlap | None = None,
+    *,
+    sampled: bool = True,
 ) -> Derived:
     """
     Derive figures from sums of cells.
@@ -156,18 +164,43 @@ def figures(
     Args:
         rows: series_id, day (days since 1970), records, ``MEASURE_COLUMNS``; int64. ``lost``, where it is there, has bit n
             set where the measure n left 64 bits. Further columns, such as hour, are kept.
-        series, rules: see `understand`.
+        series, rules, sampled: see `understand`.
         pack, methodology: of the view.
         hours: cells (series_id, hour, measures) of days that take hourly grid factors (`hourly_series`); not looked at where
             rows have an hour themselves.
+        overlap: what several sources may describe; None: everything counts.
 
-    Rows with a lost measure, or an impact that does not fit the stored integers, have no impacts and a note instead.
+    Rows with a lost measure, or an impact that does not fit the stored integers, have no impacts and a note instead. Rows that
+    better evidence covers in part are two, of which one is a cross-check.
     """
+    catalog = catalog_of(pack)
+    division = None if overlap is None else divide(rows, overlap, rules, catalog)
+    if division is not None:
+        rows, hours = with_parts(rows, hours, division)
     lost = rows["lost"].to_numpy(dtype=np.int64) if "lost" in rows else np.zeros(len(rows), dtype=np.int64)
-    subjects = understand(rows, series, rules, catalog_of(pack), methodology)
+    subjects = understand(rows, series, rules, catalog, methodology, sampled=sampled)
     of_row = subjects.frame.iloc[subjects.position]
+    shares = of_row["share"].to_numpy(dtype=float)
+    lost = lost | beyond_range(rows, shares)
+    quantified = quantify(_activity(rows, of_row), pack, methodology, key=["use_id"])
+    by_day = of_row["grain"].to_numpy() == "day" if rules.profiles else np.zeros(0, dtype=bool)
+    weighed = weigh(quantified, rows, hours, by_day, rules.profiles) if rules.profiles else None
+    quantified = _within_range(quantified if weighed is None else with_hours(quantified, weighed), lost != 0)
+    own_market = np.array([plan.market_key is None or plan.market_by_hour for plan in quantified.plans], dtype=bool)
+    impacts = _impacts(quantified.impacts, own_market[quantified.code])
+    weight = np.ones(len(rows)) if "hour" in rows else None
+    if weighed is not None:
+        put_integers(impacts, weighed)
+        if weight is not None:
+            weight[weighed.row] = weighed.weight
+    measured = _measures(scaled(rows, shares), of_row["mask"].to_numpy(dtype=np.int64), lost)
+    return _settled(rows, subjects, quantified, measured | impacts, weight, division)
+
+
+def _activity(rows: pd.DataFrame, of_row: pd.DataFrame) -> pd.DataFrame:
+    """Shape rows and their subjects as `quantify` takes them."""
     year = (np.datetime64("1970-01-01", "D") + rows["day"].to_numpy()).astype("datetime64[Y]").astype(np.int64) + 1970
-    activity = rows[[measure.column for measure in MEASURES]].assign(
+    return rows[[measure.column for measure in MEASURES]].assign(
         use_id=of_row["use_id"].to_numpy(),
         year=year,
         mask=of_row["use_mask"].to_numpy(),
@@ -175,28 +208,42 @@ def figures(
         given=of_row["given"].to_numpy(),
         **{name: of_row[name].to_numpy() for name in USE_TEXT},
     )
-    quantified = quantify(activity, pack, methodology, key=["use_id"])
-    by_day = of_row["grain"].to_numpy() == "day" if rules.profiles else np.zeros(0, dtype=bool)
-    weighed = weigh(quantified, rows, hours, by_day, rules.profiles) if rules.profiles else None
-    quantified = _within_range(quantified if weighed is None else with_hours(quantified, weighed), lost != 0)
-    code = quantified.code
-    pairs, position = np.unique(subjects.position * max(len(quantified.plans), 1) + code, return_inverse=True)
-    plans = tuple(quantified.plans[pair % len(quantified.plans)] for pair in pairs)
-    resolved = subjects.frame.iloc[pairs // max(len(quantified.plans), 1)].reset_index(drop=True)
-    columns = {name: rows[name] for name in rows.columns if name not in (*_MEASURED, "lost")} | {
-        "resolved": position.reshape(-1).astype(np.int64),
-        **_measures(rows, of_row["mask"].to_numpy(dtype=np.int64), lost),
-    }
-    own_market = np.array([plan.market_key is None or plan.market_by_hour for plan in quantified.plans], dtype=bool)
-    impacts = _impacts(quantified.impacts, own_market[code])
-    weight = np.ones(len(rows)) if "hour" in rows else None
-    if weighed is not None:
-        put_integers(impacts, weighed)
-        if weight is not None:
-            weight[weighed.row] = weighed.weight
-    return Derived(pd.DataFrame(columns | impacts, index=rows.index), _named(resolved, plans), plans, weight)
 
 
+def _settled(
+    rows: pd.DataFrame,
+    subjects: Subjects,
+    quantified: Quantified,
+    integers: dict[str, pd.arrays.IntegerArray],
+    weight: npt.NDArray[np.float64] | None,
+    division: Division | None,
+) -> Derived:
+    """Part what counts from cross-checks, and name the distinct subjects, plans and roles."""
+    keys = {name: rows[name] for name in rows.columns if name not in (*_MEASURED, "lost", "part")}
+    repeats = subjects.frame["repeats"].to_numpy(dtype=bool)[subjects.position]
+    checks, kept = np.zeros(len(rows), dtype=bool), None
+    if division is not None:
+        integers["records"] = pd.arrays.IntegerArray(
+            rows["records"].to_numpy(dtype=np.int64), np.zeros(len(rows), dtype=bool)
+        )
+        checks, kept = counted_rows(integers, rows, division, quantified.code)
+        keys["records"] = pd.Series(integers.pop("records").to_numpy(dtype=np.int64), index=rows.index)
+    plan_count = max(len(quantified.plans), 1)
+    of_all = (subjects.position * plan_count + quantified.code) * len(ROLES) + (checks | repeats)
+    frame = pd.DataFrame(keys | integers, index=rows.index)
+    if kept is not None:
+        of_all, frame = of_all[kept], frame[kept].reset_index(drop=True)
+        weight = None if weight is None else weight[kept]
+    triples, position = np.unique(of_all, return_inverse=True)
+    pairs = triples // len(ROLES)
+    plans = tuple(quantified.plans[pair % plan_count] for pair in pairs)
+    resolved = subjects.frame.iloc[pairs // plan_count].reset_index(drop=True)
+    resolved["role"] = np.array(ROLES, dtype=object)[triples % len(ROLES)]
+    frame.insert(len(keys), "resolved", position.reshape(-1).astype(np.int64))
+    return Derived(frame, _named(resolved, plans), plans, weight)
+
+
+ROLES: Final = (COUNTED, CROSS_CHECK)
 _MEASURED: Final = frozenset(measure.column for measure in MEASURES)
 
 
@@ -306,12 +353,15 @@ def facts_of(plan: Plan, methodology: str) -> PlanFacts:
         "factors": list(plan.factors),
         "notes": list(plan.notes),
     }
+    widths = {impact: list(each) for impact, each in sorted(plan.shared.items())}
+    if plan.sampled_variance:
+        widths[SAMPLED] = [plan.sampled_variance]
     shared_error = {
         "group": plan.group,
         "zone_group": plan.zone_group,
         "market": plan.market_key,
         "pool": "",
-        "widths": {impact: list(widths) for impact, widths in sorted(plan.shared.items())},
+        "widths": widths,
     }
     coefficients = hashlib.sha256(plan.base.tobytes())
     for measure in sorted(plan.coefficients):

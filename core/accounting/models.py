@@ -59,13 +59,25 @@ class CoverageUnit(models.Model):
     """
     The thing that several sources may describe: a billing account, a cluster, a gateway, an API organization.
 
-    Its counting source counts; what its other sources say is a cross-check.
+    Better evidence displaces worse there for the part that it covers; or one source alone counts.
     """
 
     organization = models.ForeignKey(Organization, models.PROTECT, db_index=False)
     name = models.TextField()
-    counting_source = models.ForeignKey(Source, models.PROTECT, db_constraint=False, db_index=False)
-    reason = models.TextField(blank=True, help_text="why this source is the one that counts")
+    counting_source = models.ForeignKey(
+        Source,
+        models.PROTECT,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        help_text="alone counts here; null: evidence decides",
+    )
+    precedence = ArrayField(
+        models.TextField(),
+        default=list,
+        help_text="levels of evidence and sources (source:12), best first; empty: usual",
+    )
+    reason = models.TextField(blank=True, help_text="why the unit has an order of its own")
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -87,6 +99,9 @@ class SourceLink(models.Model):
     unit = models.ForeignKey(
         CoverageUnit, models.PROTECT, null=True, blank=True, db_constraint=False, db_index=False, related_name="links"
     )
+    part = models.BooleanField(
+        null=True, help_text="describes a part of its own, so that it adds up with others; null: as its evidence says"
+    )
     reason = models.TextField(blank=True)
     created_at = models.DateTimeField(db_default=Now())
 
@@ -100,6 +115,79 @@ class SourceLink(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source_id} {self.account or ''}"
+
+
+class ExpectedKind(models.TextChoices):
+    """What is expected to report."""
+
+    ACCOUNT = "account", "Account"
+    API_KEY = "api_key", "API key"
+    CLUSTER = "cluster", "Cluster"
+    AGENT = "agent", "Agent"
+
+
+class Expected(models.Model):
+    """Something that should report every day: a source, or one account of it. What is missing is a stated gap."""
+
+    organization = models.ForeignKey(Organization, models.PROTECT, db_index=False)
+    kind = models.TextField(choices=ExpectedKind.choices)
+    source = models.ForeignKey(Source, models.PROTECT, db_constraint=False, db_index=False)
+    account = models.TextField(null=True, blank=True, help_text="null: whatever the source reports on")
+    since = models.DateField(help_text="first day that should be there, UTC")
+    until = models.DateField(null=True, help_text="last day that should be there; null: still expected")
+    reason = models.TextField(blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name_plural = "expected"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organization", "source", "account"], name="expected_once", nulls_distinct=False
+            ),
+            models.UniqueConstraint(fields=["organization", "id"], name="expected_of_organization"),
+            models.CheckConstraint(condition=models.Q(kind__in=ExpectedKind.values), name="expected_kind"),
+            models.CheckConstraint(
+                condition=models.Q(until__isnull=True) | models.Q(until__gte=models.F("since")), name="expected_days"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source_id} {self.account or ''}"
+
+
+class AttributionRule(models.Model):
+    """Whose the uses are that meet every condition: one of an ordered list, see `core.quantification.attribution_rules`."""
+
+    organization = models.ForeignKey(Organization, models.PROTECT, db_index=False)
+    position = models.IntegerField(help_text="in the list, from 1")
+    name = models.TextField(blank=True)
+    conditions = models.JSONField(help_text="objects of field, operator and values; every one must be met")
+    sets = models.JSONField(help_text="dimension to name")
+    overwrite = models.BooleanField(default=False, help_text="also where another name was reported")
+    valid_from = models.DateField(null=True, blank=True, help_text="first day, UTC; empty: always")
+    valid_to = models.DateField(null=True, blank=True, help_text="first day no longer; empty: until further notice")
+    reason = models.TextField(blank=True)
+    effect = models.JSONField(null=True, help_text="what moved when it was last changed")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "id"], name="attribution_rule_of_organization"),
+            models.UniqueConstraint(
+                fields=["organization", "position"],
+                name="attribution_rule_position",
+                deferrable=models.Deferrable.DEFERRED,
+            ),
+            models.CheckConstraint(
+                condition=models.Q(valid_to__isnull=True)
+                | models.Q(valid_from__isnull=True)
+                | models.Q(valid_to__gt=models.F("valid_from")),
+                name="attribution_rule_period",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or f"attribution rule {self.pk}"
 
 
 class Plan(models.Model):

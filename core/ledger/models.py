@@ -105,6 +105,50 @@ class Snapshot(models.Model):
         return self.name
 
 
+class DeletionState(models.TextChoices):
+    DELETING = "deleting", "Being deleted"
+    DELETED = "deleted", "Deleted"
+    RESTORING = "restoring", "Being restored"
+    RESTORED = "restored", "Restored"
+
+
+class Deletion(models.Model):
+    """
+    A period of a source that somebody deleted: each of its records is taken back by a correction, never removed.
+
+    Which records that were stands in ``ledger_deleted_record`` for as long as they are deleted.
+    """
+
+    organization = models.ForeignKey(Organization, models.PROTECT, db_index=False)
+    source = models.ForeignKey(Source, models.PROTECT, db_constraint=False, db_index=False)
+    from_day = models.DateField(help_text="UTC; of the start of records")
+    to_day = models.DateField(help_text="inclusive")
+    reason = models.TextField()
+    state = models.CharField(max_length=16, choices=DeletionState.choices, default=DeletionState.DELETING)
+    batch_id = models.UUIDField(help_text="batch of the corrections that take the records back")
+    restore_batch_id = models.UUIDField(null=True, help_text="batch of those that bring them again")
+    days = models.IntegerField(default=0, help_text="that have something to be done")
+    days_done = models.IntegerField(default=0)
+    reached = models.DateField(null=True, help_text="latest day that is done, while it works")
+    records = models.BigIntegerField(default=0, help_text="ledger records taken back")
+    restored = models.BigIntegerField(default=0, help_text="ledger records brought again")
+    asked_by = models.TextField(blank=True)
+    asked_at = models.DateTimeField(db_default=Now())
+    deleted_at = models.DateTimeField(null=True)
+    restored_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "id"], name="deletion_of_organization"),
+            models.CheckConstraint(condition=models.Q(state__in=DeletionState.values), name="deletion_state"),
+            models.CheckConstraint(condition=models.Q(from_day__lte=models.F("to_day")), name="deletion_period"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["organization", "source"], name="deletion_of_source")]
+
+    def __str__(self) -> str:
+        return f"{self.from_day} to {self.to_day} of source {self.source_id}: {self.state}"
+
+
 class DirtyDay(models.Model):
     """
     A mark: cells of this day changed. Appended by every write, deleted by the derive that has seen the change.

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
 
 from django.db import connection
-
-TEXT_RETENTION_DAYS: Final = 90
 
 
 def month_of(day: date) -> date:
@@ -26,7 +23,7 @@ def next_month(month: date) -> date:
     return date(month.year + month.month // 12, month.month % 12 + 1, 1)
 
 
-def oldest_text_month(now: datetime, retention_days: int = TEXT_RETENTION_DAYS) -> date:
+def oldest_text_month(now: datetime, retention_days: int) -> date:
     """Give the first month whose ids are kept as text: partitions are dropped once their last day has passed the retention."""
     return month_of((now.astimezone(UTC) - timedelta(days=retention_days)).date())
 
@@ -53,3 +50,11 @@ def drop_text_before(month: date) -> list[str]:
         for name in names:
             cursor.execute("select wattledger_drop_partition('ledger_record_text', %s)", [name])
     return names
+
+
+def forget_text_before(day: date) -> int:
+    """Delete the text of the organization in scope from before a day; give the number of records that it named."""
+    with connection.cursor() as cursor:
+        cursor.execute("select wattledger_forget_text(%s)", [day])
+        (forgotten,) = cursor.fetchone()
+    return int(forgotten)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,7 +14,7 @@ import pandas as pd
 from django.db import connection
 
 from core.ledger import reading, staging
-from core.ledger.models import Source
+from core.ledger.models import Deletion, Source
 from core.ledger.reconciliation import reconcile_ledger
 from core.organizations.tenancy import organization_scope
 from core.quantification import keys
@@ -27,7 +27,10 @@ __all__ = [
     "cells_of_series",
     "corrections_of",
     "dirty_days",
+    "extent_of_run",
     "find_record",
+    "kind_of_source",
+    "live_runs",
     "reconcile_ledger",
     "records_of",
     "records_of_run",
@@ -38,6 +41,7 @@ __all__ = [
     "series_of_source",
     "source_by_name",
     "sources",
+    "standing_versions",
 ]
 
 SERIES_COLUMNS: Final = ("id", "key", "source_id", *SERIES_TEXT, "techniques", "labels", "mask", "grain")
@@ -54,10 +58,37 @@ def sources(organization_id: int) -> list[Source]:
         return list(Source.objects.filter(organization_id=organization_id).order_by("kind", "name"))
 
 
+def standing_versions(organization_id: int, source_id: int, snapshots: Sequence[str]) -> list[tuple[str, str]]:
+    """
+    Tell which versions of a provider's model the statements of some snapshots come from (their label `model_version`).
+
+    Returns:
+        (snapshot, version), without versions whose figures have been corrected away.
+    """
+    query = """
+        select n.name, s.labels ->> 'model_version' as version
+        from ledger_snapshot n
+        join ledger_record r on r.organization_id = n.organization_id and r.snapshot_id = n.id
+        join ledger_series s on s.organization_id = r.organization_id and s.id = r.series_id
+        where n.organization_id = %s and n.source_id = %s and n.name = any(%s) and s.labels ? 'model_version'
+        group by n.name, s.id, version
+        having abs(sum(r.reported_kg_co2e)) > 1e-9
+    """
+    with organization_scope(organization_id), connection.cursor() as cursor:
+        cursor.execute(query, [organization_id, source_id, list(snapshots)])
+        return sorted(set(cursor.fetchall()))
+
+
 def source_by_name(organization_id: int, kind: str, name: str | None = None) -> Source | None:
     """Find a connection, or None."""
     with organization_scope(organization_id):
         return Source.objects.filter(organization_id=organization_id, kind=kind, name=name or kind).first()
+
+
+def kind_of_source(organization_id: int, source_id: int) -> str:
+    """Tell the wire format of a connection. Raises Source.DoesNotExist."""
+    with organization_scope(organization_id):
+        return Source.objects.values_list("kind", flat=True).get(organization_id=organization_id, id=source_id)
 
 
 # --- cells and series -------------------------------------------------------------------------------------------------
@@ -167,6 +198,7 @@ def records_page(
     batch_id: UUID | None = None,
     cursor: str | None = None,
     limit: int = 100,
+    with_deleted: bool = False,
 ) -> Page:
     """
     Read records that start in [from_time, to_time), newest first.
@@ -179,6 +211,7 @@ def records_page(
         batch_id: only what this batch wrote.
         cursor: `next_cursor` of the page before.
         limit: most rows.
+        with_deleted: also records of periods that were deleted, and the corrections that took them back.
 
     Returns:
         For each record ``RECORD_COLUMNS``, ``TEXT_COLUMNS`` (None once the retention of text has passed), ``SERIES_TEXT``,
@@ -199,6 +232,9 @@ def records_page(
         place = _read_cursor(cursor)
         conditions += ["r.started_at <= %s", "(r.started_at, r.series_id, r.key) < (%s, %s, %s)"]
         values += [place[0], *place]
+    if not with_deleted and (batches := _deletion_batches(organization_id)):
+        conditions += ["r.batch_id <> all(%s)", _NOT_DELETED]
+        values.append(batches)
     condition = " and ".join(conditions)
     wanted = None if series_ids is None else [int(each) for each in series_ids]
     if run is None and batch_id is None:
@@ -208,6 +244,20 @@ def records_page(
         wanted_too = "(%s::bigint[] is null or r.series_id = any(%s))"
         rows = _records(organization_id, f"{condition} and {wanted_too}", [*values, wanted, wanted], limit + 1)
     return Page(rows[:limit], _cursor_after(rows[limit - 1]) if len(rows) > limit else None)
+
+
+_NOT_DELETED: Final = (
+    "not exists (select from ledger_deleted_record d join ledger_series own"
+    " on own.organization_id = d.organization_id and own.source_id = d.source_id"
+    " where d.organization_id = r.organization_id and d.key = r.key and own.id = r.series_id)"
+)
+
+
+def _deletion_batches(organization_id: int) -> list[UUID]:
+    """List the batches of the corrections that deletions wrote; [] where nothing was ever deleted."""
+    with organization_scope(organization_id):
+        pairs = Deletion.objects.filter(organization_id=organization_id).values_list("batch_id", "restore_batch_id")
+        return [batch for pair in pairs for batch in pair if batch is not None]
 
 
 def find_record(organization_id: int, record_id: str, source_id: int | None = None) -> dict[str, Any] | None:
@@ -318,6 +368,18 @@ def _read_cursor(text: str) -> list[Any]:
 # --- runs -------------------------------------------------------------------------------------------------------------
 
 
+def extent_of_run(organization_id: int, run: str) -> tuple[datetime, datetime, int] | None:
+    """Tell when a run's first record starts and its last one ends (UTC), and how many it has; None: no record names it."""
+    with organization_scope(organization_id), connection.cursor() as cursor:
+        cursor.execute(
+            "select min(started_at), max(ended_at), count(*) filter (where corrects is null) from ledger_record"
+            " where organization_id = %s and run = %s",
+            [organization_id, run],
+        )
+        started_at, ended_at, records = cursor.fetchone()
+    return None if started_at is None else (started_at.astimezone(UTC), ended_at.astimezone(UTC), int(records))
+
+
 def records_of_run(organization_id: int, run: str) -> pd.DataFrame:
     """
     Read the records of a training run by the sender's id: what `quantify` needs of them.
@@ -366,6 +428,19 @@ def runs(organization_id: int, from_time: datetime, to_time: datetime, limit: in
             [organization_id, from_time, to_time, limit],
         )
         return pd.DataFrame(cursor.fetchall(), columns=["run", "records", "started_at", "ended_at"])
+
+
+def live_runs(organization_id: int, names: Sequence[str], since: datetime) -> list[str]:
+    """Return those runs that have a record which ends after a time."""
+    if not names:
+        return []
+    with organization_scope(organization_id), connection.cursor() as cursor:
+        cursor.execute(
+            "select name from unnest(%s::text[]) as n(name) where exists (select 1 from ledger_record r"
+            " where r.organization_id = %s and r.run = n.name and r.ended_at > %s)",
+            [list(names), organization_id, since],
+        )
+        return [name for (name,) in cursor.fetchall()]
 
 
 def _record_units(organization_id: int, condition: str, values: list[Any]) -> pd.DataFrame:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
 from core.ledger import partitions
 from core.ledger.models import Source
+from core.ledger.signals import mark_signals
 from core.ledger.writer import BatchResult, Writer, WriteResult
+from core.organizations.retention import Retention, longest
 from core.organizations.services import record_event
 from core.organizations.tenancy import organization_scope
+from core.quantification.signals import COUNT
 
 __all__ = [
     "BatchResult",
     "WriteResult",
     "Writer",
+    "create_source",
     "drop_expired_text",
     "ensure_months_ahead",
     "ensure_source",
@@ -43,6 +48,29 @@ def ensure_source(organization_id: int, kind: str, name: str | None = None) -> S
     return source
 
 
+def create_source(*, organization_id: int, kind: str, name: str, settings: dict[str, Any]) -> Source:
+    """
+    Make a connection before anything has arrived over it.
+
+    Raises:
+        SourceError: one of this kind has that name.
+    """
+    with organization_scope(organization_id):
+        source, created = Source.objects.get_or_create(
+            organization_id=organization_id, kind=kind, name=name, defaults={"settings": settings}
+        )
+        if not created:
+            raise SourceError(f"Another source of kind {kind} is named {name!r} already.")
+        record_event(
+            organization_id=organization_id,
+            action="create_source",
+            object_type="source",
+            object_id=source.id,
+            after={"kind": kind, "name": name, "settings": settings},
+        )
+    return source
+
+
 def update_source(
     *,
     organization_id: int,
@@ -53,7 +81,8 @@ def update_source(
     reason: str = "",
 ) -> Source:
     """
-    Change a connection; what is not given stays. Records keep what they were read with.
+    Change a connection; what is not given stays. Records keep what they were read with; which signal counts (`count`) is
+    decided anew for the past as well.
 
     Raises:
         SourceError: there is no such source, or another of its kind has that name.
@@ -68,6 +97,8 @@ def update_source(
         if name is not None and others.filter(name=name).exists():
             raise SourceError(f"Another source of kind {source.kind} is named {name!r} already.")
         before = {field: getattr(source, field) for field in changes}
+        if settings is not None and settings.get(COUNT) != source.settings.get(COUNT):
+            mark_signals(organization_id, source_id)
         for field, value in changes.items():
             setattr(source, field, value)
         source.save(update_fields=list(changes))
@@ -91,6 +122,21 @@ def ensure_months_ahead(today: date) -> None:
     partitions.ensure_months(months, oldest_text=months[0])
 
 
-def drop_expired_text(now: datetime, retention_days: int = partitions.TEXT_RETENTION_DAYS) -> list[str]:
-    """Drop the ids as text of months whose last day is past the retention; give the names of the partitions."""
-    return partitions.drop_text_before(partitions.oldest_text_month(now, retention_days))
+def drop_expired_text(now: datetime, of: Mapping[int, Retention]) -> tuple[list[str], int]:
+    """
+    Drop the ids as text that nobody keeps any more: whole months first, then the days of those who keep less.
+
+    Args:
+        now: UTC.
+        of: how long each organization keeps them.
+
+    Returns the names of the partitions dropped, and the number of records whose text was deleted in others.
+    """
+    longest_days = longest(dict(of)).ids_days
+    dropped = partitions.drop_text_before(partitions.oldest_text_month(now, longest_days))
+    forgotten = 0
+    for organization_id, retention in of.items():
+        if retention.ids_days < longest_days:
+            with organization_scope(organization_id):
+                forgotten += partitions.forget_text_before(retention.ids_before(now))
+    return dropped, forgotten

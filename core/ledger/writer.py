@@ -24,7 +24,9 @@ import pandas as pd
 import psycopg
 from django.db import DataError, OperationalError
 
-from core.ledger import copying, insertion, partitions, series, snapshots, staging
+from core.ledger import copying, deletions, insertion, partitions, series, snapshots, staging
+from core.organizations.retention import retention_of
+from core.organizations.selectors import organization_by_id
 from core.organizations.tenancy import organization_scope
 from core.quantification import cells, keys
 from core.quantification.rejections import Cover, Rejection
@@ -86,7 +88,8 @@ class Writer:
     def __init__(self, organization_id: int, *, now: datetime | None = None) -> None:
         self.organization_id = organization_id
         self.now = now or datetime.now(UTC)
-        self.oldest_text = partitions.oldest_text_month(self.now)
+        kept = retention_of(organization_by_id(organization_id))
+        self.oldest_text = partitions.oldest_text_month(self.now, kept.ids_days)
         self._reset()
 
     def __enter__(self) -> Self:
@@ -108,6 +111,8 @@ class Writer:
         self.deliveries: dict[int, snapshots.Delivery] = {}
         self.snapshot_ids: dict[tuple[int, str], int] = {}
         self.buffers: dict[int, _Buffered] = {}
+        self.with_deletions: dict[int, bool] = {}
+        self.sent_again: dict[int, list[tuple[UUID, UUID]]] = {}
 
     # --- staging ------------------------------------------------------------------------------------------------------
 
@@ -224,6 +229,7 @@ class Writer:
         partitions.ensure_months([month.astype(date) for month in np.unique(months)], oldest_text=self.oldest_text)
 
     def _stage_appended(self, source_id: int, chunk: _Chunk) -> None:
+        chunk = self._renamed(source_id, chunk)
         record_keys = keys.record_keys(chunk.frame["record_id"].tolist())
         content = keys.content_hash(chunk.frame, chunk.series_keys)
         fresh = self._without_repeats(chunk, record_keys, content)
@@ -238,6 +244,24 @@ class Writer:
             fresh[at] = False
         if fresh.any():
             staging.stage_cells(chunk[fresh].shares())
+
+    def _renamed(self, source_id: int, chunk: _Chunk) -> _Chunk:
+        """Make corrections of the records that come again after their deletion, under ids of their own."""
+        if source_id not in self.with_deletions:
+            self.with_deletions[source_id] = deletions.any_deleted(self.organization_id, source_id)
+        if not self.with_deletions[source_id]:
+            return chunk
+        ids = chunk.frame["record_id"].tolist()
+        again = deletions.sent_again(self.organization_id, source_id, ids)
+        if not again.names:
+            return chunk
+        self.sent_again.setdefault(source_id, []).extend(again.replaced)
+        names = pd.Series([again.names.get(position, record_id) for position, record_id in enumerate(ids)], dtype="str")
+        first = pd.Series(
+            [ids[position] if position in again.names else None for position in range(len(ids))], dtype="str"
+        )
+        frame = chunk.frame.assign(record_id=names, corrects=chunk.frame["corrects"].fillna(first))
+        return replace(chunk, frame=frame)
 
     def _without_repeats(
         self, chunk: _Chunk, record_keys: copying.Bytes, content: cells.Integers
@@ -369,6 +393,8 @@ class Writer:
         )
         group.remove_batches([number for number, result in results.items() if result.held is not None])
         records = group.insert(0, results)
+        for source_id, replaced in self.sent_again.items():
+            deletions.note_sent_again(self.organization_id, source_id, replaced)
         for delivery in sorted(self.deliveries.values(), key=lambda each: each.batch):
             result = results[delivery.batch]
             if result.held is None:

@@ -46,3 +46,4 @@ class Identity:
     project: str = ""
     stage: str = ""
     source: str = ""
+    source_id: int | None = None  # the one connection that a token writes as

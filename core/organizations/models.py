@@ -145,6 +145,9 @@ class ApiToken(models.Model):
     project = models.CharField(max_length=200, blank=True)
     stage = models.CharField(max_length=32, blank=True, choices=[(stage, stage) for stage in STAGES])
     source = models.CharField(max_length=200, blank=True, help_text="name of the source connection it writes as")
+    source_id = models.IntegerField(
+        null=True, blank=True, help_text="the one source connection that it writes as; no other takes it"
+    )
     created_by = models.ForeignKey(Person, models.PROTECT, null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -188,3 +191,78 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sequence} {self.action} {self.object_type} {self.object_id}"
+
+
+class UserCounting(models.Model):
+    """An organization's decision to count distinct users of a team and month: asked for by one, approved by another."""
+
+    organization = models.ForeignKey(Organization, models.PROTECT)
+    purpose = models.TextField()
+    requested_by = models.ForeignKey(Person, models.PROTECT, related_name="+")
+    requested_at = models.DateTimeField()
+    approved_by = models.ForeignKey(Person, models.PROTECT, related_name="+", null=True)
+    approved_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    secret = models.BinaryField(
+        max_length=32, null=True, help_text="key of the hashes, new every month; none once ended"
+    )
+
+    class Meta:
+        db_table = "organizations_user_counting"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organization"], condition=models.Q(ended_at__isnull=True), name="user_counting_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(approved_by__isnull=True) | ~models.Q(approved_by=models.F("requested_by")),
+                name="user_counting_four_eyes",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(approved_by__isnull=True, secret__isnull=True)
+                | models.Q(approved_by__isnull=False, approved_at__isnull=False),
+                name="user_counting_approved",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(ended_at__isnull=True) | models.Q(secret__isnull=True),
+                name="user_counting_forgotten",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"user counts for {self.purpose}"
+
+
+class UserSeen(models.Model):
+    """That somebody unnamed was among a team's users in the present month; gone when the month is counted."""
+
+    organization = models.ForeignKey(Organization, models.PROTECT, db_index=False)
+    month = models.DateField()
+    team = models.CharField(max_length=200, blank=True)
+    hash = models.BinaryField(max_length=16)
+
+    class Meta:
+        db_table = "organizations_user_seen"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "month", "team", "hash"], name="user_seen_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"a user of {self.team or 'no team'} in {self.month:%Y-%m}"
+
+
+class UserCount(models.Model):
+    """How many distinct users a team had in a month that is over."""
+
+    organization = models.ForeignKey(Organization, models.PROTECT, db_index=False)
+    month = models.DateField()
+    team = models.CharField(max_length=200, blank=True)
+    users = models.PositiveIntegerField()
+
+    class Meta:
+        db_table = "organizations_user_count"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "month", "team"], name="user_count_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.users} users of {self.team or 'no team'} in {self.month:%Y-%m}"

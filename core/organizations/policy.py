@@ -116,6 +116,17 @@ def narrowing(identity: Identity, *, requests: bool = False) -> dict[str, tuple[
     return dims
 
 
+def narrowing_of_runs(identity: Identity) -> dict[str, tuple[str, ...]]:
+    """
+    Tell what is chosen for who asks for a run by its id, as `narrowing` does.
+
+    A run is more than a total: who sees the totals of all teams, but no single requests, sees the runs of the own team.
+    """
+    if identity.role and not may(identity, Action.SEE_REQUESTS):
+        return {"team": (identity.team,)}
+    return narrowing(identity, requests=True)
+
+
 def roles_that_may(action: Action) -> list[str]:
     """List the labels of the roles that allow an action, for the sentence of a refusal."""
     return [str(Role(role).label) for role, actions in ALLOWED.items() if action in actions]

@@ -278,13 +278,26 @@ def issue_token(
     project: str = "",
     stage: str = "",
     source: str = "",
+    source_id: int | None = None,
     expires_at: datetime | None = None,
     created_by: Person | None = None,
 ) -> tuple[ApiToken, str]:
-    """Make a token and return it with its secret, which is stored only as a hash and cannot be shown again."""
+    """
+    Make a token and return it with its secret, which is stored only as a hash and cannot be shown again.
+
+    Args:
+        organization_id, name, scopes, expires_at, created_by: of the token.
+        team, project, stage: what records without attribution of their own take; a reading token sees no other team.
+        source: name of the connection that it writes as, one in each format that it sends.
+        source_id: the one connection that it writes as; sent in another format, it is refused.
+
+    Raises OrganizationError.
+    """
     unknown = sorted(set(scopes) - set(Scope.values))
     if unknown or not scopes:
         raise OrganizationError(f"A token needs scopes out of {', '.join(Scope.values)}.")
+    if source_id is not None and set(scopes) != {Scope.INGEST}:
+        raise OrganizationError("A token for one source only sends: give it the scope ingest alone.")
     if expires_at is not None and expires_at <= datetime.now(UTC):
         raise OrganizationError("The token would have expired already: choose a later time.")
     secret = f"wl_{organization_id}_{secrets.token_urlsafe(32)}"
@@ -299,6 +312,7 @@ def issue_token(
             project=project,
             stage=stage,
             source=source,
+            source_id=source_id,
             expires_at=expires_at,
             created_by=created_by,
         )
@@ -315,6 +329,7 @@ def issue_token(
                 "project": project,
                 "stage": stage,
                 "source": source,
+                **({"source_id": source_id} if source_id is not None else {}),
                 "expires_at": expires_at.astimezone(UTC).isoformat() if expires_at else None,
             },
         )
@@ -366,4 +381,5 @@ def authenticate_token(secret: str, *, request_id: str = "", address: str = "") 
         project=token.project,
         stage=token.stage,
         source=token.source,
+        source_id=token.source_id,
     )

@@ -53,6 +53,8 @@ class Methodology:
     prefill_mfu: float = 0.4
     prefill_watts: float = 0.85 * 700 + 150
 
+    sampled_size_cv: float = 1.0  # docs/methodology/sampling.md: of the sizes of sampled records
+
     factor_max_age_years: int = 3  # 3.1
 
     server_embodied_kg: Interval = (2500.0, 1000.0, 5700.0)  # 4.2
@@ -246,6 +248,7 @@ SETTINGS: Final[Mapping[str, Callable[[str], object]]] = {
     "cached_token_share": _number(0.0, 1.0),
     "batch_size": _number(1.0, 4096.0),
     "quantization_bits": _number(1.0, 64.0),
+    "sampled_size_cv": _number(0.0, 100.0),
     "factor_max_age_years": _whole(0, 50),
     "server_embodied_kg": _interval(0.0, 1e5),
     "accelerators_per_node": _number(1.0, 1024.0),

@@ -17,6 +17,8 @@ from core.quantification.pack import FactorPack, Row
 _DATE: Final = re.compile(r"(?<!\d)(20\d\d)-?([01]\d)-?([0-3]\d)(?!\d)")
 _DATE_AT_END: Final = re.compile(r"-(20\d{6}|20\d\d-\d\d-\d\d)$")
 _VERTEX_DATE: Final = re.compile(r"(?:-v\d+)?@(20\d{6})$")
+_MONTH_DAY: Final = re.compile(r"^(?P<base>.+)[ -](?P<day>[01]\d[0-3]\d)$")
+"""A date without its year at the end of a name, as Azure's meters have it: ``gpt-4o-0513``."""
 _REVISION: Final = re.compile(r"-v(\d+)(?::\d+)?$")
 """What Amazon Bedrock appends: ``-v1:0``."""
 
@@ -80,6 +82,7 @@ class ModelNames:
             or self._by_alias(name, vendor)
             or self._by_pattern(name, vendor)
             or self._by_version(name)
+            or self._by_month_and_day(name)
             or self._by_spelling(name)
         )
 
@@ -115,6 +118,21 @@ class ModelNames:
             return Found(self._rows[versions[0]], "version") if len(versions) == 1 else None
         row = self._rows.get(undated)
         return Found(row, "snapshot") if row is not None else None
+
+    def _by_month_and_day(self, name: str) -> Found | None:
+        """Find the only dated version of a name that ends in this month and day."""
+        match = _MONTH_DAY.match(bare_name(name))
+        if match is None:
+            return None
+        base = spelling(match["base"])
+        meant = [
+            model
+            for undated, models in self._dated.items()
+            if spelling(undated) == base
+            for model in models
+            if model.replace("-", "").endswith(match["day"])
+        ]
+        return Found(self._rows[meant[0]], "version") if len(meant) == 1 else None
 
     def _by_spelling(self, name: str) -> Found | None:
         meant = {model for model in self._spellings.get(spelling(bare_name(name)), ()) if not contradicts(name, model)}

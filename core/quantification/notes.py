@@ -30,6 +30,9 @@ TEXTS: Final = {
     "reported_by_supplier": "The supplier's own figure, carried to the basis that it states.",
     "other_basis_not_reported": "The supplier reports one basis only; the other is not known.",
     "impact_out_of_range": "The figures of a day are larger than can be stored: check the amounts that were sent.",
+    # the sample
+    "scaled": "Only a share of the records was kept: amounts were divided by it, and the interval is that of a sample.",
+    "sample_share_unreadable": "The share that was kept is no number above 0 and at most 1: the records count as they are.",
     # the place
     "no_zone": "Neither zone nor region is known.",
     "unknown_region": "The region is not in the catalog.",

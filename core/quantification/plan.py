@@ -23,8 +23,9 @@ from core.quantification.factor import Factor, spread
 from core.quantification.market import Market, follows_hours
 from core.quantification.methods import Methodology
 from core.quantification.operational import Grid
-from core.quantification.overrides import override_factor
+from core.quantification.overrides import Override, override_factor
 from core.quantification.pack import FactorPack
+from core.quantification.sampling import SHARE, UNREADABLE, sampling_variance, scale_factor
 from core.quantification.scope import scopes_of
 from core.quantification.terms import IMPACTS, UNIT, Product, Term, make_term
 from core.quantification.use import Context, Energy, Refusal, Use
@@ -73,6 +74,7 @@ class Plan:
         formulas: writes the terms; an organization has thousands of plans, and few are ever explained.
         hourly: id of the grid factor that is the mean of hourly ones; None where no factor differs by the hour.
         hourly_coefficients: the part of the coefficients that this factor is in.
+        sampled_variance: relative variance of a total that is estimated from one kept record; 0 where nothing was sampled.
     """
 
     use: Use
@@ -94,6 +96,7 @@ class Plan:
     formulas: Callable[[], tuple[Term, ...]] = field(repr=False)
     hourly: str | None = None
     hourly_coefficients: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict, repr=False)
+    sampled_variance: float = 0.0
 
     @property
     def market_by_hour(self) -> bool:
@@ -138,6 +141,7 @@ def _planned(pack: FactorPack, method: Methodology, use: Use) -> tuple[Plan, lis
             quality = min(5, quality + 1)
     else:
         name, quality = _not_physical(use, context, draft)
+    variance = _scale_up(use.overrides.get(SHARE), method, draft)
     scopes = scopes_of(use.hosting)
     coefficients, base = coefficients_of(draft)
     hourly = grid.series if grid.hourly and any(_holds(term, grid.series) for term in draft.terms) else None
@@ -161,8 +165,32 @@ def _planned(pack: FactorPack, method: Methodology, use: Use) -> tuple[Plan, lis
         formulas=partial(_formulas, pack, method, use),
         hourly=hourly,
         hourly_coefficients={} if hourly is None else summed(term for term in draft.terms if _holds(term, hourly)),
+        sampled_variance=variance,
     )
     return plan, draft.terms
+
+
+def _scale_up(share: Override | None, method: Methodology, draft: Draft) -> float:
+    """Multiply every term of sampled records by what each of them stands for; returns `Plan.sampled_variance`."""
+    if share is None:
+        return 0.0
+    if share.id == UNREADABLE:
+        draft.note("sample_share_unreadable")
+        return 0.0
+    scale = scale_factor(share)
+    draft.terms = [
+        make_term(
+            term.impact,
+            term.measure,
+            term.per_unit,
+            Product((*term.inputs, (scale, 1)), term.constant),
+            sign=term.sign,
+        )
+        for term in draft.terms
+    ]
+    draft.show(scale)
+    draft.note("scaled")
+    return sampling_variance(share.value, method.sampled_size_cv)
 
 
 def with_market_rate(plan: Plan, entry: Mapping[str, Any]) -> Plan:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+from core.quantification.private import masked, without_private
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,10 @@ REASONS: Final[Mapping[str, Reason]] = {
         "The quantity is more than one record can hold.",
         "Check the unit of the field that is named; split a quantity that is right over several records.",
     ),
+    "access_denied": Reason(
+        "The provider leaves this part of its answer out, because whoever asked may not read it.",
+        "Give the reader the role that is named (Azure: Carbon Optimization Reader) and import a fresh answer.",
+    ),
     "unsupported_version": Reason(
         "The payload is of a version of its format that cannot be read.",
         "Upgrade or downgrade the sender to a version named on the page of this source.",
@@ -118,8 +125,16 @@ class Rejection:
         for name, longest in (("record_id", 200), ("field", 200), ("detail", 400)):
             text = getattr(self, name)
             if text is not None:
-                object.__setattr__(self, name, _storable_text(text)[:longest])
-        object.__setattr__(self, "payload", _storable(self.payload))
+                object.__setattr__(self, name, _storable_text(_public(name, text))[:longest])
+        object.__setattr__(self, "payload", _storable(without_private(self.payload)))
+
+
+def _public(name: str, text: str) -> str:
+    """Take mail addresses and keys out of what a sender wrote; an id that holds one is hashed, so that it stays one."""
+    clean = masked(text)
+    if name != "record_id" or clean == text:
+        return clean
+    return f"h:{hashlib.sha256(text.encode(errors='replace')).hexdigest()}"
 
 
 def _storable_text(text: str) -> str:

@@ -213,7 +213,7 @@ def buy_electricity(organization_id: int, today: date) -> None:
 
 
 def link_overlap(organization_id: int) -> None:
-    """Say what the sources describe: the gateway and the provider's export see the same calls, and the export counts."""
+    """Say what the sources describe: the gateway and the provider's export see the same calls."""
     sources = {
         name: ensure_source(organization_id, kind, name).id
         for kind, name in (
@@ -233,8 +233,7 @@ def link_overlap(organization_id: int) -> None:
     unit = set_coverage_unit(
         organization_id=organization_id,
         name="OpenAI organization",
-        counting_source_id=sources["openai"],
-        reason="The provider's export holds every call; the gateway sees the help desk's only.",
+        reason="The provider's export holds every call; the gateway sees the help desk's only, but one by one.",
     )
     for name in ("openai", "gateway"):
         link_source(organization_id=organization_id, source_id=sources[name], unit_id=unit.id)

@@ -16,7 +16,7 @@ from core.organizations.middleware import bearer
 from core.problems import Problem
 from ingestion import selectors, wake
 from ingestion.http.doors import Body, door, keep, read_body, sender
-from ingestion.services import accept_payload, announce_run
+from ingestion.services import accept_payload, announce_run, source_of
 from ingestion.sources import codecarbon as adapter
 from ingestion.sources import codecarbon_http_output as output_adapter
 from ingestion.sources.codecarbon import InvalidBody
@@ -31,6 +31,8 @@ OTHER_CALLS = (
 def post_run(request: HttpRequest) -> HttpResponse:
     """Announce a run: 201 with its id, under which the tracker's emissions will come."""
     identity = sender(request, client_token(request))
+    if identity.source_id is not None:
+        source_of(identity, adapter.NAME)
     try:
         run = adapter.read_run(read_body(request).unpacked)
     except InvalidBody as error:

@@ -27,8 +27,8 @@ from core.organizations.middleware import own_identity, own_scope
 from core.organizations.policy import Action, may
 from core.organizations.services import authenticate_token
 from core.problems import Problem, problem
-from ingestion import payloads
-from ingestion.services.accept import KeyReusedError
+from ingestion import payloads, users
+from ingestion.services.accept import KeyReusedError, WrongSourceError
 from ingestion.sources import registry
 from ingestion.sources.base import UnreadablePayload
 from ingestion.uploads import UnknownFormatError
@@ -72,6 +72,8 @@ def door(*methods: str, respond: Respond = problem_document, session: bool = Fal
                 return respond(request, Problem(400, "unreadable-payload", str(error)))
             except UnknownFormatError as error:
                 return respond(request, Problem(422, "unknown-format", str(error), field="source"))
+            except WrongSourceError as error:
+                return respond(request, Problem(403, "wrong-source", str(error)))
             except KeyReusedError:
                 return respond(request, Problem(422, "idempotency-key-reused", KEY_REUSED, field="Idempotency-Key"))
             except (OperationalError, InterfaceError) as error:
@@ -197,7 +199,8 @@ def keep(identity: Identity, kind: str, body: Body, filename: str = "") -> paylo
 
 
 def keep_scrubbed(identity: Identity, body: Body, scrubbed: bytes, filename: str = "") -> payloads.PayloadFile:
-    """Lay a body down, as sent where nothing had to be dropped from it."""
+    """Lay a body down, as sent where nothing had to be dropped from it; its users are counted where that is wanted."""
+    users.note(identity, body.unpacked, body.content_type, filename)
     untouched = scrubbed == body.unpacked
     return payloads.from_body(
         body.sent if untouched else scrubbed,

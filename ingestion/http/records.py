@@ -9,6 +9,8 @@ from uuid import UUID
 import msgspec
 from django.http import HttpRequest, HttpResponse
 
+from core.accounting.selectors.conditions import folded_teams_of
+from core.accounting.small_groups import shown_names
 from core.ledger.selectors import records_page
 from core.organizations.identity import Identity
 from core.organizations.middleware import bearer, identity_of_person
@@ -45,7 +47,8 @@ def list_activity(request: HttpRequest) -> HttpResponse:
         )
     except ValueError as error:
         raise Problem(400, "bad-parameter", "after is no cursor of this list.", field="after") from error
-    body = {"records": [shown(row) for row in page.rows], "next": page.next_cursor}
+    folded = folded_teams_of(identity.organization_id)
+    body = {"records": [shown(shown_names(row, folded)) for row in page.rows], "next": page.next_cursor}
     return HttpResponse(msgspec.json.encode(body, enc_hook=str), content_type="application/json")
 
 

@@ -114,10 +114,16 @@ def allowed(request: HttpRequest, action: Action, scope: Action | None, what: st
         raise Problem(
             403, "not-allowed", f"{what[0].upper()}{what[1:]} needs a role ({roles}) or a token of scope {needed}."
         )
-    if identity.token_id is not None and (identity.team or identity.project or identity.source or identity.stage):
+    if identity.token_id is not None and is_narrowed(identity):
         told = "This token is narrowed to a team, project, stage or source"
         raise Problem(403, "not-allowed", f"{told}; {what} concerns all of them.")
     return identity
+
+
+def is_narrowed(identity: Identity) -> bool:
+    """Tell whether a token is for a part of the organization only."""
+    named = identity.team or identity.project or identity.source or identity.stage
+    return bool(named) or identity.source_id is not None
 
 
 def shown(entry: RegisterEntry) -> dict[str, Any]:

@@ -87,4 +87,4 @@ def pause(request: HttpRequest, source_id: int) -> HttpResponse:
     except SourceError as error:
         raise Http404 from error
     transaction.on_commit(lambda: wake.drain(identity.organization_id))
-    return redirect("sources")
+    return redirect("source", source_id)

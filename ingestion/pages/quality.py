@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -13,23 +14,47 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
+from core.accounting.figures import Filter
+from core.accounting.selectors.conditions import teams_of_unknown_size
+from core.accounting.selectors.unit_reconciliation import ReconciledUnit, reconciled_units
 from core.organizations.access import requires
 from core.organizations.policy import Action, may
 from core.quantification.rejections import REASONS
 from ingestion import selectors, services, wake
+from ingestion.fixing import fixing_settings
 
 
 @requires(Action.SEE_SOURCES)
 @require_safe
 def quality(request: HttpRequest) -> HttpResponse:
-    """Show what is in quarantine."""
+    """Show what is in quarantine, of all sources or of one."""
     identity: Any = request.identity  # type: ignore[attr-defined]
+    chosen = request.GET.get("source", "")
+    source_id = int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 10 else None
     groups = [
-        {"group": group, "payload": as_text(group.sample.payload)}
-        for group in selectors.quarantine_groups(identity.organization_id)
+        {
+            "group": group,
+            "payload": as_text(group.sample.payload),
+            "fixable": bool(fixing_settings(group.kind, group.reason, group.fields)),
+        }
+        for group in selectors.quarantine_groups(identity.organization_id, source_id)
     ]
-    context = {"title": _("Data quality"), "groups": groups, "may_manage": may(identity, Action.MANAGE_SOURCES)}
+    today = datetime.now(UTC).date()
+    units = reconciled_units(identity.organization_id, Filter(today - timedelta(days=364), today))
+    context = {
+        "title": _("Data quality"),
+        "groups": groups,
+        "units": [unit.side_by_side() | {"covered_share": _share(unit), "of_words": ""} for unit in units],
+        "unknown_teams": teams_of_unknown_size(identity.organization_id),
+        "minimum": request.organization.minimum_group_size,  # type: ignore[attr-defined]
+        "chosen": None if source_id is None else selectors.source_of_id(identity.organization_id, source_id),
+        "may_manage": may(identity, Action.MANAGE_SOURCES),
+    }
     return render(request, "ingestion/quality.html", context)
+
+
+def _share(unit: ReconciledUnit) -> float | None:
+    return unit.comparison.covered_share if unit.comparison else None
 
 
 @requires(Action.SEE_SOURCES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -18,9 +19,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from core.ledger.models import Source
 from core.organizations.access import requires
 from core.organizations.middleware import own_scope
 from core.organizations.policy import Action, may
+from core.organizations.tenancy import organization_scope
 from ingestion import reading, selectors, services, uploads, wake
 from ingestion.models import Batch, State
 from ingestion.sources import activity, registry
@@ -34,6 +37,12 @@ LABELS = {
     "codecarbon_http_output": gettext_lazy("CodeCarbon HTTP output"),
     "codecarbon_csv": gettext_lazy("CodeCarbon emissions.csv"),
     "focus": gettext_lazy("FOCUS billing export"),
+    "aws_cur2": gettext_lazy("AWS Cost and Usage Report"),
+    "aws_carbon": gettext_lazy("AWS carbon emissions"),
+    "azure_cost": gettext_lazy("Azure cost details"),
+    "azure_carbon": gettext_lazy("Azure carbon optimization report"),
+    "gcp_billing": gettext_lazy("Google Cloud detailed usage cost"),
+    "gcp_carbon": gettext_lazy("Google Cloud Carbon Footprint export"),
     "activity": gettext_lazy("Canonical records (JSON, Parquet, CSV, XLSX)"),
 }
 
@@ -59,7 +68,15 @@ class ImportForm(forms.Form):
 
     file = FilesField(
         label=gettext_lazy("Files"),
-        help_text=gettext_lazy("Drop them here or choose. All files of one upload are one delivery of one format."),
+        help_text=gettext_lazy(
+            "Drop them here or choose. All files of one upload are one delivery of one format; where a manifest lies"
+            " among them, they are held against it."
+        ),
+    )
+    connection = forms.ChoiceField(
+        label=gettext_lazy("Source"),
+        required=False,
+        help_text=gettext_lazy("Which one these files belong to; a new export of a format starts a source of its own."),
     )
     source = forms.ChoiceField(label=gettext_lazy("Format"), required=False)
     dry_run = forms.BooleanField(
@@ -68,10 +85,25 @@ class ImportForm(forms.Form):
         initial=True,
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, connections: Sequence[Source] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.connections = {str(source.id): source for source in connections}
+        named = [
+            (key, f"{source.name} ({LABELS.get(source.kind, source.kind)})") for key, source in self.connections.items()
+        ]
+        self.fields["connection"].choices = [("", _("The one named as its format")), *named]  # type: ignore[attr-defined]
         known = [(name, LABELS.get(name, name)) for name in sorted(registry.SOURCES)]
         self.fields["source"].choices = [("", _("Find out from the content")), *known]  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        """Take the format from the source that was chosen, and refuse another."""
+        found: dict[str, Any] = super().clean() or {}
+        chosen = self.connections.get(found.get("connection") or "")
+        if chosen is not None and found.get("source") and found["source"] != chosen.kind:
+            self.add_error("source", _("This source takes files of another format."))
+        found["name"] = chosen.name if chosen else ""
+        found["wanted"] = chosen.kind if chosen else found.get("source", "")
+        return found
 
 
 @requires(Action.SEE_SOURCES)
@@ -96,13 +128,17 @@ def import_files(request: HttpRequest) -> HttpResponse:
     """Take the files of a delivery, by default as a dry run."""
     identity: Any = request.identity  # type: ignore[attr-defined]
     sent = (request.POST, request.FILES) if request.method == "POST" else (None, None)
-    form = ImportForm(*sent, initial={"source": request.GET.get("source", "")})
+    with organization_scope(identity.organization_id):
+        connections = list(Source.objects.filter(organization_id=identity.organization_id).order_by("kind", "name"))
+    chosen = {name: request.GET.get(name, "") for name in ("source", "connection")}
+    form = ImportForm(*sent, initial=chosen, connections=connections)
     if request.method == "POST" and form.is_valid():
         try:
             accepted = services.accept_files(
                 identity=identity,
                 given=[uploads.from_form(file) for file in form.cleaned_data["file"]],
-                wanted=form.cleaned_data["source"],
+                wanted=form.cleaned_data["wanted"],
+                source_name=form.cleaned_data["name"],
                 dry_run=form.cleaned_data["dry_run"],
             )
         except uploads.UnknownFormatError as error:
@@ -225,6 +261,7 @@ def described(found: Batch) -> dict[str, Any]:
         "label": LABELS.get(found.kind, found.kind),
         "tone": "warn" if found.held else TONES[State(found.state)],
         "state": _("held") if found.held else State(found.state).label,
+        "id": str(found.id),
         "address": reverse("batch_page", args=[found.id]),
         "counts": [
             (_("received"), found.received),

@@ -14,6 +14,7 @@ import psycopg.errors
 from django.db import IntegrityError, connection
 
 from core.identifiers import uuid7
+from core.ledger.selectors import kind_of_source
 from core.ledger.services import ensure_source
 from core.locks import IDEMPOTENCY_LOCK
 from core.organizations.identity import Identity
@@ -28,6 +29,10 @@ IDEMPOTENCY_WINDOW = timedelta(hours=24)
 
 class KeyReusedError(Exception):
     """The Idempotency-Key came within 24 hours with another body, or once as a dry run and once not."""
+
+
+class WrongSourceError(Exception):
+    """A token that is narrowed to one source was sent with another wire format; the message says which it writes."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ class Accepted:
 
 
 _source_ids: dict[tuple[int, str, str], int] = {}
+_source_kinds: dict[tuple[int, int], str] = {}
 
 _BATCH = (
     "id, organization_id, source_id, kind, state, held, confirmed, in_order, dry_run, payload_of, replay, received_at,"
@@ -93,6 +99,7 @@ def accept_payload(
         files: scrubbed content, already on the disk where it is large.
         batch_id: given when files had to be named after it.
         source_name: connection that the records belong to; the token's own wins, default is the kind.
+            A token narrowed to one connection writes as that one.
         announced: rows counted by the door.
         idempotency_key: of the request; the same key and content within 24 hours is accepted once.
         dry_run: read and compare, write nothing.
@@ -100,12 +107,12 @@ def accept_payload(
         received_at: the present time unless a test says otherwise.
         log: first lines of the batch's log.
 
-    Raises KeyReusedError. Does not wake a worker: the door does, after this.
+    Raises KeyReusedError, WrongSourceError. Does not wake a worker: the door does, after this.
     """
     now = received_at or datetime.now(UTC)
     values = _values(identity, kind, files, batch_id or uuid7(), now)
     values |= {
-        "source": source_id(identity.organization_id, kind, identity.source or source_name or kind),
+        "source": source_of(identity, kind, source_name),
         "announced": announced,
         "idempotency_key": idempotency_key,
         "dry_run": dry_run,
@@ -208,6 +215,25 @@ def delivery_hash(files: Sequence[PayloadFile]) -> bytes:
     if len(files) == 1:
         return files[0].digest
     return hashlib.sha256(b"".join(sorted(file.digest for file in files))).digest()
+
+
+def source_of(identity: Identity, kind: str, source_name: str = "") -> int:
+    """
+    Choose the connection that records of a sender belong to: the one that its token is narrowed to, else by name.
+
+    Raises WrongSourceError when the token is narrowed to a connection of another format.
+    """
+    if identity.source_id is None:
+        return source_id(identity.organization_id, kind, identity.source or source_name or kind)
+    key = (identity.organization_id, identity.source_id)
+    if key not in _source_kinds:  # neither the kind nor the organization of a source ever changes
+        _source_kinds[key] = kind_of_source(*key)
+    if _source_kinds[key] != kind:
+        raise WrongSourceError(
+            f"This token writes as one source, of the format {_source_kinds[key]}, and this is {kind}. Issue a token of"
+            " the source that is meant."
+        )
+    return identity.source_id
 
 
 def source_id(organization_id: int, kind: str, name: str) -> int:

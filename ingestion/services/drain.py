@@ -16,10 +16,13 @@ from django.db import InterfaceError, OperationalError, connection
 
 from core.ledger.writer import BatchResult, Writer, WriteResult
 from core.organizations.tenancy import organization_scope
-from ingestion import quarantining, reading
+from core.quantification.rejections import Rejection
+from ingestion import counting, quarantining, reading
 from ingestion.claims import MOST_ATTEMPTS, Claimed, Claims
 from ingestion.models import COUNTS
-from ingestion.services import audit, runs
+from ingestion.services import agents, audit, runs
+from ingestion.sightings import Sightings
+from ingestion.sources.aggregates import Aggregate
 from ingestion.sources.base import UnreadablePayload, finish_drafts
 
 log = structlog.get_logger()
@@ -49,9 +52,15 @@ class Tally:
     received: int = 0
     rejected: int = 0
     outside: int = 0
+    duplicate: int = 0
     outside_by: list[dict[str, Any]] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     failed: str | None = None
+    aggregates: list[tuple[Aggregate, dict[str, Any]]] = field(default_factory=list)
+
+
+class _HeldAmongOthers(Exception):  # no error: the group is read again
+    """A batch with readings of counters is held, while others were compared with what it shows."""
 
 
 class _DryRun(Exception):  # no error: it carries a result
@@ -103,7 +112,7 @@ def _work_on(organization_id: int, group: list[Claimed], drained: Drained, on_pr
     _note_claim(organization_id, group)
     started = time.monotonic()
     try:
-        done = Group(organization_id, group, on_progress).write()
+        done = _written(organization_id, group, on_progress)
     except (OperationalError, InterfaceError) as error:
         # Nobody's fault here: the attempt does not count.
         log.warning("database went away, batches are free again", batches=len(group), error=str(error)[:200])
@@ -128,6 +137,16 @@ def _work_on(organization_id: int, group: list[Claimed], drained: Drained, on_pr
     )
 
 
+def _written(organization_id: int, group: list[Claimed], on_progress: OnProgress | None) -> dict[UUID, dict[str, int]]:
+    try:
+        return Group(organization_id, group, on_progress).write()
+    except _HeldAmongOthers:
+        done: dict[UUID, dict[str, int]] = {}
+        for batch in group:
+            done |= Group(organization_id, [batch], on_progress).write()
+        return done
+
+
 class Group:
     """The batches of one transaction on their way from their payloads to the ledger."""
 
@@ -137,11 +156,17 @@ class Group:
         self.batches = batches
         self.tallies = {batch.id: Tally() for batch in batches}
         self.reader = reading.Reader(organization_id)
+        self.sightings = Sightings()
         self.noted_at = time.monotonic()
 
     def write(self) -> dict[UUID, dict[str, int]]:
         """Read and write all of them; give the counts of those that are finished (held ones are not)."""
-        with Writer(self.organization_id) as writer, quarantining.Staging(self.organization_id) as staging:
+        counted = [batch.source_id for batch in self.batches if reading.counts_on(batch)]
+        with (
+            counting.held(counted),
+            Writer(self.organization_id) as writer,
+            quarantining.Staging(self.organization_id) as staging,
+        ):
             self.staging = staging
             self.reader.fetch(self.batches)
             for batch in self._read_together(writer):
@@ -182,11 +207,14 @@ class Group:
                     tally.failed = self.reader.faults[batch.id]
                     continue
                 tally.received, tally.outside, tally.log = draft.received, draft.outside, draft.log
+                tally.duplicate = draft.duplicate
                 tally.rejected = sum(rejection.rows for rejection in draft.rejected)
                 self.staging.add(batch.id, source_id, draft.rejected, self.reader.place)
+                self._let_wait(batch, draft.aggregates)
             if len(together.activity):
                 frame = together.activity.drop(columns="payload")
                 batch_ids = [ids[position] for position in together.activity["payload"]]
+                self.sightings.add(source_id, batch_ids, frame)
                 writer.stage(frame, source_id=source_id, batch_id=batch_ids)
         return [batch for batch in self.batches if not self.reader.was_drafted(batch)]
 
@@ -206,9 +234,12 @@ class Group:
         tally.received += chunk.received
         tally.rejected += sum(rejection.rows for rejection in chunk.rejected)
         tally.outside += chunk.outside
+        tally.duplicate += chunk.duplicate
         tally.outside_by = reading.add_outside(tally.outside_by, chunk.outside_by)
         tally.log += chunk.log
         self.staging.add(batch.id, batch.source_id, chunk.rejected, self.reader.place)
+        self._let_wait(batch, chunk.aggregates)
+        self.sightings.add(batch.source_id, [batch.id] * len(chunk.activity), chunk.activity)
         writer.stage(
             chunk.activity,
             source_id=batch.source_id,
@@ -216,6 +247,18 @@ class Group:
             cover=chunk.cover,
             confirmed=batch.confirmed,
         )
+
+    def _let_wait(self, batch: Claimed, aggregates: list[Aggregate]) -> None:
+        """Check spans of agents like any record; they are counted as outside until they count."""
+        tally = self.tallies[batch.id]
+        for aggregate in aggregates:
+            record = agents.checked(aggregate, self.reader.context(batch))
+            if isinstance(record, Rejection):
+                tally.outside -= 1
+                tally.rejected += 1
+                self.staging.add(batch.id, batch.source_id, [record], self.reader.place)
+            else:
+                tally.aggregates.append((aggregate, record))
 
     def _note_progress(self, batch: Claimed, tally: Tally) -> None:
         """Let the batch's address show how far it is; counts only ever grow, also when it is read for the second time."""
@@ -241,7 +284,7 @@ class Group:
         return {
             "received": tally.received,
             "written": outcome.written,
-            "duplicate": outcome.duplicate,
+            "duplicate": tally.duplicate + outcome.duplicate,
             "quarantined": tally.rejected + sum(rejection.rows for rejection in outcome.rejected),
             "outside": tally.outside,
         }
@@ -253,6 +296,8 @@ class Group:
         for batch in self.batches:
             outcome = self._outcome(batch, result)
             if outcome.held is not None:
+                if len(self.batches) > 1 and reading.counts_on(batch):
+                    raise _HeldAmongOthers
                 kept_out.append(batch.id)
                 _hold(self.organization_id, batch, outcome)
                 continue
@@ -262,9 +307,24 @@ class Group:
             finished.append(batch)
         if not self.batches[0].dry_run:
             self.staging.keep(kept_out)
+            self._keep_beside(kept_out)
         self._set_done(finished, result)
         runs.mark_used(self.organization_id, self.reader.runs_read())
         audit.record_pushes(self.organization_id, finished)
+
+    def _keep_beside(self, kept_out: list[UUID]) -> None:
+        """Keep what the records do not hold: readings of counters, signals seen, and spans of agents with their calls."""
+        if len(kept_out) < len(self.batches):  # a batch that is held alone leaves its counters as they were
+            for source_id, memory in sorted(self.reader.memories.items()):
+                counting.keep(self.organization_id, source_id, memory)
+        self.sightings.keep(self.organization_id, kept_out)
+        calls = self.sightings.traces_by_source(kept_out)
+        for batch in self.batches:
+            waiting = self.tallies[batch.id].aggregates
+            if waiting and batch.id not in kept_out:
+                traces = calls.get(batch.source_id, set())
+                agents.add(self.organization_id, batch.source_id, batch.id, batch.received_at, waiting, traces)
+        agents.note_calls(self.organization_id, calls)
 
     def _set_done(self, finished: list[Claimed], result: WriteResult) -> None:
         columns: dict[str, list[Any]] = {name: [] for name in ("id", "state", "log", "outside_by", *COUNTS)}

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from core.identifiers import uuid7
 from core.organizations.identity import Identity
 from ingestion import uploads
+from ingestion.deliveries import gathered
 from ingestion.services.accept import Accepted, accept_payload
 
 
@@ -25,18 +26,23 @@ def accept_files(
 
     Args:
         identity: who hands them over.
-        given: the files, all of one wire format.
+        given: the files, all of one wire format; manifests among them say which belong together.
         wanted: the format; "" finds out.
         source_name: of the connection, where there are several of this format.
         dry_run: read and compare with the ledger, write nothing.
         idempotency_key: see `accept_payload`.
 
-    Raises UnknownFormatError, UnreadablePayload, KeyReusedError.
+    Raises UnknownFormatError, UnreadablePayload (IncompleteDelivery where a manifest names what is missing), KeyReusedError.
     """
-    detected = uploads.detect(given, wanted)
+    delivery = gathered(given)
+    detected = uploads.detect(delivery.uploads, wanted)
     batch_id, now = uuid7(), datetime.now(UTC)
     kept = uploads.keep(
-        given, kind=detected.kind, organization_id=identity.organization_id, batch_id=batch_id, day=now.date()
+        delivery.uploads,
+        kind=detected.kind,
+        organization_id=identity.organization_id,
+        batch_id=batch_id,
+        day=now.date(),
     )
     return accept_payload(
         identity=identity,
@@ -48,5 +54,5 @@ def accept_files(
         dry_run=dry_run,
         audit=True,
         received_at=now,
-        log=[] if wanted else detected.sentences(given),
+        log=[*delivery.log, *([] if wanted else detected.sentences(delivery.uploads))],
     )

@@ -2,24 +2,64 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
+from django.db import connection
+
 from core.identifiers import uuid7
+from core.ledger.selectors import live_runs
 from core.organizations.identity import Identity
 from core.organizations.services import record_event
 from core.organizations.tenancy import organization_scope
 from ingestion.models import CodeCarbonExperiment, CodeCarbonRun
+from ingestion.sources.codecarbon import MACHINE
 
 
 def announce_run(*, identity: Identity, body: dict[str, Any]) -> UUID:
-    """Keep what a CodeCarbon tracker says of its machine; give the id under which its emissions come."""
+    """
+    Keep what a CodeCarbon tracker says of its machine; give the id under which its emissions come.
+
+    Runs that track a whole machine and look alike are numbered while they live, so that derive counts the machine once.
+    """
     run_id = uuid7()
     with organization_scope(identity.organization_id):
+        if body.get("tracking_mode") == "machine":
+            body = {**body, "concurrent": _concurrent(identity.organization_id, body, datetime.now(UTC))}
         CodeCarbonRun.objects.bulk_create(
             [CodeCarbonRun(id=run_id, organization_id=identity.organization_id, body=body, token_id=identity.token_id)]
         )
     return run_id
+
+
+LIVE_UNHEARD: Final = timedelta(minutes=15)
+LIVE_SINCE_RECORD: Final = timedelta(hours=1)
+LONGEST: Final = timedelta(days=30)
+
+
+def _concurrent(organization_id: int, body: dict[str, Any], now: datetime) -> int:
+    """
+    Number a run among those of its machine that live: the first number that none of them has.
+
+    A run lives for a quarter of an hour after it was announced, and an hour after the end of its latest record.
+    """
+    alike = {f"body__{name}": body[name] for name in MACHINE if body.get(name) is not None}
+    with connection.cursor() as cursor:
+        key = f"wattledger codecarbon {organization_id} {body.get('experiment_id')}"
+        cursor.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
+    recent = CodeCarbonRun.objects.filter(
+        organization_id=organization_id, created_at__gt=now - LONGEST, body__tracking_mode="machine", **alike
+    )
+    unheard, heard = set[int](), dict[str, int]()
+    for run_id, other, created_at in recent.values_list("id", "body", "created_at"):
+        number = int(other.get("concurrent") or 0)
+        if created_at > now - LIVE_UNHEARD:
+            unheard.add(number)
+        else:
+            heard[str(run_id)] = number
+    taken = unheard | {heard[run] for run in live_runs(organization_id, list(heard), now - LIVE_SINCE_RECORD)}
+    return next(number for number in range(len(taken) + 1) if number not in taken)
 
 
 def mark_used(organization_id: int, run_ids: list[str]) -> None:

@@ -11,23 +11,24 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, BinaryIO, Final, cast
 
 import msgspec
 import pandas as pd
 
 from core.quantification import records
+from core.quantification.activity import COLUMNS, IDENTIFIERS, SERIES_TEXT
+from core.quantification.private import is_private, names_private_value, without_private
 from core.quantification.rejections import Rejection
-from ingestion.sources import activity_columns, activity_sheets
+from ingestion.sources import activity_columns, activity_sheets, private_tables
 from ingestion.sources.base import (
     CHUNK_ROWS,
     Context,
     Draft,
     Parsed,
     UnreadablePayload,
+    digest,
     finish,
-    names_a_person,
     open_maybe_compressed,
     unpacked,
     unpacked_head,
@@ -36,22 +37,28 @@ from ingestion.sources.base import (
 NAME: Final = "activity"
 SNAPSHOT: Final = False
 
+DROPPED: Final = (
+    "Fields that no record has; labels that name a person, a credential or content, or whose value is a mail "
+    "address or a key. Ids that hold a mail address are hashed. Of workbooks: other sheets, comments and "
+    "authors."
+)
+"""What never reaches the inbox, in words for the privacy page."""
+
 BLOCK_BYTES: Final = 4 * 1024 * 1024
 """JSON lines are read in blocks of this size, about 10,000 records."""
 
 HEAD_BYTES: Final = 64 * 1024
 
+UNPACKED_BYTES: Final = 256 * 1024 * 1024
+"""Most that a packed body may hold; larger ones are files."""
+
 BOM: Final = b"\xef\xbb\xbf"
 ARRAY, LINES, ARROW, PARQUET, CSV, XLSX = "JSON array", "JSON lines", "Arrow stream", "Parquet", "CSV", "XLSX"
-
-CONTENT_KEYS: Final = ("prompt", "completion", "messages", "response", "content", "input", "output", "text")
-"""Fields that no record has, but that could carry what people wrote: their values are not stored."""
 
 _array = msgspec.json.Decoder(list[records.Record])
 _raw_array = msgspec.json.Decoder(list[msgspec.Raw])
 _record = msgspec.json.Decoder(records.Record)
 _any = msgspec.json.Decoder()
-_is_person_key = lru_cache(maxsize=4096)(names_a_person)
 
 
 def detect(head: bytes, filename: str) -> str | None:
@@ -105,23 +112,35 @@ def count_rows(body: bytes, content_type: str, filename: str | None = None) -> i
 
 def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
     """
-    Drop labels that name a person and the values of fields that could hold content; hold a JSON array to its form.
+    Drop labels that name a person and the values of fields that no record has; hold a JSON array to its form.
 
     Raises UnreadablePayload for a JSON array that does not parse whole, and for `application/json` that begins with no
     object: the door answers 400 and stores nothing.
     """
+    body = unpacked(body, UNPACKED_BYTES)
     form = form_of(body[:64], filename or "", content_type)
     if form == ARRAY:
         _split_array(body.removeprefix(BOM))
-    elif form != LINES:
-        return body
+    elif form in (CSV, PARQUET):
+        return private_tables.scrubbed_bytes(body, stores, IDENTIFIERS)
+    elif form == ARROW:
+        return activity_columns.scrub_arrow(body, stores)
+    elif form == XLSX:
+        return activity_sheets.scrub_xlsx(body, stores)
     elif re.match(r"application/json\b", content_type):
         _hold_to_json(body.removeprefix(BOM))
-    if not _may_hold_private_keys(body):
+    if _is_plain(body.removeprefix(BOM), form):
         return body
     if form == ARRAY:
-        return msgspec.json.encode([_without_private(item) for item in _any.decode(body.removeprefix(BOM))])
-    return b"\n".join(_scrubbed_line(line) for line in body.removeprefix(BOM).split(b"\n"))
+        return b"[%s]" % b",".join(_scrubbed(bytes(item)) for item in _split_array(body.removeprefix(BOM)))
+    return b"\n".join(_scrubbed(line) for line in body.removeprefix(BOM).split(b"\n"))
+
+
+def stores(column: str) -> bool:
+    """Tell whether a column's cells are stored: a record's own, and labels that name no person."""
+    if column.startswith(activity_columns.LABEL_PREFIX):
+        return not is_private(column.removeprefix(activity_columns.LABEL_PREFIX))
+    return column in COLUMNS
 
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
@@ -344,46 +363,50 @@ def _read_piece(row: int, piece: bytes | memoryview) -> records.Record | Rejecti
 
 # --- privacy ----------------------------------------------------------------------------------------------------------
 
-_PERSON_WORDS: Final = (
-    'user mail login person employee api_key apikey api-key password secret authorization phone _ip _name token"'
-)
-_PRIVATE_WORDS: Final = (
-    *(f'"{key}"'.encode() for key in CONTENT_KEYS),
-    *(word.encode() for word in _PERSON_WORDS.split()),
-    b"\\u",  # an escaped key may spell any of them
-)
 
-
-def _may_hold_private_keys(body: bytes) -> bool:
-    """Look for words that a private key would hold, so that the usual body needs no second reading."""
-    lower = body.lower()
-    return any(word in lower for word in _PRIVATE_WORDS)
+def _is_plain(body: bytes, form: str) -> bool:
+    """Tell whether every item is a record, without fields of its own and with nothing private: the usual body."""
+    if private_tables.mentions_address(body):
+        return False
+    try:
+        decoded = _array.decode(body) if form == ARRAY else _record.decode_lines(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return not any(map(is_private, {key for record in decoded if record.labels for key in record.labels}))
 
 
 def _without_private(value: object) -> object:
+    """Keep the fields of a record; of others, which put it into quarantine, only the names."""
     if not isinstance(value, dict):
-        return value
-    private = {key for key in value if key.lower() in CONTENT_KEYS or _is_person_key(key)}
-    kept: dict[str, object] = {key: None if key in private else item for key, item in value.items()}
-    labels = kept.get("labels")
-    if isinstance(labels, dict):
-        kept["labels"] = _public_labels(labels)
-    return kept
+        return without_private(value)
+    return {key: _kept(key, item) if key in COLUMNS else None for key, item in value.items()}
 
 
-def _scrubbed_line(line: bytes) -> bytes:
-    if not line.strip():
-        return line
+def _kept(key: str, item: object) -> object:
+    if key in IDENTIFIERS and names_private_value(item):
+        return f"h:{digest(item)}"
+    if key == "labels" and isinstance(item, dict):
+        return _public_labels(item)
+    return item if isinstance(item, str) and key in SERIES_TEXT else without_private(item)
+
+
+def _scrubbed(piece: bytes) -> bytes:
+    """Clean one item or line; one that is no JSON stays, so that its fault can be told, unless it mentions something."""
+    if not piece.strip():
+        return piece
     try:
-        return msgspec.json.encode(_without_private(_any.decode(line)))
+        return msgspec.json.encode(_without_private(_any.decode(piece)))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return b'"(unreadable line, not kept)"'
+        lenient = _lenient(piece)
+    if isinstance(lenient, dict):
+        return json.dumps(_without_private(lenient)).encode()
+    return b'"(unreadable line, not kept)"' if private_tables.mentions_private(piece) else piece
 
 
 def _public_labels(labels: Mapping[str, object]) -> Mapping[str, object]:
-    if not any(map(_is_person_key, labels)):
+    if not any(is_private(key) or names_private_value(value) for key, value in labels.items()):
         return labels
-    return {key: value for key, value in labels.items() if not _is_person_key(key)}
+    return {key: value for key, value in labels.items() if not (is_private(key) or names_private_value(value))}
 
 
 def _finished(frame: pd.DataFrame, rejected: list[Rejection], received: int, context: Context) -> Parsed:

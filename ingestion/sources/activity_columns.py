@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from core.quantification import activity, records
 from core.quantification.rejections import Rejection
+from ingestion.sources import private_tables
 from ingestion.sources.base import CHUNK_ROWS, PACKED_RATIO_LIMIT, RATIO_FREE_BYTES, UnreadablePayload
 
 Chunk = tuple[pd.DataFrame, list[Rejection], int]
@@ -39,6 +40,27 @@ def read_arrow(stream: BinaryIO, *, has_stage: bool) -> Iterator[Chunk]:
             yield from _numbered(reader)
     except (pa.ArrowException, OSError, struct.error) as error:
         raise UnreadablePayload(f"The Arrow stream is truncated or damaged: {_first_line(error)}") from error
+
+
+def scrub_arrow(body: bytes, stores: private_tables.Stores) -> bytes:
+    """Empty the columns of an Arrow stream that are not stored, and clean the others; a damaged one raises."""
+    stream = io.BytesIO(body)
+    try:
+        _refuse_packed_buffers(stream)
+        with pa.ipc.open_stream(stream) as reader:
+            batches = list(reader)
+            schema = reader.schema
+        clean = [private_tables.scrub_batch(batch, stores, activity.IDENTIFIERS) for batch in batches]
+        if all(new is old for new, old in zip(clean, batches, strict=True)):
+            return body
+        target = io.BytesIO()
+        nullable = pa.schema([field.with_nullable(nullable=True) for field in schema])
+        with pa.ipc.new_stream(target, nullable) as writer:
+            for batch in clean:
+                writer.write_batch(batch.cast(nullable))
+    except (pa.ArrowException, OSError, struct.error) as error:
+        raise UnreadablePayload(f"The Arrow stream is truncated or damaged: {_first_line(error)}") from error
+    return target.getvalue()
 
 
 def read_parquet(stream: BinaryIO, *, has_stage: bool) -> Iterator[Chunk]:

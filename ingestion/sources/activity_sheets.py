@@ -15,9 +15,11 @@ import pyarrow.csv as pa_csv
 import xlsxwriter
 
 from core.quantification import activity
+from core.quantification.private import names_private_value, scrub_text
 from core.quantification.rejections import Rejection
+from ingestion.sources import private_tables
 from ingestion.sources.activity_columns import LABEL_PREFIX, REQUIRED, Chunk, check_columns, typed
-from ingestion.sources.base import CHUNK_ROWS, UnreadablePayload, Utf8
+from ingestion.sources.base import CHUNK_ROWS, UnreadablePayload, Utf8, digest
 
 BLOCK_BYTES: Final = 4 * 1024 * 1024
 XLSX_LIMIT: Final = 512 * 1024 * 1024
@@ -141,6 +143,24 @@ def _header(first: bytes) -> tuple[str, list[str]]:
 
 def read_xlsx(stream: BinaryIO, *, has_stage: bool) -> Iterator[Chunk]:
     """Read the sheet `records` (else the first) of a workbook in chunks; raise UnreadablePayload for anything else."""
+    header, cells, title = _open_sheet(stream)
+    check_columns(header, f"sheet {title!r}", has_stage=has_stage)
+    chunk: list[list[str | None]] = []
+    rows: list[int] = []
+    for row, values in enumerate(cells, 1):
+        texts = [_cell_text(value) for value in values[: len(header)]]
+        if any(texts):
+            chunk.append(texts + [None] * (len(header) - len(texts)))
+            rows.append(row)
+        if len(chunk) == CHUNK_ROWS:
+            yield _sheet_chunk(header, chunk, rows)
+            chunk, rows = [], []
+    if chunk:
+        yield _sheet_chunk(header, chunk, rows)
+
+
+def _open_sheet(stream: BinaryIO) -> tuple[list[str], Iterator[tuple[Any, ...]], str]:
+    """Open the sheet that is read: its header, its rows and its title."""
     try:
         with zipfile.ZipFile(stream) as archive:
             unpacked = sum(part.file_size for part in archive.infolist())
@@ -155,19 +175,31 @@ def read_xlsx(stream: BinaryIO, *, has_stage: bool) -> Iterator[Chunk]:
         header = [str(name).strip() for name in next(cells, ()) if name is not None]
     except (zipfile.BadZipFile, KeyError, ValueError, OSError, IndexError, EOFError) as error:
         raise UnreadablePayload("This is not a workbook that can be read. Save it as .xlsx, or send CSV.") from error
-    check_columns(header, f"sheet {sheet.title!r}", has_stage=has_stage)
-    chunk: list[list[str | None]] = []
-    rows: list[int] = []
-    for row, values in enumerate(cells, 1):
-        texts = [_cell_text(value) for value in values[: len(header)]]
-        if any(texts):
-            chunk.append(texts + [None] * (len(header) - len(texts)))
-            rows.append(row)
-        if len(chunk) == CHUNK_ROWS:
-            yield _sheet_chunk(header, chunk, rows)
-            chunk, rows = [], []
-    if chunk:
-        yield _sheet_chunk(header, chunk, rows)
+    return header, cells, sheet.title
+
+
+def scrub_xlsx(body: bytes, stores: private_tables.Stores) -> bytes:
+    """
+    Keep of a workbook the sheet that is read, without the cells of columns that are not stored: no other sheets,
+    comments, authors. A workbook that cannot be read is kept as it is for `read_xlsx` to say why.
+    """
+    try:
+        header, cells, title = _open_sheet(io.BytesIO(body))
+    except UnreadablePayload:
+        return b"PK\x03\x04 (a workbook that cannot be read, not kept)"
+    target = io.BytesIO()
+    with xlsxwriter.Workbook(target, {"in_memory": True, "constant_memory": True}) as workbook:
+        workbook.set_properties({"created": datetime(2026, 1, 1, tzinfo=UTC)})  # the same sheet is the same bytes
+        sheet = workbook.add_worksheet(title)
+        for at, name in enumerate(header):
+            sheet.write_string(0, at, name)
+        for row, values in enumerate(cells, 1):
+            for at, (name, value) in enumerate(zip(header, values, strict=False)):
+                text = _cell_text(value)
+                if text and stores(name):
+                    hashed = name in activity.IDENTIFIERS and names_private_value(text)
+                    sheet.write_string(row, at, f"h:{digest(text)}" if hashed else scrub_text(text))
+    return target.getvalue()
 
 
 def _sheet_chunk(header: Sequence[str], chunk: list[list[str | None]], rows: Sequence[int]) -> Chunk:

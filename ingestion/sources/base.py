@@ -18,7 +18,6 @@ import codecs
 import gzip
 import hashlib
 import io
-import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -30,8 +29,10 @@ import zstandard
 
 from core.quantification import records
 from core.quantification.limits import DEVICES, HOST_POWER_KW, INSTANCES, SITE_POWER_KW, Limits
+from core.quantification.private import holds_content, names_a_person, names_private_value
 from core.quantification.records import Record
 from core.quantification.rejections import Cover, Rejection
+from ingestion.sources.aggregates import Aggregate
 
 CHUNK_ROWS: Final = 20_000
 """Rows in one Parsed of a streamed file: large enough for columns to pay, small enough for constant memory."""
@@ -53,6 +54,10 @@ class UnreadablePayload(Exception):
     """No row of the payload can be read; the message tells the sender what was found where, and what to do."""
 
 
+class SettingError(UnreadablePayload, ValueError):
+    """A setting of the source cannot be used, so that nothing of it can be read; the message names it and what it may be."""
+
+
 @dataclass(frozen=True)
 class Context:
     """
@@ -64,7 +69,8 @@ class Context:
         defaults: `team`, `project` and `stage` of the token; they fill what a record leaves open.
         content_type: as sent, parameters included; "" for files.
         filename: the file's name, or the last part of the door's address (OTLP: `traces`, `metrics`, `logs`).
-        known: facts that the service hands in for this format (CodeCarbon: `{run id: body of its POST /runs}`).
+        known: facts that the service hands in for this format (CodeCarbon: `{run id: body of its POST /runs}`; formats with
+            counters: `{"counters": counters.Memory}`, and `only_rows` where only some are read again).
     """
 
     received_at: datetime
@@ -103,6 +109,8 @@ class Parsed:
         outside_by: the same by `classification, service, currency`, with `rows` and `cost`; None where it says nothing.
         log: sentences for the batch's log.
         cover: on the last chunk of a snapshot source, what the delivery speaks for.
+        duplicate: rows that a counter had passed before (`counters`).
+        aggregates: spans that may count later; their rows are outside.
     """
 
     activity: pd.DataFrame
@@ -112,15 +120,16 @@ class Parsed:
     outside_by: pd.DataFrame | None = None
     log: list[str] = field(default_factory=list)
     cover: list[Cover] = field(default_factory=list)
+    duplicate: int = 0
+    aggregates: list[Aggregate] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Hold the sum of the four places against the rows received."""
+        """Hold the sum of the five places against the rows received."""
         kept = int(self.activity["rows"].sum()) if len(self.activity) else 0
         quarantined = sum(rejection.rows for rejection in self.rejected)
-        if kept + quarantined + self.outside != self.received:
-            raise ValueError(
-                f"{self.received} rows received, but {kept} kept + {quarantined} rejected + {self.outside} outside"
-            )
+        if kept + quarantined + self.outside + self.duplicate != self.received:
+            places = f"{kept} kept + {quarantined} rejected + {self.outside} outside + {self.duplicate} repeated"
+            raise ValueError(f"{self.received} rows received, but {places}")
 
 
 @dataclass
@@ -131,7 +140,7 @@ class Draft:
     Args:
         records: dicts for `records.to_activity`, with `row`.
         wire: records as the native door decodes them, with their rows; a format fills this or `records`.
-        rejected, received, outside, log: as in Parsed.
+        rejected, received, outside, log, duplicate, aggregates: as in Parsed.
         fallback: column -> the format's own last word where neither sender nor token says.
         per_host: each record describes one host, which draws less than a site.
     """
@@ -142,6 +151,8 @@ class Draft:
     received: int = 0
     outside: int = 0
     log: list[str] = field(default_factory=list)
+    duplicate: int = 0
+    aggregates: list[Aggregate] = field(default_factory=list)
     fallback: Mapping[str, str] = field(default_factory=dict)
     per_host: bool = False
 
@@ -161,7 +172,14 @@ class Group:
 
 
 class Adapter(Protocol):
-    """A module of `ingestion.sources` that reads one wire format."""
+    """
+    A module of `ingestion.sources` that reads one wire format.
+
+    It may also have `read` (small payloads as a Draft, finished with others), `scrub_file` (as `scrub`, for a seekable
+    stream of any size) and `survey` (snapshot -> model versions in a file; `parse` then gets those of the whole delivery
+    and of the ledger in `Context.known`), and `SUMMED` (true: records of one id may come in pieces, which are added up over
+    all files of a delivery).
+    """
 
     NAME: str
     SNAPSHOT: bool
@@ -217,7 +235,15 @@ def finish_draft(draft: Draft, context: Context) -> Parsed:
     """Finish one payload's draft."""
     group = finish_drafts([(draft, context)])
     frame = group.activity.drop(columns="payload")
-    return Parsed(frame, draft.rejected, draft.received, draft.outside, log=draft.log)
+    return Parsed(
+        frame,
+        draft.rejected,
+        draft.received,
+        draft.outside,
+        log=draft.log,
+        duplicate=draft.duplicate,
+        aggregates=draft.aggregates,
+    )
 
 
 def finish_drafts(drafts: Sequence[tuple[Draft, Context]]) -> Group:
@@ -287,10 +313,10 @@ def fill_absent(frame: pd.DataFrame, defaults: Mapping[str, str | None], fallbac
 
 
 def number_setting(setting: Mapping[str, object], name: str, default: float) -> float:
-    """Read a number from a source's settings; raise ValueError naming it when it is something else."""
+    """Read a number from a source's settings; raise SettingError naming it when it is something else."""
     value = setting.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"the source's setting {name!r} must be a number, not {value!r}")
+        raise SettingError(f"the source's setting {name!r} must be a number, not {value!r}")
     return float(value)
 
 
@@ -321,30 +347,11 @@ def natural_id(prefix: str, *parts: object) -> str:
 
 # --- privacy and labels -----------------------------------------------------------------------------------------------
 
-_PERSON_KEY: Final = re.compile(
-    r"(?:^|[_/])(?:"
-    r"(?:end_?)?user|users?_?ids?|user_?name|user_?(?:e_?)?mail|user_?hash|user_?agent|user_?alias|user_?key"
-    r"|enduser_(?:id|role|scope)|e_?mails?|(?:e_?)?mail_?address|login|person|employee(?:_?id)?|full_?name"
-    r"|first_?name|last_?name|phone(?:_?number)?|ip_?address|client_?ip|requester_?ip"
-    r"|api_?keys?(?:_?(?:id|hash|alias|name))?|authorization|password|secret|access_?token"
-    r")$"
-)
-
-
-def names_a_person(key: str) -> bool:
-    """
-    Tell whether a label or tag key names a person or a credential; neither its value nor a hash of it is kept.
-
-    >>> [names_a_person(key) for key in ("user", "User-Email", "litellm.end_user", "user:team", "users", "team")]
-    [True, True, True, False, False, False]
-    """
-    return _PERSON_KEY.search(re.sub(r"[\s.:\-]+", "_", key.strip().lower())) is not None
-
 
 def limit_labels(labels: Mapping[str, object]) -> dict[str, str | int | float | bool]:
     """
-    Keep of a label map what a record may hold: no person's keys, at most 64 keys in alphabetical order, text of at most
-    200 characters, numbers and booleans; other values (null, lists, objects) are left out.
+    Keep of a label map what a record may hold: no key that names a person or content, no mail address or secret, at most
+    64 keys in alphabetical order, text of at most 200 characters, numbers and booleans; other values are left out.
     """
     kept: dict[str, str | int | float | bool] = {}
     for key in sorted(labels):
@@ -352,7 +359,7 @@ def limit_labels(labels: Mapping[str, object]) -> dict[str, str | int | float | 
         if names_a_person(key) or not key or len(key) > LABEL_TEXT or len(kept) == LABEL_KEYS:
             continue
         if isinstance(value, str):
-            if value:
+            if value and not holds_content(key) and not names_private_value(value):
                 kept[key] = value[:LABEL_TEXT].replace("\x00", "")
         elif isinstance(value, bool | int) or (isinstance(value, float) and value - value == 0):
             kept[key] = value
@@ -456,9 +463,9 @@ def unpacked_head(stream: BinaryIO, size: int) -> bytes:
     return head
 
 
-def unpacked(body: bytes) -> bytes:
-    """Give what is inside a small payload, which may be a packed file."""
-    return open_maybe_compressed(io.BytesIO(body)).read() if body[:4] == ZSTANDARD or body[:2] == GZIP else body
+def unpacked(body: bytes, limit: int | None = None) -> bytes:
+    """Give what is inside a small payload, which may be a packed file; see `open_maybe_compressed`."""
+    return open_maybe_compressed(io.BytesIO(body), limit).read() if body[:4] == ZSTANDARD or body[:2] == GZIP else body
 
 
 def open_maybe_compressed(stream: BinaryIO, limit: int | None = None) -> BinaryIO:

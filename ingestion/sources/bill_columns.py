@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -45,6 +45,10 @@ def _json_objects(array: Column) -> Column:
         keys, values = array.keys, array.items
     else:
         entries = array.values
+        if pa.types.is_null(entries.type):  # lists that are all empty
+            return pa.nulls(len(array), pa.string())
+        if not pa.types.is_struct(entries.type) or entries.type.num_fields < 2:
+            raise pa.ArrowInvalid(f"a list of {entries.type} is none of keys and values")
         keys, values = entries.field(0), entries.field(1)
     pairs = pc.binary_join_element_wise(_quoted(keys), _quoted(values), ": ")
     offsets = array.offsets
@@ -155,6 +159,21 @@ def encode(text: Column) -> Codes:
     encoded = text.dictionary_encode()
     codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
     return Codes(codes, encoded.dictionary.to_pylist())
+
+
+def each(codes: Codes, what: Callable[[str], str | None]) -> Column:
+    """Give a text for each distinct text of a column, spread over the rows."""
+    values: Column = pa.array([*map(what, codes.values), None], pa.string())
+    return values.take(pa.array(np.where(codes.codes < 0, len(codes.values), codes.codes)))
+
+
+def times_as_text(values: np.ndarray, unit: Literal["s", "us"] = "s") -> Column:
+    """Write UTC times as ISO text without an offset, null where absent."""
+    codes, distinct_times = pd.factorize(values.astype("int64"))
+    times = distinct_times.astype("datetime64[us]")
+    written = np.datetime_as_string(times, unit=unit).tolist()
+    texts: Column = pa.array([None if absent else text for text, absent in zip(written, np.isnat(times), strict=True)])
+    return texts.cast(pa.string()).take(pa.array(codes))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from math import isfinite, nan
 from typing import Final
 
 from ingestion.sources import ai_services, meters
+from ingestion.sources.service_rules import Rulebook
 from ingestion.sources.vocabulary import provider_slug
 
 _PROVIDERS: Final[Mapping[str, str]] = {
@@ -25,6 +26,11 @@ _STAGES: Final = (
     ("experimentation", re.compile(r"\b(?:notebooks?|workbench)\b", re.IGNORECASE)),
 )
 _US: Final = re.compile(r"us(?:gov|dod|\d|$)")
+_JOB: Final = re.compile(r"(?:training|processing|transform)-job/(?P<job>.+)$")
+_PASSING: Final = re.compile(
+    r"^(?:i-[0-9a-z]+|ocid1?\..*|(?=.*\d)[0-9a-f-]{8,}|.*_[0-9a-f]{6,}|.*-[0-9a-f]{8,})$", re.IGNORECASE
+)
+"""Names of single machines and of nodes of scale sets: too many, too short-lived to be a dimension."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,7 @@ class Meaning:
 
 def understand(
     *,
+    rules: Rulebook,
     host: str | None,
     seller: str | None,
     service: str | None,
@@ -83,6 +90,7 @@ def understand(
     Read the texts of a row once per distinct combination.
 
     Args:
+        rules: of the source.
         host: who runs the hardware; seller: who sells the service.
         service, category: as billed.
         meter_texts: what says what was metered, most telling first.
@@ -100,7 +108,7 @@ def understand(
     machine = _machine(provider, service, properties, instance, meter_texts)
     meter = " | ".join(meter_texts)
     billed_units = [unit for unit in dict.fromkeys((consumed_unit, pricing_unit)) if unit]
-    rule = ai_services.classify(
+    rule = rules.classify(
         provider=provider or "",
         service=" | ".join(text for text in (service, category) if text),
         meter=" | ".join([*meter_texts, *billed_units]),
@@ -169,6 +177,25 @@ def account_of(name: str | None) -> str | None:
     ('64e355d7-997c', '123456789012')
     """
     return name.rstrip("/").rsplit("/", 1)[-1].lower() if name and "/" in name else name
+
+
+def resource_of(name: str | None, resource_id: str | None) -> tuple[str | None, str | None]:
+    """
+    Give a resource's lasting name and, for jobs, their run.
+
+    Names of single machines pass too quickly to be a dimension and are left out.
+
+    >>> resource_of(None, "/subscriptions/5f/providers/Microsoft.CognitiveServices/accounts/aoai-search")
+    ('aoai-search', None)
+    >>> resource_of(None, "arn:aws:sagemaker:eu-west-1:123456789012:training-job/bert-17")
+    (None, 'bert-17')
+    >>> resource_of(None, "arn:aws:ec2:us-east-1:123456789012:instance/i-0a1")
+    (None, None)
+    """
+    if found := _JOB.search(resource_id or ""):
+        return None, found["job"][:200]
+    last = name or (resource_id or "").rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1]
+    return (last if last and _PASSING.match(last) is None else None), None
 
 
 def _slug(name: str | None) -> str | None:

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, Final, Literal
+from typing import BinaryIO, Final, Literal, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from ingestion.sources.base import UnreadablePayload, open_maybe_compressed
+from ingestion.sources.base import UnreadablePayload, Utf8, open_maybe_compressed
 from ingestion.sources.bill_columns import Column
 
 CSV_BLOCK_BYTES: Final = 1024 * 1024
@@ -26,16 +26,25 @@ CSV_BLOCK_BYTES: Final = 1024 * 1024
 PARQUET_BUFFER_BYTES: Final = 1024 * 1024
 HEAD_BYTES: Final = 256 * 1024
 
+Picker: TypeAlias = Callable[[Sequence[str]], Mapping[str, str]]
+"""Chooses the columns to read among a file's names: its spelling -> the name of the column in the chunks."""
+
 _DELIMITERS: Final = (",", ";", "\t")
 
 
 @dataclass(frozen=True)
 class BrokenLine:
-    """A line of a CSV file whose number of cells is not that of the header."""
+    """A line that could not be cut into columns: its number of cells is not that of the header, or `fault` says why."""
 
     row: int
-    cells: int
-    expected: int
+    cells: int = 0
+    expected: int = 0
+    fault: str = ""
+
+    @property
+    def detail(self) -> str:
+        """Say what is wrong with it."""
+        return self.fault or f"{self.cells} cells where the header has {self.expected}"
 
 
 @dataclass(frozen=True)
@@ -66,16 +75,34 @@ class Table:
 def column_names(head: bytes) -> tuple[str, ...]:
     """Give the column names in the first bytes of a CSV file (unpacked); () when they hold no header line."""
     text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
-    return tuple(name.strip() for name in next(csv.reader(io.StringIO(text), delimiter=_delimiter(text)), []))
+    try:
+        return tuple(name.strip() for name in next(csv.reader(io.StringIO(text), delimiter=delimiter_of(text)), []))
+    except csv.Error:
+        return ()
 
 
-def open_table(stream: BinaryIO, wanted: Sequence[str], chunk_rows: int) -> Table:
+def picker(wanted: Sequence[str]) -> Picker:
+    """Pick columns by name, without regard to case and surrounding spaces; of two alike the first counts."""
+
+    def pick(names: Sequence[str]) -> dict[str, str]:
+        ours = {name.lower(): name for name in wanted}
+        picked: dict[str, str] = {}
+        for name in names:
+            mine = ours.pop(name.strip().lower(), None)
+            if mine is not None:
+                picked[name] = mine
+        return picked
+
+    return pick
+
+
+def open_table(stream: BinaryIO, pick: Picker, chunk_rows: int) -> Table:
     """
     Open a CSV or Parquet file.
 
     Args:
         stream: seekable, at its start.
-        wanted: names of the columns to read; found without regard to case and surrounding spaces.
+        pick: chooses the columns to read.
         chunk_rows: most rows of a chunk.
 
     Raises UnreadablePayload here or while the chunks are read: no table, no header, truncated, not UTF-8.
@@ -84,7 +111,7 @@ def open_table(stream: BinaryIO, wanted: Sequence[str], chunk_rows: int) -> Tabl
     magic = stream.read(4)
     stream.seek(start)
     if magic == b"PAR1":
-        return _open_parquet(stream, wanted, chunk_rows)
+        return _open_parquet(stream, pick, chunk_rows)
     head = open_maybe_compressed(stream).read(HEAD_BYTES)
     stream.seek(start)
     if not head.strip():
@@ -94,22 +121,12 @@ def open_table(stream: BinaryIO, wanted: Sequence[str], chunk_rows: int) -> Tabl
             "The file is neither UTF-8 text nor Parquet (it holds zero bytes). Export it as UTF-8 CSV or as Parquet."
         )
     names = column_names(head)
-    chunks = _rechunked(_csv_batches(stream, head, _pick(names, wanted)), chunk_rows)
+    chunks = _rechunked(_csv_batches(stream, head, pick(names)), chunk_rows)
     return Table("CSV", names, chunks)
 
 
-def _pick(names: Sequence[str], wanted: Sequence[str]) -> dict[str, str]:
-    """Map the file's spelling of each wanted column to ours; of two alike the first counts."""
-    ours = {name.lower(): name for name in wanted}
-    picked: dict[str, str] = {}
-    for name in names:
-        mine = ours.pop(name.strip().lower(), None)
-        if mine is not None:
-            picked[name] = mine
-    return picked
-
-
-def _delimiter(text: str) -> str:
+def delimiter_of(text: str) -> str:
+    """Tell the delimiter of a CSV file by the beginning of its text."""
     line = text.split("\n", 1)[0]
     return max(_DELIMITERS, key=line.count)
 
@@ -129,13 +146,13 @@ def _csv_batches(stream: BinaryIO, head: bytes, picked: Mapping[str, str]) -> It
 
     try:
         reader = pa.csv.open_csv(
-            open_maybe_compressed(stream),
+            io.BufferedReader(Utf8(open_maybe_compressed(stream)), CSV_BLOCK_BYTES),
             # Threads would lose the line numbers.
             read_options=pa.csv.ReadOptions(
                 use_threads=False, block_size=CSV_BLOCK_BYTES, column_names=list(names), skip_rows_after_names=1
             ),
             parse_options=pa.csv.ParseOptions(
-                delimiter=_delimiter(head.decode("utf-8", "replace")),
+                delimiter=delimiter_of(head.decode("utf-8", "replace")),
                 newlines_in_values=True,
                 invalid_row_handler=note,
             ),
@@ -169,7 +186,7 @@ def _row_numbers(count: int, following: int, skipped: Sequence[int]) -> tuple[np
 # --- Parquet ----------------------------------------------------------------------------------------------------------
 
 
-def _open_parquet(stream: BinaryIO, wanted: Sequence[str], chunk_rows: int) -> Table:
+def _open_parquet(stream: BinaryIO, pick: Picker, chunk_rows: int) -> Table:
     try:
         file = pa.parquet.ParquetFile(stream, pre_buffer=False, buffer_size=PARQUET_BUFFER_BYTES)
         names = tuple(file.schema_arrow.names)
@@ -177,7 +194,7 @@ def _open_parquet(stream: BinaryIO, wanted: Sequence[str], chunk_rows: int) -> T
         raise UnreadablePayload(
             f"The Parquet file is truncated or damaged ({error}). Transfer it again in binary mode."
         ) from error
-    return Table("Parquet", names, _parquet_chunks(file, _pick(names, wanted), chunk_rows))
+    return Table("Parquet", names, _parquet_chunks(file, pick(names), chunk_rows))
 
 
 def _parquet_chunks(file: pa.parquet.ParquetFile, picked: Mapping[str, str], chunk_rows: int) -> Iterator[Chunk]:

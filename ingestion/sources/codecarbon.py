@@ -17,12 +17,17 @@ from uuid import UUID
 import msgspec
 
 from core.quantification import records, units
+from core.quantification.coverage import CONCURRENT_RUN
+from core.quantification.private import without_private
 from core.quantification.rejections import Rejection
 from ingestion.sources.base import Context, Draft, Parsed, UnreadablePayload, digest, finish_draft, unpacked
 from ingestion.sources.vocabulary import provider_slug
 
 NAME: Final = "codecarbon"
 SNAPSHOT: Final = False
+
+DROPPED: Final = "Everything but the known fields of a run and an emission."
+"""What never reaches the inbox, in words for the privacy page."""
 
 FALLBACK: Final = {"stage": "experimentation"}
 
@@ -67,6 +72,7 @@ class Run(msgspec.Struct):
     region: str | None = None
     provider: str | None = None
     tracking_mode: str | None = None
+    concurrent: int = 0  # written by `announce_run`, never by a client: how many live runs of one machine came before
 
 
 class Emission(msgspec.Struct):
@@ -105,6 +111,7 @@ def read_run(body: bytes) -> dict[str, Any]:
     """
     run = _read(body, Run)
     _time(run.timestamp)
+    run.concurrent = 0
     plain: dict[str, Any] = msgspec.to_builtins(run)
     return plain
 
@@ -126,7 +133,8 @@ def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
     if body.lstrip()[:1] == b"[":
         return msgspec.json.encode([_known(item) for item in _read(body, list[Any])])
     value = _read(body, dict[str, Any])
-    return body if value.keys() <= set(Emission.__struct_fields__) else msgspec.json.encode(_known(value))
+    known = _known(value)
+    return body if known == value else msgspec.json.encode(known)
 
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
@@ -190,8 +198,8 @@ def _record(row: int, item: object, context: Context) -> dict[str, Any] | Reject
         "reported_kg_co2e": emission.emissions_sum,
         "reported_basis": None if emission.emissions_sum is None else "location",
         "water_l": emission.wue * emission.energy_consumed if emission.wue else None,
-        "labels": host_labels(run.tracking_mode, run.codecarbon_version, run.cpu_model),
-        "flags": [*flags, *pue_flags, *place_flags],
+        "labels": host_labels(run.tracking_mode, run.codecarbon_version, run.cpu_model, run.concurrent),
+        "flags": [*flags, *pue_flags, *place_flags, *overlap_flags(run.concurrent)],
     }
 
 
@@ -261,9 +269,25 @@ def parts_mismatch(parts_kwh: list[float | None], total_kwh: float) -> bool:
     return len(known) == len(parts_kwh) and abs(sum(known) - total_kwh) > PARTS_TOLERANCE * total_kwh
 
 
-def host_labels(tracking_mode: str | None, version: str | None, cpu_model: str | None) -> dict[str, str]:
+MACHINE: Final = ("experiment_id", "cpu_model", "ram_total_size", "longitude", "latitude", "region")
+"""What tells machines apart, as far as a tracker says: it names no host."""
+
+
+def overlap_flags(concurrent: int) -> list[str]:
+    """Flag a run of a machine that other runs measure at the same time; derive counts the machine once."""
+    return ["overlapping_machine_runs"] if concurrent else []
+
+
+def host_labels(
+    tracking_mode: str | None, version: str | None, cpu_model: str | None, concurrent: int = 0
+) -> dict[str, str]:
     """Give the allow-listed labels of a host. The parts of the energy are not among them: labels make the series."""
-    labels = {"tracking_mode": tracking_mode, "codecarbon_version": version, "cpu_model": cpu_model}
+    labels = {
+        "tracking_mode": tracking_mode,
+        "codecarbon_version": version,
+        "cpu_model": cpu_model,
+        CONCURRENT_RUN: str(concurrent) if concurrent else None,
+    }
     return {key: value[:200] for key, value in labels.items() if value}
 
 
@@ -288,7 +312,7 @@ def is_of_our_time(moment: datetime) -> bool:
 def _known(value: object) -> object:
     if not isinstance(value, dict):
         return None
-    return {key: item for key, item in value.items() if key in Emission.__struct_fields__}
+    return {key: without_private(item) for key, item in value.items() if key in Emission.__struct_fields__}
 
 
 def _read(body: bytes, kind: Any) -> Any:

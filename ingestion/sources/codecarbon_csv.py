@@ -2,7 +2,8 @@
 CodeCarbon's `emissions.csv` (header decides; recorded with 3.3.2 and 2.8.4) and its task files.
 
 Rows are running totals of a run: after a `flush()` one run has several, and the one with the longest duration says all.
-They are a snapshot per run, so that a longer file sent later corrects what stands instead of adding to it.
+They are a snapshot per run, so that a longer file sent later corrects what stands instead of adding to it. A file speaks for
+the runs in it: a task file repeats the energy that `emissions.csv` has of the same run, and the later of the two stands.
 """
 
 from __future__ import annotations
@@ -16,18 +17,21 @@ from typing import Any, BinaryIO, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from core.quantification import records
-from core.quantification.rejections import Rejection
+from core.quantification.rejections import Cover, Rejection
+from ingestion.sources import private_tables
 from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload, digest, finish, open_maybe_compressed
 from ingestion.sources.codecarbon import (
     DEFAULT_PLACE,
     FALLBACK,
     LONGEST_S,
+    MACHINE,
     PARTS,
     devices,
     energy_boundary,
     experiment_setting,
     host_labels,
     is_of_our_time,
+    overlap_flags,
     parts_mismatch,
 )
 from ingestion.sources.vocabulary import provider_slug
@@ -35,8 +39,20 @@ from ingestion.sources.vocabulary import provider_slug
 NAME: Final = "codecarbon_csv"
 SNAPSHOT: Final = True
 
+DROPPED: Final = "Cells of all columns that are not the client's own, “user” among them."
+"""What never reaches the inbox, in words for the privacy page."""
+
 TELLING: Final = ("timestamp", "duration", "emissions", "energy_consumed", "tracking_mode")
 REQUIRED: Final = ("timestamp", "project_name", "run_id", "duration", "emissions", "energy_consumed")
+
+KEPT: Final = (  # noqa: SIM905  # forty words read better so
+    "timestamp project_name run_id experiment_id duration emissions emissions_rate cpu_power gpu_power ram_power"
+    " cpu_energy gpu_energy ram_energy energy_consumed water_consumed country_name country_iso_code region"
+    " cloud_provider cloud_region os python_version codecarbon_version cpu_count cpu_model gpu_count gpu_model"
+    " longitude latitude ram_total_size tracking_mode cpu_utilization_percent gpu_utilization_percent"
+    " ram_utilization_percent ram_used_gb on_cloud pue wue"
+).split()
+"""Columns, and fields of the HTTP output, that are stored; `user` and any that a later client or somebody adds are not."""
 
 MORE_CELLS: Final = "(cells beyond the header)"
 
@@ -54,13 +70,19 @@ def detect(head: bytes, filename: str) -> str | None:
 
 
 def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
-    """Leave the file as it is: it names no person (the client's `user` field is not in its CSV)."""
-    return body
+    """Keep the cells of the client's own columns; what a machine's owner added is dropped."""
+    return private_tables.scrubbed_bytes(body, stores)
+
+
+def stores(column: str) -> bool:
+    """Tell whether a column's cells are stored: those of the client's files, no others."""
+    return column in KEPT or column == "task_name"
 
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
     """
-    Read a seekable, perhaps packed file twice: first which row of each run is its last, then those rows in chunks.
+    Read a seekable, perhaps packed file three times: which row of each run is its last, which runs measure one machine at the
+    same time, then the last rows in chunks.
 
     Raises UnreadablePayload: not UTF-8, not this CSV, or a setting `timezone` that does not exist.
     """
@@ -68,9 +90,11 @@ def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
     start = stream.tell()
     chosen = _last_rows(_rows(open_maybe_compressed(stream)), zone)
     stream.seek(start)
+    concurrent = _concurrent(_rows(open_maybe_compressed(stream)), chosen, zone)
+    stream.seek(start)
     rows = enumerate(_rows(open_maybe_compressed(stream)), 1)
     while chunk := list(islice(rows, CHUNK_ROWS)):
-        yield _chunk(chunk, chosen, zone, context)
+        yield _chunk(chunk, chosen, concurrent, zone, context)
 
 
 class Bad(Exception):
@@ -109,6 +133,41 @@ def _last_rows(rows: Iterator[dict[str, Any]], zone: ZoneInfo) -> dict[bytes, tu
     return chosen
 
 
+def _concurrent(
+    rows: Iterator[dict[str, Any]], chosen: Mapping[bytes, tuple[int, float, int]], zone: ZoneInfo
+) -> dict[int, int]:
+    """
+    Number the runs that track a whole machine and overlap in time with others that look alike, by the number of their row.
+
+    In order of their start each takes the first number that no run has which is still on: what of 0 is left out.
+    """
+    last = {number for number, _, _ in chosen.values()}
+    runs: dict[tuple[str, ...], list[tuple[float, float, str, int]]] = {}
+    for number, row in enumerate(rows, 1):
+        if number not in last or row.get("tracking_mode") != "machine" or row.get("task_name"):
+            continue
+        try:
+            end, duration_s = end_of(row, zone)[0].timestamp(), duration_of(row)
+        except Bad:
+            continue
+        if duration_s:
+            machine = tuple(str(row.get(name) or "") for name in (*MACHINE, "cloud_region", "gpu_count"))
+            runs.setdefault(machine, []).append((end - duration_s, end, record_id_of(row, zone), number))
+    numbers: dict[int, int] = {}
+    for alike in runs.values():
+        busy: list[float] = []  # until when each number is taken
+        for start, end, _, number in sorted(alike):
+            free = next((at for at, until in enumerate(busy) if until <= start + OVERLAP_TOLERANCE_S), len(busy))
+            busy[free : free + 1] = [end]
+            if free:
+                numbers[number] = free
+    return numbers
+
+
+OVERLAP_TOLERANCE_S: Final = 2.0
+"""By how much the whole seconds of a row's end let runs overlap that follow each other."""
+
+
 def _short(record_id: str) -> bytes:
     return bytes.fromhex(digest(record_id)[:32])
 
@@ -116,6 +175,7 @@ def _short(record_id: str) -> bytes:
 def _chunk(
     chunk: list[tuple[int, dict[str, Any]]],
     chosen: Mapping[bytes, tuple[int, float, int]],
+    concurrent: Mapping[int, int],
     zone: ZoneInfo,
     context: Context,
 ) -> Parsed:
@@ -136,7 +196,8 @@ def _chunk(
             continue
         received += count
         try:
-            read.append({**totals_record(row, zone, context), "row": number, "rows": count})
+            record = totals_record(row, zone, context, concurrent.get(number, 0))
+            read.append({**record, "row": number, "rows": count})
         except Bad as bad:
             identity = record_id_of(row, zone)
             rejected.append(Rejection(number, identity, bad.field, bad.reason, bad.detail, row, count))
@@ -145,6 +206,7 @@ def _chunk(
         context,
         received=received,
         rejected=rejected,
+        cover=[Cover(snapshot) for snapshot in sorted({record["snapshot"] for record in read})],
         fallback=FALLBACK,
         per_host=True,
     )
@@ -178,9 +240,12 @@ def record_id_of(row: Mapping[str, Any], zone: ZoneInfo) -> str:
     return f"cccsv:{digest(row.get('experiment_id'), row.get('project_name'), round(start / 2) * 2, task)[:32]}"
 
 
-def totals_record(row: Mapping[str, Any], zone: ZoneInfo, context: Context) -> dict[str, Any]:
+def totals_record(row: Mapping[str, Any], zone: ZoneInfo, context: Context, concurrent: int = 0) -> dict[str, Any]:
     """
     Read one row of totals (text from the CSV, or JSON values of the HTTP output) as a record.
+
+    Args:
+        concurrent: number of the run among those that measure the same machine at the same time.
 
     Raises Bad with the field at fault.
     """
@@ -202,7 +267,9 @@ def totals_record(row: Mapping[str, Any], zone: ZoneInfo, context: Context) -> d
     run = text_of(row, "run_id")
     emissions_kg = number_of(row, "emissions")
     mode = text_of(row, "tracking_mode")
-    labels: dict[str, str] = host_labels(mode, text_of(row, "codecarbon_version"), text_of(row, "cpu_model"))
+    labels: dict[str, str] = host_labels(
+        mode, text_of(row, "codecarbon_version"), text_of(row, "cpu_model"), concurrent
+    )
     if task := text_of(row, "task_name"):
         labels["task_name"] = task[:200]
     return {
@@ -225,7 +292,7 @@ def totals_record(row: Mapping[str, Any], zone: ZoneInfo, context: Context) -> d
         "reported_basis": None if emissions_kg is None else "location",
         "water_l": number_of(row, "water_consumed") if number_of(row, "wue") else None,
         "labels": labels,
-        "flags": [*flags, *pue_flags, *place_flags],
+        "flags": [*flags, *pue_flags, *place_flags, *overlap_flags(concurrent)],
     }
 
 

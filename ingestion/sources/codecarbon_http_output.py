@@ -12,22 +12,17 @@ from typing import Any, BinaryIO, Final
 import msgspec
 
 from core.quantification import records
+from core.quantification.private import without_private
 from core.quantification.rejections import Rejection
 from ingestion.sources.base import Context, Parsed, UnreadablePayload, finish, unpacked
 from ingestion.sources.codecarbon import FALLBACK, InvalidBody
-from ingestion.sources.codecarbon_csv import REQUIRED, Bad, clock_zone, record_id_of, totals_record
+from ingestion.sources.codecarbon_csv import KEPT, REQUIRED, Bad, clock_zone, record_id_of, totals_record
 
 NAME: Final = "codecarbon_http_output"
 SNAPSHOT: Final = True
 
-KEPT: Final = (  # noqa: SIM905  # forty words read better so
-    "timestamp project_name run_id experiment_id duration emissions emissions_rate cpu_power gpu_power ram_power"
-    " cpu_energy gpu_energy ram_energy energy_consumed water_consumed country_name country_iso_code region"
-    " cloud_provider cloud_region os python_version codecarbon_version cpu_count cpu_model gpu_count gpu_model"
-    " longitude latitude ram_total_size tracking_mode cpu_utilization_percent gpu_utilization_percent"
-    " ram_utilization_percent ram_used_gb on_cloud pue wue"
-).split()
-"""Fields that are stored; `user` and any field that a later client adds are not."""
+DROPPED: Final = "Everything but the client's own fields; “user” is dropped."
+"""What never reaches the inbox, in words for the privacy page."""
 
 
 def detect(head: bytes, filename: str) -> str | None:
@@ -47,7 +42,7 @@ def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
     missing = [name for name in REQUIRED if name not in value]
     if missing:
         raise InvalidBody(f"{missing[0]} is missing", missing[0])
-    return msgspec.json.encode({name: value[name] for name in KEPT if name in value})
+    return msgspec.json.encode({name: without_private(value[name]) for name in KEPT if name in value})
 
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:

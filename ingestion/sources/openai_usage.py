@@ -15,6 +15,7 @@ from typing import Annotated, Any, BinaryIO, Final
 import msgspec
 
 from core.quantification import records
+from core.quantification.private import without_private
 from core.quantification.records import Count
 from core.quantification.rejections import Cover, Rejection
 from ingestion.sources.base import (
@@ -24,13 +25,17 @@ from ingestion.sources.base import (
     UnreadablePayload,
     digest,
     finish,
-    names_a_person,
     open_maybe_compressed,
 )
 from ingestion.sources.vocabulary import tier_of
 
 NAME: Final = "openai_usage"
 SNAPSHOT: Final = True
+
+DROPPED: Final = (
+    "Everything of a result but its counts, costs, project, model and tier: user ids and API key ids are dropped."
+)
+"""What never reaches the inbox, in words for the privacy page."""
 
 FALLBACK: Final = {"stage": "inference"}
 
@@ -79,22 +84,12 @@ def detect(head: bytes, filename: str) -> str | None:
 
 
 def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
-    """Drop users and API keys from the results. Raises UnreadablePayload when the body is no such page."""
+    """Keep of each result the fields that are read, no users and keys. Raises UnreadablePayload for what is no such page."""
     pages = _read(body)
-    named = {
-        key
-        for page in pages
-        for bucket in page.data
-        for result in bucket.results
-        for key, value in result.items()
-        if value is not None and names_a_person(key)
-    }
-    if not named:
-        return body
     for page in pages:
         for bucket in page.data:
-            bucket.results = [{k: v for k, v in result.items() if k not in named} for result in bucket.results]
-    return msgspec.json.encode(pages if len(pages) > 1 else pages[0])
+            bucket.results = [_public(result) for result in bucket.results]
+    return msgspec.json.encode(pages if body.lstrip()[:1] == b"[" else pages[0])
 
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
@@ -213,7 +208,8 @@ def _joined(buckets: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _public(item: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in item.items() if not names_a_person(key)}
+    """Keep what is read of a result, also where it is not what it should be: the quarantine shows it."""
+    return {name: without_private(item[name]) for name in _Result.__struct_fields__ if name in item}
 
 
 def _utc(seconds: int) -> datetime:

@@ -1,8 +1,9 @@
 """
 What of an OTLP body is stored: the fields that activity is made of, and nothing that people wrote.
 
-Spans lose their names, events, links, status messages and every attribute that is not read; data points their exemplars;
-log records (GenAI events carry prompts there) everything but their times.
+Spans lose their names, events, links, status messages and every attribute that is not read. Data points lose their exemplars;
+of their attributes that are not read a hash stays, since they tell one counter from another, and of metrics that are not read
+nothing but their number. Log records (GenAI events carry prompts there) lose everything but their times.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from typing import Any, Final
 
 import msgspec
 
-from ingestion.sources import otlp_wire
-from ingestion.sources.base import UnreadablePayload, names_a_person
-from ingestion.sources.otlp_wire import Keep, Signal
+from core.quantification.private import is_private, names_private_value, without_private
+from ingestion.sources import otlp_ecologits, otlp_metrics, otlp_spans, otlp_wire
+from ingestion.sources.base import UnreadablePayload, digest
+from ingestion.sources.otlp_wire import Signal
 
 _FIELDS: Final[Mapping[Signal, tuple[str, str, str]]] = {
     "traces": ("spans", "Spans", "spans"),
@@ -29,30 +31,43 @@ KINDS: Final = ("gauge", "sum", "histogram", "exponentialHistogram", "summary")
 
 @lru_cache(maxsize=4096)
 def resource_keep(key: str) -> bool:
-    """Tell whether an attribute of a resource or data point may be kept: it names no person, process or command line."""
-    return not names_a_person(key) and not key.startswith(("process.", "host.ip", "host.mac", "telemetry."))
+    """Tell whether an attribute of a resource or data point may be kept: no person, content, process or command line."""
+    return not is_private(key) and not key.startswith(("process.", "host.ip", "host.mac", "telemetry."))
 
 
-def scrub(body: bytes, signal: Signal, *, is_json: bool, span_keep: Keep) -> tuple[bytes, int]:
+READ: Final = otlp_metrics.READ | otlp_ecologits.METRICS
+"""Metrics that are read."""
+READ_OF_POINTS: Final = otlp_metrics.KEYS | otlp_ecologits.KEYS
+"""Attributes of data points that are read."""
+HASHED: Final = "#"
+"""How the hash of an attribute's value begins."""
+
+
+def hashed(key: str, value: bytes) -> str:
+    """Give what stands for the value of an attribute that is not read; a value that stands for another stays as it is."""
+    known = value.decode("ascii", "replace")
+    return known if known[:1] == HASHED and len(known) == 17 else HASHED + digest(key, value)[:16]
+
+
+def scrub(body: bytes, signal: Signal, *, is_json: bool) -> tuple[bytes, int]:
     """
     Scrub one body.
 
     Args:
         body: unpacked.
         signal, is_json: what it is.
-        span_keep: which attributes of spans are read.
 
     Returns:
         The body to store, and the number of its items (spans, data points, log records). Raises UnreadablePayload when it
         cannot be decoded.
     """
-    return _json(body, signal, span_keep) if is_json else _protobuf(body, signal, span_keep)
+    return _json(body, signal) if is_json else _protobuf(body, signal)
 
 
 # --- protobuf ---------------------------------------------------------------------------------------------------------
 
 
-def _protobuf(body: bytes, signal: Signal, span_keep: Keep) -> tuple[bytes, int]:
+def _protobuf(body: bytes, signal: Signal) -> tuple[bytes, int]:
     request = otlp_wire.decode_protobuf(body, signal)
     request.DiscardUnknownFields()
     suffix, _, name = _FIELDS[signal]
@@ -62,49 +77,77 @@ def _protobuf(body: bytes, signal: Signal, span_keep: Keep) -> tuple[bytes, int]
         for scope in getattr(each, f"scope_{suffix}"):
             scope.scope.ClearField("attributes")
             for item in getattr(scope, name):
-                items += _ITEM[signal](item, span_keep)
+                items += _ITEM[signal](item)
     return request.SerializeToString(), items
 
 
-def _span(span: Any, keep: Keep) -> int:
+def _span(span: Any) -> int:
     for field in ("name", "events", "links"):
         span.ClearField(field)
     span.status.ClearField("message")
-    _keep_only(span.attributes, keep)
+    _keep_only(span.attributes, otlp_spans.KEYS.__contains__)
     return 1
 
 
-def _metric(metric: Any, _: Keep) -> int:
+def _metric(metric: Any) -> int:
     kind = metric.WhichOneof("data")
-    metric.ClearField("metadata")
     points = getattr(metric, kind).data_points if kind else []
+    count = len(points)
+    metric.ClearField("metadata")
+    metric.ClearField("description")
+    if metric.name not in READ:
+        for point in points:
+            point.Clear()
+        return count
     for point in points:
         _keep_only(point.attributes, resource_keep)
+        for pair in point.attributes:
+            if pair.key not in READ_OF_POINTS:
+                pair.value.string_value = hashed(pair.key, _plain(pair.value))
         if kind != "summary":
             point.ClearField("exemplars")
-    return len(points)
+        for field in ("bucket_counts", "explicit_bounds", "positive", "negative"):
+            if field in point.DESCRIPTOR.fields_by_name:
+                point.ClearField(field)
+    return count
 
 
-def _log_record(record: Any, _: Keep) -> int:
+def _plain(value: Any) -> bytes:
+    return value.string_value.encode() if value.HasField("string_value") else bytes(value.SerializeToString())
+
+
+def _log_record(record: Any) -> int:
     for field in ("body", "attributes", "severity_text", "event_name"):
         record.ClearField(field)
     return 1
 
 
-_ITEM: Final[Mapping[Signal, Callable[[Any, Keep], int]]] = {"traces": _span, "metrics": _metric, "logs": _log_record}
+_ITEM: Final[Mapping[Signal, Callable[[Any], int]]] = {"traces": _span, "metrics": _metric, "logs": _log_record}
 
 
-def _keep_only(attributes: Any, keep: Keep) -> None:
+def _keep_only(attributes: Any, keep: Callable[[str], bool]) -> None:
     """Delete in place, from the end, the attributes that are not kept."""
     for at in range(len(attributes) - 1, -1, -1):
-        if not keep(attributes[at].key):
+        if not keep(attributes[at].key) or not _is_public(attributes[at].value):
             del attributes[at]
+
+
+def _is_public(value: Any) -> bool:
+    """Tell whether a value holds no mail address, secret or private key, however deep."""
+    kind = value.WhichOneof("value")
+    if kind == "string_value":
+        return not names_private_value(value.string_value)
+    if kind == "array_value":
+        return all(map(_is_public, value.array_value.values))
+    if kind == "kvlist_value":
+        return all(not is_private(pair.key) and _is_public(pair.value) for pair in value.kvlist_value.values)
+    return True
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------------
 
 
-def _json(body: bytes, signal: Signal, span_keep: Keep) -> tuple[bytes, int]:
+def _json(body: bytes, signal: Signal) -> tuple[bytes, int]:
     _, suffix, name = _FIELDS[signal]
     try:
         value = msgspec.json.decode(body) if body.strip() else {}
@@ -117,9 +160,11 @@ def _json(body: bytes, signal: Signal, span_keep: Keep) -> tuple[bytes, int]:
     for each in _objects(value.get(f"resource{suffix}")):
         scopes = []
         for scope in _objects(each.get(f"scope{suffix}")):
-            kept = [_JSON_ITEM[signal](item, span_keep) for item in _objects(scope.get(_camel(name)))]
+            kept = [_JSON_ITEM[signal](item) for item in _objects(scope.get(_camel(name)))]
             items += sum(count for _, count in kept)
-            scopes.append({_camel(name): [item for item, _ in kept]})
+            named = _object(scope.get("scope")).get("name")
+            about = {"scope": {"name": named}} if signal == "metrics" and isinstance(named, str) else {}
+            scopes.append({**about, _camel(name): [item for item, _ in kept]})
         attributes = _kept(_object(each.get("resource")).get("attributes"), resource_keep)
         resources.append({"resource": {"attributes": attributes}, f"scope{suffix}": scopes})
     return msgspec.json.encode({f"resource{suffix}": resources} if resources else {}), items
@@ -136,43 +181,66 @@ _SPAN_FIELDS: Final = (
 )
 
 
-def _json_span(span: dict[str, Any], keep: Keep) -> tuple[dict[str, Any], int]:
+def _json_span(span: dict[str, Any]) -> tuple[dict[str, Any], int]:
     kept: dict[str, Any] = {field: span[field] for field in _SPAN_FIELDS if field in span}
     status = span.get("status")
     if isinstance(status, dict) and "code" in status:
         kept["status"] = {"code": status["code"]}
-    kept["attributes"] = _kept(span.get("attributes"), keep)
+    kept["attributes"] = _kept(span.get("attributes"), otlp_spans.KEYS.__contains__)
     return kept, 1
 
 
-def _json_metric(metric: dict[str, Any], _: Keep) -> tuple[dict[str, Any], int]:
+_POINT_FIELDS: Final = ("startTimeUnixNano", "timeUnixNano", "asDouble", "asInt", "count", "sum", "flags")
+_DATA_FIELDS: Final = ("aggregationTemporality", "isMonotonic")
+
+
+def _json_metric(metric: dict[str, Any]) -> tuple[dict[str, Any], int]:
     kept: dict[str, Any] = {field: metric[field] for field in ("name", "unit") if field in metric}
     count = 0
     for kind in KINDS:
-        if isinstance(metric.get(kind), dict):
-            points = [
-                {**{key: item for key, item in point.items() if key != "exemplars"}, "attributes": attributes}
-                for point in _objects(metric[kind].get("dataPoints"))
-                for attributes in [_kept(point.get("attributes"), resource_keep)]
-            ]
-            kept[kind] = {**metric[kind], "dataPoints": points}
+        data = metric.get(kind)
+        if isinstance(data, dict):
+            points = _objects(data.get("dataPoints"))
+            read = metric.get("name") in READ
+            of_data = {field: data[field] for field in _DATA_FIELDS if field in data}
+            kept[kind] = {**of_data, "dataPoints": [_json_point(point) if read else {} for point in points]}
             count += len(points)
     return kept, count
 
 
-def _json_log_record(record: dict[str, Any], _: Keep) -> tuple[dict[str, Any], int]:
+def _json_point(point: dict[str, Any]) -> dict[str, Any]:
+    attributes = [
+        pair if pair["key"] in READ_OF_POINTS else {"key": pair["key"], "value": {"stringValue": _hashed_json(pair)}}
+        for pair in _kept(point.get("attributes"), resource_keep)
+    ]
+    return {**{field: point[field] for field in _POINT_FIELDS if field in point}, "attributes": attributes}
+
+
+def _hashed_json(pair: dict[str, Any]) -> str:
+    value = _object(pair.get("value"))
+    text = value.get("stringValue")
+    return hashed(pair["key"], text.encode() if isinstance(text, str) else msgspec.json.encode(value))
+
+
+def _json_log_record(record: dict[str, Any]) -> tuple[dict[str, Any], int]:
     return {field: record[field] for field in ("timeUnixNano", "observedTimeUnixNano") if field in record}, 1
 
 
-_JSON_ITEM: Final[Mapping[Signal, Callable[[dict[str, Any], Keep], tuple[dict[str, Any], int]]]] = {
+_JSON_ITEM: Final[Mapping[Signal, Callable[[dict[str, Any]], tuple[dict[str, Any], int]]]] = {
     "traces": _json_span,
     "metrics": _json_metric,
     "logs": _json_log_record,
 }
 
 
-def _kept(attributes: object, keep: Keep) -> list[dict[str, Any]]:
-    return [pair for pair in _objects(attributes) if isinstance(pair.get("key"), str) and keep(pair["key"])]
+def _kept(attributes: object, keep: Callable[[str], bool]) -> list[dict[str, Any]]:
+    pairs = [pair for pair in _objects(attributes) if isinstance(pair.get("key"), str) and keep(pair["key"])]
+    clean = [{"key": pair["key"], "value": without_private(pair.get("value"))} for pair in pairs]
+    return [new for new, pair in zip(clean, pairs, strict=True) if new["value"] == _object_or_none(pair.get("value"))]
+
+
+def _object_or_none(value: object) -> object:
+    return value
 
 
 def _objects(value: object) -> list[dict[str, Any]]:

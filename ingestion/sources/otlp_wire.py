@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # protobuf ships no stubs
@@ -21,6 +21,7 @@ from ingestion.sources.base import UnreadablePayload
 
 Signal = Literal["traces", "metrics", "logs"]
 
+Decoded = TypeVar("Decoded")
 Value = str | int | float | bool
 Keep = Callable[[str], bool]
 
@@ -37,6 +38,7 @@ class Span:
 
     trace_id: str  # hex, lower case
     span_id: str
+    parent_id: str
     trace_state: str
     kind: int
     start_ns: int
@@ -63,7 +65,7 @@ class _Any(msgspec.Struct, rename="camel", gc=False):
     bool_value: bool | None = None
 
 
-class _KeyValue(msgspec.Struct, gc=False):
+class KeyValue(msgspec.Struct, gc=False):
     key: str = ""
     value: _Any | None = None
 
@@ -75,11 +77,12 @@ class _Status(msgspec.Struct, gc=False):
 class _Span(msgspec.Struct, rename="camel", gc=False):
     trace_id: str = ""
     span_id: str = ""
+    parent_span_id: str = ""
     trace_state: str = ""
     kind: int = 0
     start_time_unix_nano: int | str = 0
     end_time_unix_nano: int | str = 0
-    attributes: list[_KeyValue] = []
+    attributes: list[KeyValue] = []
     status: _Status | None = None
 
 
@@ -87,12 +90,12 @@ class _ScopeSpans(msgspec.Struct, gc=False):
     spans: list[_Span] = []
 
 
-class _Resource(msgspec.Struct, gc=False):
-    attributes: list[_KeyValue] = []
+class Resource(msgspec.Struct, gc=False):
+    attributes: list[KeyValue] = []
 
 
 class _ResourceSpans(msgspec.Struct, rename="camel", gc=False):
-    resource: _Resource | None = None
+    resource: Resource | None = None
     scope_spans: list[_ScopeSpans] = []
 
 
@@ -115,18 +118,19 @@ def read_traces(body: bytes, *, is_json: bool, resource_keep: Keep, span_keep: K
     Raises UnreadablePayload when the body cannot be decoded.
     """
     if is_json:
-        for entry in _decode_json(body).resource_spans:
-            resource = _json_attributes(entry.resource.attributes, resource_keep) if entry.resource else {}
+        for entry in decode_json(_traces, body).resource_spans:
+            resource = json_attributes(entry.resource.attributes, resource_keep) if entry.resource else {}
             yield Spans(resource, [_json_span(span, span_keep) for scope in entry.scope_spans for span in scope.spans])
     else:
         for message in decode_protobuf(body, "traces").resource_spans:
-            resource = _attributes(message.resource.attributes, resource_keep)
+            resource = proto_attributes(message.resource.attributes, resource_keep)
             yield Spans(resource, [_span(span, span_keep) for scope in message.scope_spans for span in scope.spans])
 
 
-def _decode_json(body: bytes) -> _Traces:
+def decode_json(decoder: msgspec.json.Decoder[Decoded], body: bytes) -> Decoded:
+    """Decode a JSON body, an empty one as an empty request; raise UnreadablePayload when it is none."""
     try:
-        return _traces.decode(body) if body.strip() else _Traces()
+        return decoder.decode(body if body.strip() else b"{}")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadablePayload(f"The body is not OTLP/JSON: {error}.") from error
 
@@ -145,23 +149,24 @@ def _json_span(span: _Span, keep: Keep) -> Span:
     return Span(
         span.trace_id.lower(),
         span.span_id.lower(),
+        span.parent_span_id.lower(),
         span.trace_state,
         span.kind,
-        _nanoseconds(span.start_time_unix_nano),
-        _nanoseconds(span.end_time_unix_nano),
+        nanoseconds(span.start_time_unix_nano),
+        nanoseconds(span.end_time_unix_nano),
         span.status.code if span.status else 0,
-        _json_attributes(span.attributes, keep),
+        json_attributes(span.attributes, keep),
     )
 
 
-def _nanoseconds(value: int | str) -> int:
+def nanoseconds(value: int | str) -> int:
     try:
         return int(value)
     except ValueError:
         raise UnreadablePayload(f"The body is not OTLP/JSON: a time is {str(value)[:40]!r}, not nanoseconds.") from None
 
 
-def _json_attributes(attributes: Iterable[_KeyValue], keep: Keep) -> dict[str, Value]:
+def json_attributes(attributes: Iterable[KeyValue], keep: Keep) -> dict[str, Value]:
     found: dict[str, Value] = {}
     for pair in attributes:
         if pair.value is None or not keep(pair.key):
@@ -194,16 +199,17 @@ def _span(span: Any, keep: Keep) -> Span:
     return Span(
         span.trace_id.hex(),
         span.span_id.hex(),
+        span.parent_span_id.hex(),
         span.trace_state,
         span.kind,
         span.start_time_unix_nano,
         span.end_time_unix_nano,
         span.status.code,
-        _attributes(span.attributes, keep),
+        proto_attributes(span.attributes, keep),
     )
 
 
-def _attributes(attributes: Iterable[Any], keep: Keep) -> dict[str, Value]:
+def proto_attributes(attributes: Iterable[Any], keep: Keep) -> dict[str, Value]:
     found: dict[str, Value] = {}
     for pair in attributes:
         key = pair.key

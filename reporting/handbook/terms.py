@@ -48,6 +48,7 @@ FACTORS: Final = {
     "primary_energy": "resources",
     "pue": "pue",
     "reported": "reported",
+    "sample_scale": "sampling",
     "seat": "seats",
     "spend": "spend",
     "token_energy": "tokens",
@@ -61,6 +62,8 @@ SPREAD: Final = "_spread"
 """Factors of this ending are 1 and make the interval only."""
 
 NOTES: Final = {
+    "scaled": "sampling",
+    "sample_share_unreadable": "sampling",
     "no_method": "methods",
     "method_switched_off": "methods",
     "unknown_model": "missing",

@@ -97,6 +97,7 @@ def overview_page(request: HttpRequest) -> HttpResponse:
             "provisional": query.filter.to_day >= today(),
             "snippets": snippets(settings.BASE_URL),
             "may_issue": may(request.identity, Action.ISSUE_INGEST_TOKEN),  # type: ignore[attr-defined]
+            "may_add_sources": may(request.identity, Action.MANAGE_SOURCES),  # type: ignore[attr-defined]
         },
     )
 

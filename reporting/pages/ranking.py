@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from core.organizations.access import requires
-from core.organizations.policy import Action
+from core.organizations.policy import Action, may
 from reporting.pages.asked import activity, asked, filter_bar, period_name, said, today, view_of
 from reporting.pages.files import csv_file
 from reporting.pages.tables import entity_frame, entity_table
@@ -59,6 +59,7 @@ def ranking(request: HttpRequest, dim: str, title: str) -> HttpResponse:
             ),
             "crumbs": crumbs if len(crumbs) > 1 else [],
             "rows": rows,
+            "attributable": dim == "team" and may(request.identity, Action.SEE_SOURCES),  # type: ignore[attr-defined]
             "as_of": as_of_figures(organization_id),
         },
     )

@@ -13,6 +13,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
+from core.ledger.selectors import sources
 from core.organizations import selectors, services
 from core.organizations.access import requires
 from core.organizations.identity import Identity
@@ -36,6 +37,11 @@ class TokenForm(forms.Form):
     project = forms.CharField(label=_("Project"), max_length=200, required=False)
     stage = forms.ChoiceField(
         label=_("Stage"), required=False, choices=[("", "—"), *((stage, stage.replace("_", " ")) for stage in STAGES)]
+    )
+    source = forms.ChoiceField(
+        label=_("Only for the source"),
+        required=False,
+        help_text=_("It then writes as this one and nothing else; a token that reads cannot be narrowed so."),
     )
     expires_on = forms.DateField(
         label=_("Last day"),
@@ -125,6 +131,7 @@ def show(
         "newcomer": newcomer,
         "password": password,
         "snippets": snippets(site.BASE_URL, secret) if secret else [],
+        "may_see_sources": may(identity, Action.SEE_SOURCES),
         "may_issue": may(identity, Action.ISSUE_INGEST_TOKEN),
         "may_manage_people": may(identity, Action.MANAGE_PEOPLE),
         "token_form": bound.get("token_form") or token_form(request),
@@ -153,9 +160,12 @@ def token_form(request: HttpRequest, data: Any = None) -> TokenForm:
         selectors.team_names(request.identity.organization_id),  # type: ignore[attr-defined]
         {"maxlength": 200},
     )
-    if not may(request.identity, Action.MANAGE_TOKENS):  # type: ignore[attr-defined]
-        for name in ("scopes", "team"):
-            del form.fields[name]
+    identity = request.identity  # type: ignore[attr-defined]
+    known = sources(identity.organization_id) if may(identity, Action.SEE_SOURCES) else []
+    form.fields["source"].choices = [("", "—"), *((str(each.id), str(each)) for each in known)]  # type: ignore[attr-defined]
+    hidden = [] if may(identity, Action.MANAGE_TOKENS) else ["scopes", "team"]
+    for name in [*hidden, *([] if known else ["source"])]:
+        del form.fields[name]
     return form
 
 
@@ -180,6 +190,7 @@ def issue_token(request: HttpRequest) -> HttpResponse:
             team=fields["team"] if manages else identity.team,
             project=fields["project"],
             stage=fields["stage"],
+            source_id=int(fields["source"]) if fields.get("source") else None,
             expires_at=datetime.combine(last_day, time.max, tzinfo=UTC) if last_day else None,
             created_by=request.user,  # type: ignore[arg-type]
         )

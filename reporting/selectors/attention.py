@@ -8,11 +8,11 @@ from typing import Final
 
 from django.apps import apps
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
-from core.accounting.models import SourceLink
+from core.accounting.selectors.rules import links_in_order
 from core.ledger.models import Source
-from core.quantification.coverage import Link, units_of
+from core.quantification.coverage import units_of
 from reporting import figures
 from reporting.selectors.overview import Overview
 
@@ -40,6 +40,7 @@ def attention(organization_id: int, shown: Overview, *, now: datetime) -> list[I
         *late(shown, now),
         *unlinked(organization_id, shown),
         *quarantined(organization_id),
+        *silent(organization_id, shown),
     ]
     return sorted(items, key=lambda item: -item.weight)[:MOST_ITEMS]
 
@@ -103,9 +104,8 @@ def unlinked(organization_id: int, shown: Overview) -> list[Item]:
     sources = dict(Source.objects.filter(organization_id=organization_id).values_list("name", "id"))
     if len(sources) < 2 or shown.sources.empty:
         return []
-    links = SourceLink.objects.filter(organization_id=organization_id).order_by("id")
     rows = shown.sources.assign(source_id=shown.sources["source"].map(sources))
-    units = units_of(rows, [Link(link.source_id, link.account, link.unit_id) for link in links])
+    units = units_of(rows, links_in_order(organization_id))
     open_rows = rows[[unit is None for unit in units]]
     return [
         Item(
@@ -129,6 +129,29 @@ def quarantined(organization_id: int) -> list[Item]:
         return []
     words = ngettext("{count} row", "{count} rows", count).format(count=figures.count(count, compact=False))
     return [Item(words, _("in quarantine: delivered, but not in any figure."), "/quality/", 0.0)]
+
+
+SILENCE: Final = {
+    "late": gettext_lazy("has sent nothing since {at} UTC, later than expected."),
+    "silent": gettext_lazy("has been silent since {at} UTC."),
+    "failing": gettext_lazy("fails: no row of its latest payload, of {at} UTC, could be read."),
+}
+
+
+def silent(organization_id: int, shown: Overview) -> list[Item]:
+    """Sources with an open alert; at stake is what they emitted in the period, of which more is missing now."""
+    alerts = apps.get_model("ingestion", "SourceAlert").objects.filter(organization_id=organization_id, closed_at=None)
+    own = {} if shown.sources.empty else shown.sources.groupby("source")["total_kg_co2e"].sum().to_dict()
+    return [
+        Item(
+            alert.source.name,
+            SILENCE[alert.state].format(at=f"{alert.latest_arrival:%Y-%m-%d %H:%M}"),
+            f"/sources/{alert.source_id}/",
+            float(own.get(alert.source.name, 0.0)),
+            "" if alert.state == "late" else "bad",
+        )
+        for alert in alerts.select_related("source").order_by("opened_at")
+    ]
 
 
 def late(shown: Overview, now: datetime) -> list[Item]:

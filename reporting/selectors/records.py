@@ -11,8 +11,9 @@ from django.db import connection
 from core.accounting.figures import Filter, FilterError
 from core.accounting.models import View
 from core.accounting.selectors import current_view
-from core.accounting.selectors.conditions import conditions
+from core.accounting.selectors.conditions import conditions, folded_teams_of, unfolded
 from core.accounting.selectors.records import record_figures
+from core.accounting.small_groups import shown_names
 from core.ledger.selectors import Page, records_page, sources
 
 PAGE_ROWS = 50
@@ -97,7 +98,7 @@ def run_of(filtered: Filter) -> str | None:
 
 def matching_series(organization_id: int, view: View, filtered: Filter) -> dict[int, int]:
     """Find the series whose resolved names match, with how many records they have in the period."""
-    where, values = conditions(organization_id, filtered)
+    where, values = conditions(organization_id, unfolded(filtered, folded_teams_of(organization_id)))
     with connection.cursor() as database:
         database.execute(
             "select r.series_id, sum(d.records) from accounting_daily d"
@@ -125,6 +126,7 @@ def read_page(
 
 
 def named(organization_id: int, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Name the source of each record."""
+    """Name the source of each record, and its team only where it may be shown by itself."""
     names = {source.id: source.name for source in sources(organization_id)}
-    return [row | {"source": names.get(row["source_id"], "")} for row in rows]
+    folded = folded_teams_of(organization_id)
+    return [shown_names(row, folded) | {"source": names.get(row["source_id"], "")} for row in rows]

@@ -13,7 +13,16 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-NAMES = ("quantify_cells", "quantify_vs_ecologits", "ingest_single", "import_focus")
+NAMES = (
+    "quantify_cells",
+    "quantify_vs_ecologits",
+    "ingest_single",
+    "import_focus",
+    "import_aws",
+    "attribute_series",
+    "ingest_otlp",
+    "import_azure_gcp",
+)
 COLUMNS = ("name", "value", "unit", "compared_with", "compared_value", "ratio", "runs", "spread")
 
 

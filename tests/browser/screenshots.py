@@ -35,6 +35,8 @@ PAGES: Final = {
     "disclosure": "{quarter}",
     "factors": "/factors/",
     "own-factors": "/factors/own/",
+    "coverage-units": "/quality/units/",
+    "completeness": "/quality/completeness/",
     "grid-series": "/factors/series/",
     "restatements": "/factors/restatements/",
     "factor": "/factors/row/?id=grid_intensity_annual--eea:DE:2023",
@@ -45,9 +47,15 @@ PAGES: Final = {
     "methodology": "/methodology/",
     "methodology-page": "/methodology/device/",
     "sources": "/sources/",
+    "source": "{source}",
+    "add-source": "/sources/add/",
+    "add-source-form": "/sources/add/?kind=otlp",
     "import": "/sources/import/",
     "quality": "/quality/",
     "settings": "/settings/",
+    "attribution": "/settings/attribution/",
+    "attribution-rule": "/settings/attribution/add/",
+    "privacy": "/settings/privacy/",
     "sites": "/settings/sites/",
     "site": "/settings/sites/fra-1/",
     "register-upload": "/settings/register/upload/",
@@ -107,9 +115,11 @@ def take_all(base: str) -> None:
             tab = Tab(new_context(browser, theme=theme).new_page(), base)  # type: ignore[arg-type]
             tab.sign_in(EMAIL, PASSWORD)
             tab.open("/disclosures/")
-            quarter = tab.page.locator("tbody th a").nth(1).get_attribute("href")
+            found = {"quarter": tab.page.locator("tbody th a").nth(1).get_attribute("href")}
+            tab.open("/sources/")
+            found["source"] = tab.page.locator("tbody th a").first.get_attribute("href")
             for name, address in PAGES.items():
-                take(tab, name, (quarter or "") if "{quarter}" in address else address, theme)
+                take(tab, name, address.format(**found), theme)
 
 
 def take(tab: Tab, name: str, address: str, theme: str) -> None:

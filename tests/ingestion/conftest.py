@@ -23,6 +23,7 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     calls: list[tuple[str, int]] = []
     monkeypatch.setattr(wake, "drain", lambda organization_id: calls.append(("drain", organization_id)))
     monkeypatch.setattr(wake, "derive", lambda organization_id: calls.append(("derive", organization_id)))
+    monkeypatch.setattr(wake, "delete", lambda organization_id: calls.append(("delete", organization_id)))
     return calls
 
 

@@ -49,8 +49,8 @@ def end(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> None:
 
 
 @contextmanager
-def web(folder: Path, workers: int = 1) -> Iterator[str]:
-    """Run the web server; give its address."""
+def web(folder: Path, workers: int = 1, **environment: str) -> Iterator[str]:
+    """Run the web server, with other settings where they are given; give its address."""
     port = free_port()
     log = folder / "web.log"
     process = start(
@@ -59,6 +59,7 @@ def web(folder: Path, workers: int = 1) -> Iterator[str]:
         PORT=str(port),
         HOST="127.0.0.1",
         WEB_CONCURRENCY=str(workers),
+        **environment,
     )
     address = f"http://127.0.0.1:{port}"
     try:

@@ -9,6 +9,8 @@ from uuid import uuid4
 import pytest
 
 from core.organizations import services as organizations
+from core.organizations.tenancy import organization_scope
+from ingestion.models import CodeCarbonRun
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
@@ -132,3 +134,31 @@ def test_the_http_output_carries_its_token_in_the_address(client: Any, token: st
     assert answer.status_code == 201
     assert drained(answer.json())["counts"]["written"] == 1
     assert client.post("/codecarbon/http-output/wl_1_wrong", body, content_type="application/json").status_code == 401
+
+
+def test_runs_that_measure_one_machine_at_once_are_numbered(post: Any, organization: Any) -> None:
+    bodies = [run_body(), run_body(), run_body(cpu_model="Intel Xeon"), run_body(tracking_mode="process"), run_body()]
+
+    ids = [post("/codecarbon/runs", body).json()["id"] for body in bodies]
+
+    with organization_scope(organization.id):
+        kept = {str(run.id): run.body["concurrent"] for run in CodeCarbonRun.objects.all()}
+    assert [kept[run_id] for run_id in ids] == [0, 1, 0, 0, 2]
+
+
+def test_a_client_cannot_number_its_runs_itself(post: Any, organization: Any) -> None:
+    run_id = post("/codecarbon/runs", run_body(concurrent=7, tracking_mode="process")).json()["id"]
+
+    with organization_scope(organization.id):
+        assert CodeCarbonRun.objects.get(id=run_id).body["concurrent"] == 0
+
+
+def test_a_run_that_is_no_longer_heard_of_leaves_its_number(post: Any, organization: Any) -> None:
+    first = post("/codecarbon/runs", run_body()).json()["id"]
+    with organization_scope(organization.id):
+        CodeCarbonRun.objects.filter(id=first).update(created_at=datetime.now(UTC) - timedelta(minutes=16))
+
+    second = post("/codecarbon/runs", run_body()).json()["id"]
+
+    with organization_scope(organization.id):
+        assert CodeCarbonRun.objects.get(id=second).body["concurrent"] == 0

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -136,3 +137,25 @@ def test_a_list_for_spreadsheets_runs_no_formula(tmp_path: Path) -> None:
     listed = run("quarantine", "list", "--organization", "northwind", "--format", "csv")
 
     assert "'=cmd()" in listed
+
+
+def test_data_of_a_source_is_deleted_and_restored(tmp_path: Path, organization: Any) -> None:
+    file = jsonl(tmp_path / "records.jsonl", make_record("a"))
+    slug = organization.slug
+    run("import_usage", "activity", file, "--organization", slug, "--name", "Sheets")
+    today = datetime.now(UTC).date()
+    words = ["source", "delete-data", "--organization", slug, "--source", "Sheets"]
+    words += ["--from", str(today - timedelta(days=2)), "--to", str(today)]
+
+    assert run(*words, "--dry-run") == "records 1\n"
+    with pytest.raises(CommandError, match="Type the name"):
+        run(*words, "--reason", "x")
+    done = json.loads(run(*words, "--reason", "a test", "--confirm", "Sheets", "--format", "json"))
+    listed = run("source", "list", "--organization", slug)
+    restore = ["source", "restore-data", "--organization", slug, "--deletion", str(done["id"])]
+
+    assert (done["state"], done["records"]) == ("deleted", 1)
+    assert f"deletion {done['id']}:" in listed
+    assert "restored 1" in run(*restore)
+    with pytest.raises(CommandError, match="nothing to take back"):
+        run(*restore)

@@ -8,12 +8,20 @@ import time
 from typing import Any
 
 import pytest
+from django.db import OperationalError
+from google.protobuf import json_format
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
 
 from ingestion import selectors
+from ingestion.sources import otlp_wire
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
@@ -64,6 +72,68 @@ def test_refused_spans_are_told_back(post: Any, organization: Any, drained: Any)
     assert (answer.status_code, partial.rejected_spans) == (200, 1)
     assert "gen_ai.usage.input_tokens" in partial.error_message
     assert drained(latest(organization))["counts"]["quarantined"] == 1
+
+
+def test_refused_data_points_are_told_back_in_both_encodings(post: Any, organization: Any, drained: Any) -> None:
+    gauge = {"name": "gen_ai.client.token.usage", "gauge": {"dataPoints": [{"timeUnixNano": "1", "asInt": "7"}] * 2}}
+    as_json = {"resourceMetrics": [{"scopeMetrics": [{"metrics": [gauge]}]}]}
+    request = ExportMetricsServiceRequest()
+    metric = request.resource_metrics.add().scope_metrics.add().metrics.add(name="gen_ai.client.token.usage")
+    metric.gauge.data_points.add(time_unix_nano=1, as_int=7)
+
+    by_json = post("/otlp/v1/metrics", as_json)
+    by_protobuf = post("/otlp/v1/metrics", request.SerializeToString(), PROTOBUF)
+
+    assert by_json.json()["partialSuccess"]["rejectedDataPoints"] == "2"
+    partial = ExportMetricsServiceResponse.FromString(by_protobuf.content).partial_success
+    assert (partial.rejected_data_points, "cannot be added up" in partial.error_message) == (1, True)
+    assert drained(latest(organization))["counts"]["quarantined"] == 1
+
+
+@pytest.mark.parametrize(("body", "content_type"), [(b"", PROTOBUF), (b"{}", "application/json")])
+@pytest.mark.parametrize("signal", ["traces", "metrics", "logs"])
+def test_empty_requests_are_a_success(post: Any, signal: str, body: bytes, content_type: str) -> None:
+    answer = post(f"/otlp/v1/{signal}", body, content_type, CONTENT_TYPE=content_type)
+
+    assert (answer.status_code, answer.content, answer["Content-Type"]) == (200, body, content_type)
+
+
+def test_logs_are_accepted_and_emptied(post: Any, organization: Any, drained: Any) -> None:
+    request = ExportLogsServiceRequest()
+    record = request.resource_logs.add().scope_logs.add().log_records.add(time_unix_nano=1, severity_text="INFO")
+    record.body.string_value = "a confidential answer"
+
+    answer = post("/otlp/v1/logs", request.SerializeToString(), PROTOBUF)
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert b"confidential" not in stored_bytes(organization)
+    assert drained(latest(organization))["counts"]["outside"] == 1
+
+
+@pytest.mark.parametrize("content_type", [PROTOBUF, "application/json"])
+@pytest.mark.parametrize("signal", ["traces", "metrics", "logs"])
+def test_busy_ledger_is_503_never_500(
+    post: Any, monkeypatch: pytest.MonkeyPatch, signal: str, content_type: str
+) -> None:
+    from ingestion.http import otlp as door
+
+    def away(**_: Any) -> None:
+        raise OperationalError("the server closed the connection")
+
+    monkeypatch.setattr(door, "accept_payload", away)
+    suffix, items, item = {
+        "traces": ("Spans", "spans", {"kind": 3}),
+        "metrics": ("Metrics", "metrics", {"name": "x", "gauge": {"dataPoints": [{}]}}),
+        "logs": ("Logs", "logRecords", {"timeUnixNano": "1"}),
+    }[signal]
+    as_json = {f"resource{suffix}": [{f"scope{suffix}": [{items: [item]}]}]}
+    body = json.dumps(as_json).encode()
+    if content_type == PROTOBUF:
+        body = json_format.ParseDict(as_json, otlp_wire.REQUESTS[signal]()).SerializeToString()  # type: ignore[index]
+
+    answer = post(f"/otlp/v1/{signal}", body, content_type)
+
+    assert (answer.status_code, answer["Retry-After"], answer["Content-Type"]) == (503, "5", content_type)
 
 
 def test_json_is_answered_in_json(post: Any) -> None:

@@ -69,7 +69,7 @@ def records(first_day: date) -> list[dict[str, object]]:
     return [
         *(day(week, "Search", "atlas-70b", 500.0, **served) for week in range(WEEKS)),
         *(day(week, "Assistants", "atlas-8b-int4", 250.0, **served) for week in range(WEEKS)),
-        day(5, "Foundation models", "atlas-70b", 1000.0, stage="training"),
+        day(5, "Foundation models", "atlas-70b", 1000.0, stage="training", run="atlas/70b-v3"),
     ]
 
 

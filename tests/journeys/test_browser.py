@@ -38,9 +38,17 @@ PAGES = [
     "/methodology/device/",
     "/methodology/published-cases/",
     "/sources/",
+    "/sources/add/",
+    "/sources/add/?kind=otlp",
     "/sources/import/",
+    "/runs/atlas/70b-v3/",
     "/quality/",
+    "/quality/units/",
+    "/quality/completeness/",
     "/settings/",
+    "/settings/attribution/",
+    "/settings/attribution/add/?condition=account+is+prod",
+    "/settings/privacy/",
     "/settings/sites/",
     "/settings/sites/berlin/",
     "/settings/register/upload/",
@@ -215,6 +223,32 @@ def test_an_operator_enters_a_reading_and_mends_it(signed_in, site):
     expect(page.locator("#months tbody tr").last).to_contain_text("1.300")
     page.goto(f"{site.base}/bookings/")
     expect(page.get_by_role("row", name="plus hardware bought")).to_contain_text("+3.8")  # 8 x 164 + 2,500 kg
+    assert tab.complaints == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_new_source_listens_until_its_first_record_is_understood(signed_in, site, theme):
+    tab = signed_in(theme=theme)
+    page = tab.open("/sources/add/")
+
+    page.get_by_role("link", name=re.compile("Canonical records")).click()
+    page.get_by_label("Name", exact=True).fill("Own scripts")
+    page.get_by_role("button", name="Make the source").click()
+    expect(page.get_by_text("Waiting for the first record")).to_be_visible()
+    page.get_by_role("button", name="Send a test record").click()
+    expect(page.get_by_text("Sent (202)")).to_be_visible()
+    drain(site.organization.id)
+
+    expect(page.get_by_text("Its first record:")).to_be_visible()
+    assert tab.violations() == []
+    page.get_by_role("link", name="To the source").click()
+    expect(page.get_by_text("live", exact=True)).to_be_visible()
+    page.get_by_text("How it is read and watched").click()
+    page.get_by_text("Delete a period of this source").click()
+    assert tab.violations() == []
+    for width in ("phone", "narrow"):
+        page.set_viewport_size({"width": WIDTHS[width], "height": HEIGHT})
+        assert tab.overflow() <= 0
     assert tab.complaints == []
 
 

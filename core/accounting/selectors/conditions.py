@@ -7,11 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import pandas as pd
+from django.db import connection
 
 from core.accounting.figures import ATTRIBUTION, UNATTRIBUTED, Filter
 from core.accounting.small_groups import SMALL_GROUPS, folded_teams, unfolded_filter
 from core.ledger.models import Source
 from core.organizations.models import Team
+from core.organizations.tenancy import organization_scope
 
 ELSEWHERE = ("scope", "run")
 """A row books in several scopes, and daily rows know no runs: these two are filtered where they are split or read."""
@@ -97,11 +99,24 @@ def source_names(organization_id: int) -> dict[int, str]:
 
 def folded_teams_of(organization_id: int) -> frozenset[str]:
     """Name the teams that are too small to be shown by themselves."""
-    teams = Team.objects.filter(organization_id=organization_id)
-    rows = list(teams.values_list("name", "head_count", "organization__minimum_group_size"))
+    with organization_scope(organization_id):
+        teams = Team.objects.filter(organization_id=organization_id)
+        rows = list(teams.values_list("name", "head_count", "organization__minimum_group_size"))
     if not rows:
         return frozenset()
     return folded_teams({name: head_count for name, head_count, _ in rows}, rows[0][2])
+
+
+def teams_of_unknown_size(organization_id: int) -> list[str]:
+    """Name the teams of records that have no head count: they are shown by themselves, however small they are."""
+    with organization_scope(organization_id), connection.cursor() as cursor:
+        cursor.execute(
+            "select distinct r.team from accounting_resolved_series r where r.organization_id = %s and r.team is not null"
+            " and not exists (select from organizations_team t where t.organization_id = r.organization_id"
+            " and t.name = r.team and t.head_count is not null) order by r.team",
+            [organization_id],
+        )
+        return [name for (name,) in cursor.fetchall()]
 
 
 def unfolded(asked: Filter, folded: frozenset[str]) -> Filter:

@@ -179,7 +179,7 @@ def _reported(
     *,
     bounds: bool,
 ) -> pd.DataFrame:
-    sums = with_market(sums, errors, rates)
+    sums = with_market(sums, errors, rates).assign(kept_records=sums["records"])  # which each scope will need
     if asked.booking == "disclosed":
         sums = scope_3_once(sums, errors)
     if folded and not {"team", "project"}.isdisjoint(asked.by):

@@ -14,7 +14,7 @@ from core.accounting.aggregate import TOTAL
 from core.accounting.columns import ENERGY_FACILITY, LOCATION
 from core.accounting.derive import HOURS_A_DAY, OUT_OF_RANGE, Derived, Integers, without_impacts
 from core.accounting.explain import FIGURES, UNITS, Used, parts_of, register_branches, tree
-from core.accounting.figures import Filter, FilterError
+from core.accounting.figures import ROLES, Filter, FilterError
 from core.accounting.models import Plan as StoredPlan
 from core.accounting.models import View
 from core.accounting.pools import pool_sql, pools_of
@@ -39,6 +39,7 @@ from core.quantification.overrides import Override
 from core.quantification.pack import FactorPack
 from core.quantification.plan import Plan, make_plan, with_grid_value, with_market_rate
 from core.quantification.records import to_activity
+from core.quantification.sampling import SHARE
 from core.quantification.use import USE_TEXT, Use
 
 LOAD: Final = (ENERGY_FACILITY.column, LOCATION.column)
@@ -163,7 +164,9 @@ def _period(organization_id: int, view: View, asked: Filter) -> list[Used]:
             plan=_covered(
                 _weighed_by_load(_made_again(plans[plan_id], pack), *map(int, rest[-len(LOAD) :])), pool, covered
             ),
-            sums={name: int(each) for name, each in zip(MEASURE_COLUMNS, rest[len(SUBJECT) : -len(LOAD)], strict=True)},
+            sums=_kept(
+                plans[plan_id], dict(zip(MEASURE_COLUMNS, map(int, rest[len(SUBJECT) : -len(LOAD)]), strict=True))
+            ),
             records=int(records),
             subjects={name: each for name, each in zip(SUBJECT, rest[: len(SUBJECT)], strict=True) if each},
             sources={names[source_id]: int(records)},
@@ -175,6 +178,20 @@ def _period(organization_id: int, view: View, asked: Filter) -> list[Used]:
         )
         for plan_id, source_id, pool, controlled, records, series_ids, first, last, *rest in rows
     ]
+
+
+def _kept(stored: StoredPlan, sums: dict[str, int]) -> dict[str, int]:
+    """Return what was kept of sampled records, whose rows hold what it stands for: their formulas do the scaling."""
+    return _times([float(values[0]) for name, values in stored.use["given"] if name == SHARE], sums)
+
+
+def _kept_share(plan: Plan, sums: dict[str, int]) -> dict[str, int]:
+    """As `_kept`, of a plan that was just made."""
+    return _times([own.value for name, own in plan.use.given if name == SHARE], sums)
+
+
+def _times(shares: list[float], sums: dict[str, int]) -> dict[str, int]:
+    return {name: round(each * shares[0]) for name, each in sums.items()} if shares else sums
 
 
 def _made_again(stored: StoredPlan, pack: FactorPack) -> Plan:
@@ -217,11 +234,12 @@ def _runs(organization_id: int, view: View, asked: Filter) -> list[Used]:
     """Quantify the records of runs, by the rules in force."""
     rules = rules_of(organization_id)
     rows = run_sums(organization_id, asked, by_hour=bool(rules.profiles))
-    return _derived(organization_id, view, derived_on_read(organization_id, view, rows, rules), rows, asked)
+    derived = derived_on_read(organization_id, view, rows, rules, whole=False)
+    return _derived(organization_id, view, derived, asked)
 
 
 def _record(organization_id: int, view: View, asked: Filter, record_id: str) -> list[Used]:
-    """Quantify one record as it stands in the ledger, by the rules in force."""
+    """Quantify one record as it stands in the ledger, whole, by the rules in force: whether it counts is a matter of sums."""
     record = find_record(organization_id, record_id)
     if record is None:
         raise NothingToExplain(f"There is no record {record_id!r}.")
@@ -235,8 +253,8 @@ def _record(organization_id: int, view: View, asked: Filter, record_id: str) -> 
     if rules.profiles:
         times = {name: activity[name].to_numpy() for name in ("started_at", "ended_at")}
         rows = record_hours(organization_id, rows.assign(**times))
-    derived = derived_on_read(organization_id, view, rows, rules)
-    used = _derived(organization_id, view, derived, rows, asked, by_hour=True)
+    derived = derived_on_read(organization_id, view, rows, rules, whole=False, divided=False, sampled=False)
+    used = _derived(organization_id, view, derived, replace(asked, role=ROLES), by_hour=True)
     if not used:
         raise NothingToExplain(f"There is no record {record_id!r} in what was asked for.")
     return used
@@ -250,9 +268,7 @@ def _corrections(organization_id: int, record_id: str) -> list[dict[str, Any]]:
     ]
 
 
-def _derived(
-    organization_id: int, view: View, derived: Derived, rows: pd.DataFrame, asked: Filter, *, by_hour: bool = False
-) -> list[Used]:
+def _derived(organization_id: int, view: View, derived: Derived, asked: Filter, *, by_hour: bool = False) -> list[Used]:
     """
     Turn figures derived on read into uses, those that the filter keeps.
 
@@ -268,6 +284,7 @@ def _derived(
     elsewhere = sites_not_controlled(organization_id)
     pools = pools_of(resolved, covered.pools, elsewhere).tolist()
     found = []
+    rows = derived.rows.fillna(dict.fromkeys(MEASURE_COLUMNS, 0))
     for each, at in _parts(derived, np.flatnonzero(kept), by_hour=by_hour):
         own = rows.iloc[at]
         one = resolved.iloc[each]
@@ -276,7 +293,7 @@ def _derived(
         found.append(
             Used(
                 plan=_covered(_weighed(derived, each, own, at), pools[each], covered),
-                sums={name: int(own[name].sum()) for name in MEASURE_COLUMNS},
+                sums=_kept_share(derived.plans[each], {name: int(own[name].sum()) for name in MEASURE_COLUMNS}),
                 records=records,
                 subjects={name: [one[name]] for name in SUBJECT if one[name] is not None},
                 sources={names[int(one["source_id"])]: records},

@@ -137,7 +137,9 @@ def _loads(organization_id: int, view: View, held: Sequence[Held], from_day: dat
     rules = rules_of(organization_id)
     for start, end in _months(from_day, to_day):
         cells = hour_cells(organization_id, start, end)
-        derived = derived_on_read(organization_id, view, cells.assign(day=cells["hour"] // HOURS_A_DAY), rules)
+        derived = derived_on_read(
+            organization_id, view, cells.assign(day=cells["hour"] // HOURS_A_DAY), rules, whole=True
+        )
         named = derived.resolved
         own = named["hosting"].isin(OWN_HOSTINGS) & (named["role"] == "counted")
         pool_of = pools_of(named, pools, elsewhere).tolist()

@@ -14,6 +14,7 @@ import pandas as pd
 from core.accounting.aggregate import Rate, SharedErrors
 from core.accounting.by_hour import spread
 from core.accounting.columns import EMBODIED, IMPACTS, SUFFIXES, Impact
+from core.accounting.covering import Overlap
 from core.accounting.derive import Derived, facts_of, figures, market_rates
 from core.accounting.figures import Filter
 from core.accounting.models import View
@@ -21,6 +22,7 @@ from core.accounting.pools import pools_of
 from core.accounting.rows import SUMMED, hour_cells, numbers_of
 from core.accounting.rules import Rules
 from core.accounting.selectors.conditions import matches, source_names
+from core.accounting.selectors.covering import overlap_of_hours, overlap_of_records
 from core.accounting.selectors.market import pool_rates
 from core.accounting.selectors.rules import rules_of
 from core.catalog.selectors import sites_not_controlled
@@ -65,11 +67,9 @@ def sums_on_read(
     has not met yet counts as not covered. A change that is committed between the reads does the same; afterwards they agree.
     """
     rules = rules_of(organization_id)
-    if asks_for_runs(asked):
-        rows = run_sums(organization_id, asked, by_hour=bool(rules.profiles))
-    else:
-        rows = _hours(organization_id, asked)
-    derived = derived_on_read(organization_id, view, rows, rules)
+    of_runs = asks_for_runs(asked)
+    rows = run_sums(organization_id, asked, by_hour=bool(rules.profiles)) if of_runs else _hours(organization_id, asked)
+    derived = derived_on_read(organization_id, view, rows, rules, whole=not of_runs)
     frame, errors = _as_sums(derived, view, asked, measures, impacts)
     kept = matches(frame, asked, source_names(organization_id), folded)
     for name in known:
@@ -97,15 +97,34 @@ def asks_for_runs(asked: Filter) -> bool:
     return "run" in asked.by or "run" in asked.dims
 
 
-def derived_on_read(organization_id: int, view: View, rows: pd.DataFrame, rules: Rules) -> Derived:
+def derived_on_read(
+    organization_id: int,
+    view: View,
+    rows: pd.DataFrame,
+    rules: Rules,
+    *,
+    whole: bool,
+    divided: bool = True,
+    sampled: bool = True,
+) -> Derived:
     """
     Derive rows of series_id, day and sums by the rules in force and the view's factors, without storing anything.
 
     Where some grid has hourly factors (``rules.profiles``), every row must be one hour and say which.
+
+    Args:
+        whole: the rows are every cell of whole days, by the hour; False: some records, of which then the share is taken
+            that is covered of their cells.
+        divided: part what better evidence covers from the rest; False: every row stays whole and counted, as one record's own
+            footprint is.
+        sampled: rows are sums; False: records by themselves, which stand for no other.
     """
     series = series_by_id(organization_id, rows["series_id"].unique().tolist()).rename_axis("series_id").reset_index()
     pack = pack_of(view.factor_set.content_hash)
-    return figures(rows, series, rules, pack, view.methodology)
+    overlap: Overlap | None = None
+    if divided:
+        overlap = (overlap_of_hours if whole else overlap_of_records)(organization_id, rows, series, rules)
+    return figures(rows, series, rules, pack, view.methodology, overlap=overlap, sampled=sampled)
 
 
 def _hours(organization_id: int, asked: Filter) -> pd.DataFrame:

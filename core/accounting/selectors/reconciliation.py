@@ -15,8 +15,10 @@ from django.db import connection, transaction
 from core.accounting.columns import FIGURES
 from core.accounting.rows import SUMMED, dates_of, day_sums, read_integers
 from core.accounting.selectors.views import current_view
+from core.ledger.selectors import series_by_id
 from core.organizations.tenancy import organization_scope
 from core.quantification.activity import MEASURE_COLUMNS
+from core.quantification.sampling import scaled, shares_of
 
 COLUMNS: Final = ("level", "day", "source_id", "series_id", "measure", "expected", "found")
 
@@ -90,7 +92,8 @@ def _daily(organization_id: int, view_id: int, days: list[date]) -> list[tuple[o
         [organization_id, view_id, days],
         ("series_id", "day", *SUMMED),
     )
-    both = day_sums(organization_id, days).merge(found, how="outer", on=["series_id", "day"], suffixes=("", "_found"))
+    cells = _as_derived(organization_id, day_sums(organization_id, days))
+    both = cells.merge(found, how="outer", on=["series_id", "day"], suffixes=("", "_found"))
     both = both.fillna(0).astype("int64")
     wrong = [name for name in SUMMED if (both[name] != both[f"{name}_found"]).any()]
     beyond = both[both["lost"] != 0]
@@ -108,6 +111,12 @@ def _daily(organization_id: int, view_id: int, days: list[date]) -> list[tuple[o
                 ("daily", dates_of(np.array([day]))[0], sources.get(series_id), series_id, name, expected, held)
             )
     return rows
+
+
+def _as_derived(organization_id: int, cells: pd.DataFrame) -> pd.DataFrame:
+    """Scale the sums of sampled records as derive does."""
+    labels = series_by_id(organization_id, cells["series_id"].unique().tolist())["labels"]
+    return scaled(cells, shares_of(labels.loc[cells["series_id"]]))
 
 
 def _lost(organization_id: int, beyond: pd.DataFrame) -> Iterator[tuple[int, date, str, int]]:

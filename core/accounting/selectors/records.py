@@ -29,8 +29,9 @@ def record_figures(organization_id: int, view: View, records: Sequence[Mapping[s
         records: as `core.ledger.selectors.records_page` lists them.
 
     Returns:
-        In their order: ``total_kg_co2e``, location-based with upstream and embodied where they are known, its ``_low`` and
-        ``_high`` (the record's own bounds), ``energy_facility_kwh`` and ``method``; NaN is not known.
+        In their order, each whole, whatever else describes the same use: ``total_kg_co2e``, location-based with upstream and
+        embodied where they are known, its ``_low`` and ``_high`` (the record's own bounds), ``energy_facility_kwh`` and
+        ``method``; NaN is not known.
     """
     names = [TOTAL + suffix for suffix in SUFFIXES]
     if not records:
@@ -46,7 +47,7 @@ def record_figures(organization_id: int, view: View, records: Sequence[Mapping[s
     if rules.profiles:
         times = {name: activity[name].to_numpy() for name in ("started_at", "ended_at")}
         rows = record_hours(organization_id, rows.assign(**times))
-    derived = derived_on_read(organization_id, view, rows, rules)
+    derived = derived_on_read(organization_id, view, rows, rules, whole=False, divided=False, sampled=False)
     columns = [*(part.column + suffix for part in IN_TOTAL for suffix in SUFFIXES), ENERGY_FACILITY.column]
     whole = derived.rows.groupby("record")[columns].sum(min_count=1)
     found = pd.DataFrame(index=range(len(records)))

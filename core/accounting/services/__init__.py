@@ -1,5 +1,15 @@
 """Writes of figures and of the rules that they follow from."""
 
+from core.accounting.services.attribution import (
+    RuleChange,
+    add_rule,
+    change_rule,
+    end_rule,
+    import_rules,
+    move_rule,
+    named_sources,
+    remove_rule,
+)
 from core.accounting.services.build import build_view
 from core.accounting.services.coverage import (
     CoverageError,
@@ -10,6 +20,7 @@ from core.accounting.services.coverage import (
     set_coverage_unit,
 )
 from core.accounting.services.derive import DeriveResult, derive_day, derive_days, derive_dirty_days
+from core.accounting.services.expected import expect, expect_no_more
 from core.accounting.services.grid_series import choose_granularity, import_grid_series, remove_grid_series
 from core.accounting.services.instruments import (
     EntryError,
@@ -48,14 +59,17 @@ __all__ = [
     "InstrumentError",
     "MarketsError",
     "Restatement",
+    "RuleChange",
     "ViewError",
     "add_instrument_hours",
     "add_instruments",
     "add_own_factor",
     "add_register_entries",
+    "add_rule",
     "add_site",
     "begin_view",
     "build_view",
+    "change_rule",
     "change_site",
     "check_register_entries",
     "choose_granularity",
@@ -67,14 +81,21 @@ __all__ = [
     "discard_abandoned_views",
     "discard_view",
     "end_own_factor",
+    "end_rule",
     "ensure_current_view",
+    "expect",
+    "expect_no_more",
     "import_grid_series",
+    "import_rules",
     "link_source",
+    "move_rule",
+    "named_sources",
     "rederive_source",
     "remove_alias",
     "remove_grid_series",
     "remove_link",
     "remove_own_factor",
+    "remove_rule",
     "restate",
     "retire_instrument",
     "set_alias",

@@ -22,11 +22,13 @@ from django.db import DataError, IntegrityError, OperationalError, connection
 
 from core.accounting import rows as daily
 from core.accounting.columns import FIGURES
+from core.accounting.covering import Overlap
 from core.accounting.derive import HOURS_A_DAY, Derived, figures, hourly_series, market_rates
 from core.accounting.interning import intern_resolved
 from core.accounting.models import View
 from core.accounting.rules import Rules
 from core.accounting.selectors import live_views, rules_of
+from core.accounting.selectors.covering import overlap_of_days, statements_to_derive_again
 from core.accounting.services.market_rates import cover_marked_years, cover_years
 from core.accounting.services.marks import settled_rules
 from core.accounting.services.views import ensure_current_view
@@ -70,6 +72,8 @@ class _Read:
     rules: Rules
     hours: pd.DataFrame | None
     """Cells of the series that take hourly grid factors, on the days that have them."""
+    overlap: Overlap | None
+    """What several sources describe."""
 
 
 def derive_day(organization_id: int, day: date, *, views: Sequence[View] | None = None) -> DeriveResult:
@@ -156,7 +160,8 @@ def _days_a_pass(organization_id: int, days: list[date]) -> int:
             [organization_id, _midnight(middle), _midnight(middle + timedelta(days=1))],
         )
         (series,) = cursor.fetchone()
-        hourly = rules_of(organization_id).hourly_days(daily.numbers_of(days).tolist())
+        rules = rules_of(organization_id)
+    hourly = rules.has_overlaps or rules.hourly_days(daily.numbers_of(days).tolist())
     return int(ROWS_A_PASS // (max(series, 50) * (HOURS_A_DAY if hourly else 1)))
 
 
@@ -187,6 +192,7 @@ def _derive(organization_id: int, days: list[date], views: Sequence[View] | None
                     _replace(organization_id, view, days, result, ids)
                 cover_years(organization_id, read.views, {day.year for day in days})
                 _delete_marks(organization_id, read.marks)
+                _mark(organization_id, statements_to_derive_again(organization_id, days, read.rules))
             break
         except OperationalError as error:
             if attempt + 1 == ATTEMPTS or getattr(error.__cause__, "sqlstate", "") not in SERIALIZATION_FAILURES:
@@ -210,7 +216,9 @@ def _read(organization_id: int, days: list[date], views: Sequence[View] | None) 
         series = series_by_id(organization_id, sums["series_id"].unique().tolist())
         series = series.rename_axis("series_id").reset_index()
         rules = rules_of(organization_id)
-        return _Read(marks, days, live, sums, series, rules, _hours(organization_id, sums, series, rules, live))
+        hours = _hours(organization_id, sums, series, rules, live)
+        overlap = overlap_of_days(organization_id, sums, series, rules)
+        return _Read(marks, days, live, sums, series, rules, hours, overlap)
 
 
 def _hours(
@@ -239,7 +247,7 @@ def _marks(organization_id: int, days: list[date]) -> list[int]:
 
 def _figures(read: _Read, view: View) -> Derived:
     pack = pack_of(view.factor_set.content_hash)
-    return figures(read.sums, read.series, read.rules, pack, view.methodology, read.hours)
+    return figures(read.sums, read.series, read.rules, pack, view.methodology, read.hours, read.overlap)
 
 
 def _interned(organization_id: int, derived: Derived, methodology: str) -> pd.Series:
@@ -315,6 +323,16 @@ def _delete_marks(organization_id: int, marks: list[int]) -> None:
         cursor.execute(
             "delete from ledger_dirty_day where organization_id = %s and id = any(%s)", [organization_id, marks]
         )
+
+
+def _mark(organization_id: int, days: list[date]) -> None:
+    """Mark days whose statements are decided otherwise now that a day of their month has changed."""
+    if days:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "insert into ledger_dirty_day (organization_id, day) select %s, unnest(%s::date[])",
+                [organization_id, days],
+            )
 
 
 # --- locks ------------------------------------------------------------------------------------------------------------

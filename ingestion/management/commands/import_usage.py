@@ -19,7 +19,7 @@ from core.organizations.identity import Actor, Identity
 from core.organizations.models import Organization
 from core.organizations.selectors import organization_by_slug
 from core.organizations.tenancy import organization_scope
-from ingestion import selectors, services, uploads, wake
+from ingestion import deliveries, selectors, services, uploads, wake
 from ingestion.models import COUNTS, Batch, State
 from ingestion.sources import registry
 from ingestion.sources.base import UnreadablePayload
@@ -28,14 +28,17 @@ GLOB = ("*", "?", "[")
 
 
 class Command(BaseCommand):
-    help = "Read files or fsspec URLs (globs) of one wire format through the inbox. One call is one delivery."
+    help = "Read files, folders or fsspec URLs (globs) of one wire format through the inbox. One call is one delivery."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "source", metavar="SOURCE", choices=sorted(registry.SOURCES), help=", ".join(registry.SOURCES)
         )
         parser.add_argument(
-            "paths", metavar="PATH", nargs="+", help="file, glob, or fsspec URL such as s3://bucket/x*.csv"
+            "paths",
+            metavar="PATH",
+            nargs="+",
+            help="file, glob, folder, manifest (with the files that it names), or fsspec URL such as s3://bucket/x*.csv",
         )
         parser.add_argument("--organization", required=True, metavar="SLUG")
         parser.add_argument("--name", default="", help="of the source connection, when there are several of this kind")
@@ -103,18 +106,28 @@ def organization_or_fail(slug: str) -> Organization:
 
 
 def expand(path: str) -> list[uploads.Upload]:
-    """Find the files that a path, glob or URL names. Raises CommandError when there are none."""
+    """Find the files that a path, glob, folder, manifest or URL names. Raises CommandError when there are none."""
     try:
         files, plain = fsspec.core.url_to_fs(path)
-        found = (
-            sorted(files.glob(plain)) if any(sign in plain for sign in GLOB) and not files.exists(plain) else [plain]
-        )
-        found = [name for name in found if files.isfile(name)]
+        if any(sign in plain for sign in GLOB) and not files.exists(plain):
+            found = [name for name in sorted(files.glob(plain)) if files.isfile(name)]
+        elif files.isdir(plain):
+            found = deliveries.in_folder(files, plain)
+        else:
+            found = [plain] if files.isfile(plain) else []
+        given = [upload_of(files, name) for name in found]
+        if len(given) == 1 and (parts := deliveries.parts_of(given[0])) is not None:
+            given += deliveries.beside_manifest(files, found[0], parts, lambda name: upload_of(files, name))
     except (OSError, ValueError, ImportError) as error:
         raise CommandError(f"{path} cannot be opened: {error}") from error
-    if not found:
+    if not given:
         raise CommandError(f"{path}: there is no such file.")
-    return [uploads.Upload(name, opener(files, name)) for name in found]
+    return given
+
+
+def upload_of(files: Any, name: str) -> uploads.Upload:
+    """Make an upload of a file of an fsspec file system."""
+    return uploads.Upload(name, opener(files, name))
 
 
 def opener(files: Any, name: str) -> Callable[[], BinaryIO]:

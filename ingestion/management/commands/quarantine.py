@@ -1,4 +1,4 @@
-"""manage.py quarantine list|replay --organization SLUG"""
+"""manage.py quarantine list|export|replay --organization SLUG"""
 
 from __future__ import annotations
 
@@ -23,11 +23,15 @@ COLUMNS = ("first_seen", "source", "batch", "row", "record_id", "field", "reason
 
 
 class Command(BaseCommand):
-    help = "List rows in quarantine, or read them again."
+    help = "List rows in quarantine, write them to a file, or read them again."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        verbs = parser.add_subparsers(dest="verb", required=True, metavar="list|replay")
-        for verb, text in (("list", "list open rows"), ("replay", "read open rows again; ends with the five counts")):
+        verbs = parser.add_subparsers(dest="verb", required=True, metavar="list|export|replay")
+        for verb, text in (
+            ("list", "list open rows"),
+            ("export", "write open rows with their payload as read, CSV or JSON"),
+            ("replay", "read open rows again; ends with the five counts"),
+        ):
             each = verbs.add_parser(verb, help=text)
             each.add_argument("--organization", required=True, metavar="SLUG")
             each.add_argument("--source", default=None, help="name or kind of the source")
@@ -35,6 +39,8 @@ class Command(BaseCommand):
             each.add_argument("--batch", default=None, type=UUID, metavar="ID")
             if verb == "list":
                 each.add_argument("--format", default="table", choices=("table", "csv", "json"))
+            elif verb == "export":
+                each.add_argument("--format", default="csv", choices=("csv", "json"))
             else:
                 each.add_argument("--dry-run", action="store_true")
 
@@ -45,6 +51,10 @@ class Command(BaseCommand):
             with organization_scope(organization.id):
                 rows = selectors.quarantine(organization.id, **filters).select_related("source")
                 self.show(rows.iterator(2000), options["format"])
+        elif options["verb"] == "export":
+            with organization_scope(organization.id):
+                rows = selectors.quarantine(organization.id, **filters).select_related("source")
+                self.export(rows.iterator(2000), options["format"])
         else:
             with quietly(options["verbosity"]):
                 self.replay(organization.id, filters, dry_run=options["dry_run"])
@@ -56,13 +66,25 @@ class Command(BaseCommand):
         elif form == "csv":
             writer = csv.writer(self.stdout, lineterminator="\n")
             writer.writerow(COLUMNS)
-            writer.writerows([neutral(value) for value in described(row).values()] for row in rows)
+            writer.writerows([selectors.neutral(value) for value in described(row).values()] for row in rows)
         else:
             for row in rows:
                 about = described(row)
                 self.stdout.write(f"{about['source']}  {about['batch']}  row {row.row}  {row.record_id or '-'}")
                 self.stdout.write(f"    {row.reason} in {row.field or 'the row'}: {row.detail}")
                 self.stdout.write(f"    {REASONS[row.reason].remedy}")
+
+    def export(self, rows: Iterable[QuarantinedRow], form: str) -> None:
+        """Write all there is of each row."""
+        found = (selectors.exported(row) for row in rows)
+        if form == "json":
+            self.stdout.write(json.dumps(list(found), indent=1))
+            return
+        writer = csv.writer(self.stdout, lineterminator="\n")
+        writer.writerow(selectors.EXPORTED)
+        for row in found:
+            cells = row | {"payload": json.dumps(row["payload"])}
+            writer.writerow([selectors.neutral(cells[name]) for name in selectors.EXPORTED])
 
     def replay(self, organization_id: int, filters: dict[str, Any], *, dry_run: bool) -> None:
         """Read rows again in this process; print what became of them."""
@@ -93,8 +115,3 @@ def described(row: QuarantinedRow) -> dict[str, Any]:
         "reason": row.reason,
         "detail": row.detail,
     }
-
-
-def neutral(value: object) -> object:
-    """Quote text that a spreadsheet would run as a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

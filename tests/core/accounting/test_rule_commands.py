@@ -43,7 +43,8 @@ def test_overlaps_are_listed_until_the_sources_are_linked(organization, two_sour
         ("agent", ["cluster-a"]),
     ]
     assert (before["units"], after["overlaps"]) == ([], [])
-    assert after["units"] == [{"name": "Cluster A", "counts": "agent", "reason": "metered"}]
+    (unit,) = after["units"]
+    assert (unit["name"], unit["counts"], unit["precedence"], unit["reason"]) == ("Cluster A", "agent", [], "metered")
     assert [(link["source"], link["account"], link["unit"]) for link in after["links"]] == [
         ("agent", None, "Cluster A"),
         ("bill", "cluster-a", "Cluster A"),

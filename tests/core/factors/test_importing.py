@@ -127,9 +127,9 @@ def test_one_table_is_a_new_edition_of_a_named_base(db, folder, tmp_path):
     path.write_bytes(table(EEA | {"g_per_kwh": "300"}, EEA | {"zone_id": "FR", "g_per_kwh": "50"}))
 
     assert "One table is no set" in refused("import", path)
-    run("import", path, "--base", "base", "--name", "next")
+    run("import", path, "--base", "base", "--name", "following")
 
-    (difference,) = json.loads(diff("base", "next", "--format", "json"))
+    (difference,) = json.loads(diff("base", "following", "--format", "json"))
     assert [row["zone_id"] for row in difference["added"]] == ["FR"]
     assert difference["removed"] == []
     (changed,) = difference["changed"]
@@ -142,10 +142,10 @@ def test_another_dataset_about_the_same_must_say_which_counts(db, folder, tmp_pa
     path = tmp_path / "grid_intensity_annual--ember-2026-10.csv"
     path.write_bytes(table(GRID | {"dataset": "ember-2026-10", "g_per_kwh": "300"}))
 
-    assert "overlapping validity: DE 2025 direct" in refused("import", path, "--base", "base", "--name", "next")
-    run("import", path, "--base", "base", "--name", "next", "--prefer")
+    assert "overlapping validity: DE 2025 direct" in refused("import", path, "--base", "base", "--name", "following")
+    run("import", path, "--base", "base", "--name", "following", "--prefer")
 
-    rows = selectors.pack_of(FactorSet.objects.get(name="next").content_hash).rows("grid_intensity_annual")
+    rows = selectors.pack_of(FactorSet.objects.get(name="following").content_hash).rows("grid_intensity_annual")
     assert {row["dataset"]: row["preferred"] for row in rows} == {"eea": "False", "ember-2026-10": "True"}
     before = selectors.pack_of(FactorSet.objects.get(name="base").content_hash).rows("grid_intensity_annual")
     assert [row["preferred"] for row in before] == ["True"]
@@ -159,7 +159,7 @@ def test_bytes_that_are_no_text_are_refused_on_top_of_a_base_too(db, folder, tmp
     (path / EDITION).write_bytes(b"\xff\xfe")
     (path / "sources.csv").write_bytes(b"\xff\xfe")
 
-    said = refused("import", path, "--base", "base", "--name", "next", "--prefer")
+    said = refused("import", path, "--base", "base", "--name", "following", "--prefer")
 
     assert "sources: is not UTF-8" in said
     assert "grid_intensity_annual--eea: is not UTF-8" in said
@@ -173,9 +173,9 @@ def test_sources_of_the_base_and_of_the_import_are_both_kept(db, folder, tmp_pat
     (path / "calc_defaults--more.csv").write_bytes(table(DEFAULT | {"dataset": "more"}))
     (path / "sources.csv").write_bytes(SOURCES.replace(b"theirs", b"more").replace(b"CC BY 4.0", b"ODbL 1.0"))
 
-    run("import", path, "--base", "base", "--name", "next")
+    run("import", path, "--base", "base", "--name", "following")
 
-    pack = selectors.pack_of(FactorSet.objects.get(name="next").content_hash)
+    pack = selectors.pack_of(FactorSet.objects.get(name="following").content_hash)
     licences = {name: source.licence for name, source in sources_of(pack).items() if name in {"theirs", "more"}}
     assert licences == {"theirs": "CC BY 4.0", "more": "ODbL 1.0"}
 
@@ -212,14 +212,14 @@ def test_a_difference_is_read_at_a_glance(db, folder):
     (folder / EDITION).write_bytes(
         table(EEA | {"g_per_kwh": "300", "source_year": "2025"}, EEA | {"zone_id": "FR", "g_per_kwh": "50"})
     )
-    run("import", folder, "--name", "next")
+    run("import", folder, "--name", "following")
 
-    said = diff("base", "next").splitlines()
+    said = diff("base", "following").splitlines()
 
     assert said[0] == "grid_intensity_annual: 1 added, 0 removed, 1 changed"
     assert said[1] == "  ~ DE 2025 direct: g_per_kwh 329.0 -> 300 (-8.8 %)"
     assert said[2].startswith("  + grid_intensity_annual--eea: FR,")
-    assert diff("base", "next", "--summary").splitlines() == said[:1]
+    assert diff("base", "following", "--summary").splitlines() == said[:1]
 
 
 def diff(*arguments: str) -> str:

@@ -185,9 +185,9 @@ def test_months_are_made_ahead_and_expired_text_is_dropped_whole(organization, w
     )
     write({"request": "req-1"})
 
-    services.drop_expired_text(datetime(2026, 11, 30, tzinfo=UTC) + timedelta(days=90))
+    services.drop_expired_text(datetime(2026, 11, 30, tzinfo=UTC) + timedelta(days=90), {})
     assert selectors.find_record(organization.id, "r1")["request"] == "req-1"
 
-    dropped = services.drop_expired_text(datetime(2026, 12, 1, tzinfo=UTC) + timedelta(days=90))
+    dropped, _ = services.drop_expired_text(datetime(2026, 12, 1, tzinfo=UTC) + timedelta(days=90), {})
     assert "ledger_record_text_2026_11" in dropped
     assert selectors.find_record(organization.id, "r1")["request"] is None

@@ -6,7 +6,7 @@ import doctest
 
 import pytest
 
-from ingestion.sources import ai_services, bill_columns, bill_meaning, bill_tags, focus_records, meters
+from ingestion.sources import ai_services, bill_columns, bill_meaning, bill_records, bill_tags, meters
 
 METERS = [
     # AWS (usage types, SKU meters, price descriptions)
@@ -86,6 +86,7 @@ METERS = [
     ("azure", "Azure Machine Learning", "NC40ads H100 v5", "Standard_NC40ads_H100_v5", "azure-ml-machine"),
     ("azure", "Azure Machine Learning", "IP Addresses - Standard IPv4 Static Public IP", "", "azure-ml-surroundings"),
     ("azure", "Azure Machine Learning", "Something new", "", "azure-ml-other"),
+    ("azure", "Virtual Machines Licenses", "NC40ads H100 v5", "Standard_NC40ads_H100_v5", "azure-licence"),
     ("azure", "Virtual Machines", "ND96isr H100 v5", "Standard_ND96isr_H100_v5", "azure-accelerator"),
     ("azure", "Virtual Machines", "D4s v5", "Standard_D4s_v5", "azure-plain"),
     # Google Cloud (SKU descriptions)
@@ -241,6 +242,6 @@ def test_characters_are_a_quarter_of_a_token_each() -> None:
     assert meters.token_scale("count", "PaLM 2 Text Input Characters") == 0.25
 
 
-@pytest.mark.parametrize("module", [ai_services, bill_columns, bill_meaning, bill_tags, focus_records, meters])
+@pytest.mark.parametrize("module", [ai_services, bill_columns, bill_meaning, bill_records, bill_tags, meters])
 def test_examples_in_docstrings_hold(module: object) -> None:
     assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]  # a module, whatever its type says

@@ -29,7 +29,7 @@ from ingestion.sources.base import (
 from tests.ingestion.sources.samples import RECEIVED_AT
 
 
-@pytest.mark.parametrize("name", ["base", "vocabulary", "codecarbon", "otlp"])
+@pytest.mark.parametrize("name", ["base", "vocabulary", "codecarbon", "counters", "otlp_resource", "otlp_spans"])
 def test_examples_in_docstrings_hold(name: str) -> None:
     result = doctest.testmod(import_module(f"ingestion.sources.{name}"))
 

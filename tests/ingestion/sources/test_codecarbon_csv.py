@@ -170,3 +170,20 @@ def test_output_with_a_bad_value_is_quarantined() -> None:
     [parsed] = read(codecarbon_http_output, content)
 
     assert [(found.field, found.reason) for found in parsed.rejected] == [("energy_consumed", "negative_quantity")]
+
+
+def test_runs_that_measure_one_machine_at_once_are_numbered_and_flagged() -> None:
+    # Ranks a and b overlap; c begins when a has ended, so it takes a's place; d is on another machine.
+    whole = {"tracking_mode": "machine", "experiment_id": "e", "duration": "3600", "cpu_model": "AMD EPYC"}
+    rows = [
+        changed(ROWS[0], **whole, run_id="a", timestamp="2026-10-01T10:00:00"),
+        changed(ROWS[0], **whole, run_id="b", timestamp="2026-10-01T10:30:00"),
+        changed(ROWS[0], **whole, run_id="c", timestamp="2026-10-01T11:00:00"),
+        changed(ROWS[0], **{**whole, "cpu_model": "Intel Xeon"}, run_id="d", timestamp="2026-10-01T10:00:00"),
+    ]
+
+    for ordered in (rows, rows[::-1]):
+        activity = activity_of(read(codecarbon_csv, body(*ordered))).sort_values("run")
+
+        assert [labels.get("concurrent_run") for labels in activity["labels"]] == [None, "1", None, None]
+        assert ["overlapping_machine_runs" in flags for flags in activity["flags"]] == [False, True, False, False]

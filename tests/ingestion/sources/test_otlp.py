@@ -80,6 +80,7 @@ def test_recorded_spans_reach_their_sums(entry: dict[str, Any]) -> None:
         each
         for file in entry["files"]
         for content, media_type, signal in bodies(file)
+        if "traces" in signal
         for each in read(otlp, content, content_type=media_type, filename=signal)
     ]
 
@@ -192,13 +193,22 @@ def test_agent_span_beside_its_children_is_outside() -> None:
     assert (parsed.received, parsed.outside) == (2, 1)
 
 
-def test_agent_span_alone_is_kept_but_never_counted() -> None:
-    found = record(span(CHAT | {"gen_ai.operation.name": "invoke_agent"}))
+def test_agent_span_waits_with_its_tokens() -> None:
+    parsed = one(span(CHAT | {"gen_ai.operation.name": "invoke_agent"}, parentSpanId="BBBBBBBBBBBBBBBB"))
 
-    assert found["flags"] == ("agent_aggregate",)
-    assert (found["requests"], found["failed_requests"]) == (0, 0)
-    assert "input_tokens" not in found
-    assert found["labels"] == {"service.name": "rag-api"}
+    [aggregate] = parsed.aggregates
+    assert (parsed.received, parsed.outside, len(parsed.activity)) == (1, 1, 0)
+    assert (aggregate.span, aggregate.parent) == ("eee19b7ec3c1b174", "bbbbbbbbbbbbbbbb")
+    assert aggregate.record["flags"] == ["agent_aggregate"]
+    assert (aggregate.record["input_tokens"], aggregate.record["output_tokens"]) == (100, 20)
+    assert "requests" not in aggregate.record
+    assert "10 minutes" in str(parsed.log)
+
+
+def test_agent_span_without_tokens_is_outside() -> None:
+    parsed = one(span({"gen_ai.operation.name": "invoke_agent"}))
+
+    assert (parsed.outside, parsed.aggregates) == (1, [])
 
 
 @pytest.mark.parametrize(
@@ -220,7 +230,7 @@ def test_client_span_with_usage_counts_without_an_operation() -> None:
     usage = {"gen_ai.usage.input_tokens": 3}
 
     assert record(span(usage))["requests"] == 1
-    assert record(span(usage, kind=1))["flags"] == ("agent_aggregate",)
+    assert len(one(span(usage, kind=1)).aggregates) == 1
 
 
 @pytest.mark.parametrize(
@@ -243,6 +253,17 @@ def test_bad_span_goes_alone(attributes: dict[str, Any], fields: dict[str, Any],
 
     assert parsed.activity["row"].tolist() == [2]
     assert [(found.row, found.field, found.reason) for found in parsed.rejected] == [(1, field, reason)]
+
+
+def test_infinite_token_count_in_protobuf_is_rejected() -> None:
+    request = ExportTraceServiceRequest.FromString((PAYLOADS / "otlp/1-traces.pb").read_bytes())
+    for each in request.resource_spans[0].scope_spans[0].spans[0].attributes:
+        if each.key == "gen_ai.usage.input_tokens":
+            each.value.double_value = float("inf")
+
+    [parsed] = read(otlp, request.SerializeToString(), content_type=PROTOBUF, filename="traces")
+
+    assert [found.reason for found in parsed.rejected] == ["bad_field"]
 
 
 @pytest.mark.parametrize("nan", ["NaN", "Infinity"])
@@ -284,6 +305,7 @@ def test_region_is_read_from_the_servers_name() -> None:
 def test_known_share_of_sampled_traces_is_a_label() -> None:
     assert record(span(CHAT, traceState="ot=th:c"))["labels"]["sample_share"] == 0.25
     assert record(span(CHAT), setting={"sample_rate": 0.1})["labels"]["sample_share"] == 0.1
+    assert record(span(CHAT | {"SampleRate": 20}))["labels"]["sample_share"] == 0.05
     assert "sample_share" not in record(span(CHAT))["labels"]
 
 
@@ -344,16 +366,6 @@ def test_logs_keep_their_number_and_nothing_else() -> None:
 
     assert b"a prompt" not in otlp.scrub(content, JSON, "logs")
     assert (parsed.received, parsed.outside) == (3, 3)
-
-
-@pytest.mark.parametrize("file", ["2-metrics.json", "2-metrics.pb"])
-def test_metrics_are_outside_while_spans_count(file: str) -> None:
-    [(content, media_type, signal)] = bodies(file)
-
-    [parsed] = read(otlp, content, content_type=media_type, filename=signal)
-
-    assert parsed.received == parsed.outside > 0
-    assert parsed.log != []
 
 
 @pytest.mark.parametrize("file", ["1-traces.json", "1-traces.pb", "2-metrics.json", "2-metrics.pb"])

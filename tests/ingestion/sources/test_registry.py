@@ -24,6 +24,11 @@ FILES = {
     "openai/usage-completions-page1.json": "openai_usage",
     "openai/usage-embeddings.json": "openai_usage",
     "openai/costs.json": "openai_usage",
+    "azure/carbon-item-details.json": "azure_carbon",
+    "azure/carbon-monthly-summary.json": "azure_carbon",
+    "azure/cost-details-actual.csv": "azure_cost",
+    "gcp/billing-export-resource.jsonl": "gcp_billing",
+    "gcp/carbon-footprint.jsonl": "gcp_carbon",
     "focus/focus-1.0-real-subset.csv": "focus",
     "focus/focus-1.2-ai.csv": "focus",
 }

@@ -8,6 +8,7 @@ from html import unescape
 
 import pytest
 
+from core.ledger.services import ensure_source
 from core.organizations import services
 from core.organizations.models import ApiToken, AuditEvent, Membership, Person, Role, Team
 from core.organizations.tenancy import organization_scope
@@ -211,3 +212,58 @@ def test_names_are_escaped(sign_in):
 
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+def test_a_token_is_narrowed_to_one_source(sign_in, organization):
+    source = ensure_source(organization.id, "codecarbon", "Cluster A")
+    client = sign_in(Role.ADMIN)
+    form = {"name": "node 7", "source": str(source.id)}
+
+    reading = client.post("/settings/tokens/", {**form, "scopes": ["ingest", "read"]})
+    page = client.post("/settings/tokens/", {**form, "scopes": ["ingest"]}).content.decode()
+
+    assert reading.status_code == 400
+    assert "only sends" in reading.content.decode()
+    (secret,) = set(SECRET.findall(page))
+    identity = services.authenticate_token(secret)
+    assert identity.source_id == source.id
+    assert "one source" in page
+
+
+def test_a_source_of_another_organization_cannot_be_chosen(sign_in, organization, other_organization):
+    ensure_source(organization.id, "codecarbon")
+    theirs = ensure_source(other_organization.id, "codecarbon")
+
+    answer = sign_in(Role.ADMIN).post(
+        "/settings/tokens/", {"name": "x", "scopes": ["ingest"], "source": str(theirs.id)}
+    )
+
+    assert answer.status_code == 400
+    assert all_tokens(organization) == []
+
+
+def test_a_member_sees_issues_and_revokes_own_tokens_of_the_own_team_only(sign_in, organization, search):
+    others, _secret = services.issue_token(organization_id=organization.id, name="the admin's", scopes=["ingest"])
+    ensure_source(organization.id, "codecarbon", "not for members")
+    client = sign_in(Role.MEMBER, search)
+
+    page = client.post("/settings/tokens/", {"name": "laptop", "scopes": ["admin"], "team": "nlp"}).content.decode()
+
+    (secret,) = set(SECRET.findall(page))
+    identity = services.authenticate_token(secret)
+    assert (identity.scopes, identity.team) == ({"ingest"}, "search")
+    shown = client.get("/settings/").content.decode()
+    assert "laptop" in shown
+    assert "the admin's" not in unescape(shown)
+    assert "not for members" not in shown
+    assert client.post(f"/settings/tokens/{others.id}/revoke/").status_code == 404
+    assert client.post(f"/settings/tokens/{identity.token_id}/revoke/").status_code == 302
+    assert services.authenticate_token(secret) is None
+
+
+@pytest.mark.parametrize("role", [Role.PROCUREMENT, Role.AUDITOR])
+def test_who_may_issue_no_token_sees_none(sign_in, organization, search, role):
+    client = sign_in(role, search)
+
+    assert client.post("/settings/tokens/", {"name": "x"}).status_code == 403
+    assert "API tokens" not in client.get("/settings/").content.decode()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,19 +18,9 @@ from core.quantification.attribute import CHARGE_CATEGORY
 from ingestion.sources import bill_columns
 from ingestion.sources.base import LABEL_TEXT
 from ingestion.sources.bill_columns import Column
-from ingestion.sources.bill_meaning import Meaning, account_of, geography_of, region_of
+from ingestion.sources.bill_meaning import Meaning, account_of, geography_of, region_of, resource_of
+from ingestion.sources.bill_rows import Faults, Rows, Use, faults_of_records, is_token_measure, rule_measure, use_of
 from ingestion.sources.bill_tags import NO_TAGS, Tags, UnreadableTagsError, read_tags
-from ingestion.sources.focus_rows import Faults, Rows, Use, faults_of_records, is_token_measure, rule_measure, use_of
-
-KEY: Final = (
-    *("BillingAccountId", "BillingPeriodStart", "ChargePeriodStart", "ChargePeriodEnd", "SubAccountId", "ServiceName"),
-    *("SkuId", "SkuPriceId", "SkuMeter", "RegionId", "ResourceId", "ChargeCategory", "ChargeClass", "PricingCategory"),
-    *("CommitmentDiscountId", "CommitmentDiscountStatus", "Tags", "BillingCurrency"),
-)
-"""
-Parts of the key of the difference import, in order. BillingCurrency is one of them so that money of two currencies is
-never added; where neither SkuId nor SkuMeter is stated, ChargeDescription stands for the meter.
-"""
 
 CORRECTION: Final = "Correction"
 FLAGS: Final = ("unknown_meter", "naive_time", "global_routing", "characters", "no_usage")
@@ -39,11 +28,6 @@ FLAGS: Final = ("unknown_meter", "naive_time", "global_routing", "characters", "
 pc: Any = pyarrow.compute  # the stubs know only some of its overloads
 
 _INT_LIMIT: Final = 2.0**62
-_JOB: Final = re.compile(r"(?:training|processing|transform)-job/(?P<job>.+)$")
-_PASSING: Final = re.compile(
-    r"^(?:i-[0-9a-z]+|ocid1?\..*|(?=.*\d)[0-9a-f-]{8,}|.*_[0-9a-f]{6,}|.*-[0-9a-f]{8,})$", re.IGNORECASE
-)
-"""Names of single machines and of nodes of scale sets: too many, too short-lived to be a dimension."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +64,7 @@ def draft(rows: Rows, labels: frozenset[str], *, received_at: datetime, max_age_
     Args:
         rows: that should become records.
         labels: names of tags to keep as labels, in lower case.
-        received_at, max_age_days: as in `focus_rows.faults_of_records`.
+        received_at, max_age_days: as in `bill_rows.faults_of_records`.
     """
     use = use_of(rows)
     faults = faults_of_records(rows, use, received_at=received_at, max_age_days=max_age_days)
@@ -150,13 +134,13 @@ def to_frame(rows: Rows, draft: Draft, *, stage: str | None) -> pd.DataFrame:
     """
     use, tags = draft.use, draft.tags
     parts = _key_parts(rows, use, tags)
-    joined = _join(parts)
+    joined = _join(rows.form.key, parts)
     group, first = _groups(joined)
     head = rows.subset(_mask(first, len(rows)))
     # `first` is in order of appearance and so is the subset: both are sorted by position.
     keys = joined.take(pa.array(first))
     frame = _dimensions(head, tags, rows.codes_of("Tags").codes[first], stage)
-    frame["record_id"] = _ids(keys)
+    frame["record_id"] = _ids(rows.form.name, keys)
     frame["corrects"] = _corrected_ids(parts, first, rows)
     for name, sums in _sums(draft.amounts, group, len(first)).items():
         frame[name] = sums
@@ -178,12 +162,13 @@ def _too_large(values: np.ndarray) -> Callable[[int], str]:
 
 
 def bills_of(rows: Rows) -> tuple[np.ndarray, list[str]]:
-    """Number the bill of each row, and name the bills: `focus:<billing account>:<YYYY-MM of the billing period>`."""
+    """Number the bill of each row, and name the bills: `<format>:<billing account>:<YYYY-MM of its period>`."""
     accounts = rows.codes_of("BillingAccountId")
     months = rows.times["BillingPeriodStart"].values.astype("datetime64[M]")
     since_first = months.astype("int64") - int(months.astype("int64").min(initial=0))
     pairs = bill_columns.distinct([accounts.codes, since_first])
-    names = [f"focus:{account_of(accounts.values[accounts.codes[at]])}:{months[at]}" for at in pairs.first.tolist()]
+    prefix = rows.form.name
+    names = [f"{prefix}:{account_of(accounts.values[accounts.codes[at]])}:{months[at]}" for at in pairs.first.tolist()]
     return pairs.inverse, names
 
 
@@ -196,9 +181,9 @@ def account_ids(rows: Rows) -> np.ndarray:
 
 
 def _key_parts(rows: Rows, use: Use, tags: Sequence[Tags]) -> dict[str, Column]:
-    parts = {name: rows.text[name] for name in KEY if name in rows.text}
+    parts = dict(rows.text)
     for name in ("BillingPeriodStart", "ChargePeriodStart", "ChargePeriodEnd"):
-        parts[name] = _iso(rows.times[name].values)
+        parts[name] = bill_columns.times_as_text(rows.times[name].values)
     for name in ("BillingAccountId", "SubAccountId"):
         codes = rows.codes_of(name)
         parts[name] = _spread(codes, [account_of(value) for value in codes.values])
@@ -215,8 +200,8 @@ def _key_parts(rows: Rows, use: Use, tags: Sequence[Tags]) -> dict[str, Column]:
     return parts
 
 
-def _join(parts: Mapping[str, Column]) -> Column:
-    columns = [parts[name] for name in KEY]
+def _join(key: Sequence[str], parts: Mapping[str, Column]) -> Column:
+    columns = [parts[name] for name in key]
     return pc.binary_join_element_wise(*columns, "\x1f", null_handling="replace", null_replacement="")
 
 
@@ -227,8 +212,8 @@ def _groups(joined: Column) -> tuple[np.ndarray, np.ndarray]:
     return found.inverse, found.first
 
 
-def _ids(keys: Column) -> list[str]:
-    return [f"focus:{hashlib.sha256(key.encode()).hexdigest()}" for key in keys.to_pylist()]
+def _ids(prefix: str, keys: Column) -> list[str]:
+    return [f"{prefix}:{hashlib.sha256(key.encode()).hexdigest()}" for key in keys.to_pylist()]
 
 
 def _corrected_ids(parts: Mapping[str, Column], first: np.ndarray, rows: Rows) -> np.ndarray:
@@ -241,18 +226,14 @@ def _corrected_ids(parts: Mapping[str, Column], first: np.ndarray, rows: Rows) -
     if len(at):
         billed, charged = rows.times["BillingPeriodStart"].values[at], rows.times["ChargePeriodStart"].values[at]
         period = np.where(charged < billed, charged.astype("datetime64[M]").astype("datetime64[us]"), billed)
-        original = {name: array.take(pa.array(at)) for name, array in parts.items()}
+        original = {name: parts[name].take(pa.array(at)) for name in rows.form.key}
         original["ChargeClass"] = pa.nulls(len(at), pa.string())
-        original["BillingPeriodStart"] = _iso(period)
-        ids[np.searchsorted(first, at)] = _ids(_join(original))
+        original["BillingPeriodStart"] = bill_columns.times_as_text(period)
+        original |= {
+            name: pa.repeat(pa.scalar(text, pa.string()), len(at)) for name, text in rows.form.original.items()
+        }
+        ids[np.searchsorted(first, at)] = _ids(rows.form.name, _join(rows.form.key, original))
     return ids
-
-
-def _iso(times: np.ndarray) -> Column:
-    codes, distinct_times = pd.factorize(times.astype("int64"))
-    texts = np.datetime_as_string(distinct_times.astype("datetime64[us]"), unit="s")
-    column: Column = pa.array(texts.tolist(), pa.string())
-    return column.take(pa.array(codes))
 
 
 def _spread(codes: bill_columns.Codes, values: Sequence[str | None]) -> Column:
@@ -294,7 +275,7 @@ def _flags(rows: Rows, use: Use, group: np.ndarray, groups: int) -> np.ndarray:
     anywhere = region.take(np.array([region_of(value)[1] for value in region.values], dtype=bool), absent=False)
     masks = {
         "unknown_meter": usage & (rows.by_meaning(lambda meaning: meaning.rule.flag) == "unknown_meter"),
-        "naive_time": naive,
+        "naive_time": naive & (not rows.form.utc),
         "global_routing": anywhere | rows.by_meaning(lambda meaning: meaning.global_routing).astype(bool),
         "characters": rows.by_meaning(lambda meaning: meaning.characters).astype(bool) & ~np.isnan(use.amount),
         "no_usage": use.missing,
@@ -316,7 +297,7 @@ def _dimensions(head: Rows, tags: Sequence[Tags], tag_codes: np.ndarray, stage: 
     frame["started_at"] = pd.DatetimeIndex(head.times["ChargePeriodStart"].values, tz="UTC")
     frame["ended_at"] = pd.DatetimeIndex(head.times["ChargePeriodEnd"].values, tz="UTC")
     bills, names = bills_of(head)
-    frame["snapshot"] = np.array(names, dtype=object)[bills]
+    frame["snapshot"] = np.array(names, dtype=object)[bills] if head.form.snapshot else None
     frame["account"] = account_ids(head)
     every_tag = np.empty(len(tags) + 1, dtype=object)
     every_tag[:] = [*tags, NO_TAGS]
@@ -324,6 +305,9 @@ def _dimensions(head: Rows, tags: Sequence[Tags], tag_codes: np.ndarray, stage: 
         values = np.empty(len(every_tag), dtype=object)
         values[:] = [each.attribution.get(column) for each in every_tag]
         frame[column] = values[tag_codes]
+    for column, text in head.form.fallbacks.items():
+        codes = head.codes_of(text)
+        frame[column] = frame[column].where(frame[column].notna(), codes.spread(codes.values))
     for column, what in _OF_MEANING.items():
         frame[column] = head.by_meaning(what)
     frame["stage"] = [each or stage for each in head.by_meaning(lambda meaning: meaning.stage)]
@@ -348,17 +332,20 @@ _OF_MEANING: Final = {
 
 def _labels_and_runs(head: Rows, tags: np.ndarray, tag_codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     names = ("SkuId", "ResourceName", "ResourceId", "RegionId", "ChargeCategory")
-    columns = {name: head.codes_of(name) for name in names}
+    own = head.form.labels
+    columns = {name: head.codes_of(name) for name in (*names, *own.values())}
     combinations = bill_columns.distinct([head.meaning, tag_codes, *(each.codes for each in columns.values())])
     labels = np.empty(len(combinations.first), dtype=object)
     runs = np.full(len(combinations.first), None, dtype=object)
     values = {name: [*each.values, None] for name, each in columns.items()}
     for position, at in enumerate(combinations.first.tolist()):
-        sku, name, resource_id, region, category = (values[column][columns[column].codes[at]] for column in columns)
+        said = {column: values[column][columns[column].codes[at]] for column in columns}
+        sku, name, resource_id, region, category = (said[column] for column in names)
         resource, runs[position] = resource_of(name, resource_id)
         labels[position] = _labels(head.meanings[head.meaning[at]], tags[tag_codes[at]], sku, resource, region)
         if category and category.lower() != "usage":
             labels[position][CHARGE_CATEGORY] = category.lower()
+        labels[position] |= {label: text[:LABEL_TEXT] for label, column in own.items() if (text := said[column])}
     return labels[combinations.inverse], runs[combinations.inverse]
 
 
@@ -376,22 +363,3 @@ def _labels(
     if meaning.data_zone:
         labels["geography"] = geography_of(region_of(region)[0])
     return labels
-
-
-def resource_of(name: str | None, resource_id: str | None) -> tuple[str | None, str | None]:
-    """
-    Give a resource's lasting name and, for jobs, their run.
-
-    Names of single machines pass too quickly to be a dimension and are left out.
-
-    >>> resource_of(None, "/subscriptions/5f/providers/Microsoft.CognitiveServices/accounts/aoai-search")
-    ('aoai-search', None)
-    >>> resource_of(None, "arn:aws:sagemaker:eu-west-1:123456789012:training-job/bert-17")
-    (None, 'bert-17')
-    >>> resource_of(None, "arn:aws:ec2:us-east-1:123456789012:instance/i-0a1")
-    (None, None)
-    """
-    if found := _JOB.search(resource_id or ""):
-        return None, found["job"][:200]
-    last = name or (resource_id or "").rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1]
-    return (last if last and _PASSING.match(last) is None else None), None

@@ -1,4 +1,4 @@
-"""Rows of a FOCUS table, understood: texts, times, numbers, what each row means, and which rows cannot be read."""
+"""Rows of a bill, understood: texts, times, numbers, what each row means, and which rows cannot be read."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from core.quantification.rejections import Rejection
 from ingestion.sources import ai_services, bill_columns, bill_meaning, bill_tables
 from ingestion.sources.base import UnreadablePayload
 from ingestion.sources.bill_columns import Column
+from ingestion.sources.bill_format import BillFormat
+from ingestion.sources.bill_scrub import cleaner
+from ingestion.sources.service_rules import SHIPPED, Rulebook
 
 METER_TEXTS: Final = ("SkuMeter", "x_SkuMeterName", "x_UsageType", "ChargeDescription", "x_SkuDescription", "SkuId")
 """Columns that say what was metered, most telling first."""
@@ -40,9 +43,8 @@ TEXTS: Final = (
 NUMBERS: Final = ("ConsumedQuantity", "PricingQuantity", "EffectiveCost")
 TIMES: Final = ("BillingPeriodStart", "ChargePeriodStart", "ChargePeriodEnd")
 COLUMNS: Final = (*TEXTS, *NUMBERS, *TIMES)
-"""Every column that is read; others may be there and are left alone."""
+"""Every column of FOCUS that is read; others may be there and are left alone."""
 
-CATEGORIES: Final = ("usage", "purchase", "tax", "credit", "adjustment")
 REMEMBERED: Final = 50_000
 """Most distinct combinations kept understood between chunks; a fixed bound keeps memory constant."""
 CLOCK_TOLERANCE: Final = timedelta(minutes=10)
@@ -59,19 +61,24 @@ class Rows:
 
     Args:
         row: number of each row in the file, from 1.
-        text: trimmed text of every column of TEXTS, null where absent.
+        form: the bill's format.
+        text: trimmed text of every column of TEXTS and of the format's own, null where absent.
         numbers, times: columns of NUMBERS and TIMES.
         meaning: what each row means, as a position in `meanings`.
-        raw: the numbers and times as delivered, for the quarantine.
+        at: position of each row in the chunk.
+        raw: columns of the whole chunk as translated, `wire` as delivered: for the quarantine.
     """
 
+    form: BillFormat
     row: np.ndarray
     text: Mapping[str, Column]
     numbers: Mapping[str, bill_columns.Numbers]
     times: Mapping[str, bill_columns.Times]
     meaning: np.ndarray
     meanings: list[bill_meaning.Meaning]
+    at: np.ndarray
     raw: Mapping[str, Column]
+    wire: Mapping[str, Column]
 
     def __len__(self) -> int:
         return len(self.row)
@@ -82,6 +89,7 @@ class Rows:
             return self
         at = pa.array(np.flatnonzero(mask))
         return Rows(
+            form=self.form,
             row=self.row[mask],
             text={name: array.take(at) for name, array in self.text.items()},
             numbers={
@@ -94,7 +102,9 @@ class Rows:
             },
             meaning=self.meaning[mask],
             meanings=self.meanings,
-            raw={name: array.take(at) for name, array in self.raw.items()},
+            at=self.at[mask],
+            raw=self.raw,
+            wire=self.wire,
         )
 
     def codes_of(self, column: str) -> bill_columns.Codes:
@@ -124,64 +134,80 @@ class Rows:
         spread: np.ndarray = per_meaning[self.meaning]
         return spread
 
+    def delivered(self, column: str, at: int) -> str:
+        """Give the beginning of what stood in a column, in quotes."""
+        return repr(str(self.raw[column][int(self.at[at])].as_py())[:80])
+
     def payload(self, at: int) -> dict[str, str]:
-        """Give a row as it was read, the columns that say something, by their FOCUS names."""
-        texts = {name: array[at].as_py() for name, array in self.text.items()}
-        plain = {name: array[at].as_py() for name, array in self.raw.items()}
-        return {name: str(value) for name, value in {**texts, **plain}.items() if value not in (None, "")}
+        """Give a row as it was delivered, the columns that say something, without what is private in them."""
+        position = int(self.at[at])
+        kept: dict[str, str] = {}
+        for name, array in self.wire.items():
+            text = bill_columns.as_text(array.slice(position, 1))[0].as_py()
+            if text is not None and (clean := cleaner(name, self.form.cleaner_of)(text)):
+                kept[name] = clean
+        return kept
 
 
 @dataclass
 class Understanding:
     """Reads chunks into rows and remembers, within bounds, what it has understood."""
 
+    form: BillFormat
+    rules: Rulebook = SHIPPED
     _known: dict[tuple[str | None, ...], bill_meaning.Meaning] = field(default_factory=dict)
 
     def rows(self, chunk: bill_tables.Chunk) -> Rows:
         """Normalize a chunk's columns and look up what its rows mean."""
         size = len(chunk.rows)
+        columns = self.form.translate(chunk.columns)
         absent = pa.nulls(size, pa.string())
-        text = {name: _converted(name, chunk.columns.get(name, absent), bill_columns.as_text) for name in TEXTS}
-        codes = {name: bill_columns.encode(text[name]) for name in MEANING if name in chunk.columns}
+        raw = {name: columns.get(name, absent) for name in (*COLUMNS, *self.form.texts)}
+        text = {name: self._converted(name, raw, bill_columns.as_text) for name in (*TEXTS, *self.form.texts)}
+        codes = {name: bill_columns.encode(text[name]) for name in MEANING if name in columns}
         combinations = bill_columns.distinct([each.codes for each in codes.values()] or [np.zeros(size, "int64")])
         values = {name: [*each.values, None] for name, each in codes.items()}  # code -1 is the None at the end
         meanings = [
             self._meaning(tuple(values[name][codes[name].codes[at]] if name in codes else None for name in MEANING))
             for at in combinations.first.tolist()
         ]
-        raw = {name: chunk.columns.get(name, absent) for name in (*NUMBERS, *TIMES)}
         return Rows(
+            form=self.form,
             row=chunk.rows,
             text=text,
-            numbers={name: _converted(name, raw[name], bill_columns.as_numbers) for name in NUMBERS},
-            times={name: _converted(name, raw[name], bill_columns.as_times) for name in TIMES},
+            numbers={name: self._converted(name, raw, bill_columns.as_numbers) for name in NUMBERS},
+            times={name: self._converted(name, raw, bill_columns.as_times) for name in TIMES},
             meaning=combinations.inverse,
             meanings=meanings,
+            at=np.arange(size),
             raw=raw,
+            wire=chunk.columns,
         )
+
+    def _converted(self, name: str, columns: Mapping[str, Column], convert: Callable[[Column], Converted]) -> Converted:
+        """Convert a column; raise UnreadablePayload naming it when its Parquet type holds nothing of the kind."""
+        try:
+            return convert(columns[name])
+        except pa.ArrowException as error:
+            spelled = self.form.spelled.get(name, name)
+            raise UnreadablePayload(
+                f"The column {spelled} of type {columns[name].type} cannot be read ({error}). Export it as text, number "
+                "or time."
+            ) from error
 
     def _meaning(self, texts: tuple[str | None, ...]) -> bill_meaning.Meaning:
         known = self._known.get(texts)
         if known is None:
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
-            known = self._known[texts] = _understand(dict(zip(MEANING, texts, strict=True)))
+            known = self._known[texts] = _understand(dict(zip(MEANING, texts, strict=True)), self.rules)
         return known
 
 
-def _converted(name: str, array: Column, convert: Callable[[Column], Converted]) -> Converted:
-    """Convert a column; raise UnreadablePayload naming it when its Parquet type holds nothing of the kind."""
-    try:
-        return convert(array)
-    except pa.ArrowException as error:
-        raise UnreadablePayload(
-            f"The column {name} of type {array.type} cannot be read ({error}). Export it as text, number or time."
-        ) from error
-
-
-def _understand(texts: Mapping[str, str | None]) -> bill_meaning.Meaning:
+def _understand(texts: Mapping[str, str | None], rules: Rulebook) -> bill_meaning.Meaning:
     meter_texts = [text for text in (texts[name] for name in METER_TEXTS) if text]
     return bill_meaning.understand(
+        rules=rules,
         host=texts["HostProviderName"],
         seller=texts["ServiceProviderName"] or texts["ProviderName"],
         service=texts["ServiceName"],
@@ -231,7 +257,7 @@ def use_of(rows: Rows) -> Use:
     by_pricing = priced * rows.by_meaning(lambda meaning: meaning.pricing_scale).astype("float64")
     amount = np.where(np.isnan(by_consumption), by_pricing, by_consumption)
     stated = ~np.isnan(consumed) | ~np.isnan(priced)
-    cost_alone = (rows.cost < 0) & ~(amount < 0)
+    cost_alone = (rows.cost < 0) & ~(amount < 0) & (not rows.form.nets_credits)
     return Use(
         amount=np.where(counts & ~cost_alone, amount, np.nan),
         unknown_unit=counts & stated & np.isnan(amount),
@@ -261,8 +287,11 @@ class Faults:
 
     def rejections(self) -> list[Rejection]:
         """Give the rows at fault for the quarantine."""
+        spelled = self.rows.form.spelled
         return [
-            Rejection(int(self.rows.row[at]), None, column, reason, detail, payload=self.rows.payload(at))
+            Rejection(
+                int(self.rows.row[at]), None, spelled.get(column, column), reason, detail, payload=self.rows.payload(at)
+            )
             for at, (column, reason, detail) in sorted(self.found.items())
         ]
 
@@ -272,8 +301,7 @@ def faults_of_any_row(rows: Rows) -> Faults:
     faults = Faults(rows)
 
     def says(column: str, what: str) -> Callable[[int], str]:
-        array = rows.raw[column] if column in rows.raw else rows.text[column]
-        return lambda at: f"{str(array[at].as_py())[:80]!r} {what}"
+        return lambda at: f"{rows.delivered(column, at)} {what}"
 
     faults.add(_absent(rows, "BillingAccountId"), "BillingAccountId", "bad_field", "it is missing")
     for column in TIMES:
@@ -292,9 +320,12 @@ def faults_of_any_row(rows: Rows) -> Faults:
     )
     category = rows.codes_of("ChargeCategory")
     faults.add(category.codes < 0, "ChargeCategory", "bad_field", "it is missing")
-    names = np.array([value.lower() in CATEGORIES for value in category.values], dtype=bool)
+    names = np.array([value.lower() in rows.form.categories for value in category.values], dtype=bool)
     faults.add(
-        ~category.take(names, absent=True), "ChargeCategory", "bad_field", says("ChargeCategory", "is none of FOCUS")
+        ~category.take(names, absent=True),
+        "ChargeCategory",
+        "bad_field",
+        says("ChargeCategory", "is no kind of charge that is known"),
     )
     return faults
 
@@ -315,7 +346,7 @@ def faults_of_records(rows: Rows, use: Use, *, received_at: datetime, max_age_da
     usage = rows.says("ChargeCategory", "usage")
     for column in ("ConsumedQuantity", "PricingQuantity"):
         unreadable = rows.numbers[column].unreadable & counts & usage
-        faults.add(unreadable, column, "bad_field", _not_a_number(rows.raw[column]))
+        faults.add(unreadable, column, "bad_field", _not_a_number(rows, column))
     faults.add(use.unknown_unit, "ConsumedUnit", "unknown_unit", lambda at: _unit(rows, at))
     nothing = np.isnan(use.amount) & np.isnan(rows.cost)
     faults.add(nothing, "EffectiveCost", "bad_field", "it is missing, and there is no quantity")
@@ -330,8 +361,8 @@ def faults_of_records(rows: Rows, use: Use, *, received_at: datetime, max_age_da
     return faults
 
 
-def _not_a_number(array: Column) -> Callable[[int], str]:
-    return lambda at: f"{str(array[at].as_py())[:80]!r} is not a number"
+def _not_a_number(rows: Rows, column: str) -> Callable[[int], str]:
+    return lambda at: f"{rows.delivered(column, at)} is not a number"
 
 
 def rule_measure(meaning: bill_meaning.Meaning) -> str:

@@ -1,0 +1,158 @@
+"""Rows in quarantine that a setting of their source would let pass: which setting, and what would come of it."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from core.accounting.selectors import current_view
+from core.factors.selectors import NoFactorSet, pack_of, shipped_factor_set
+from core.ledger.models import Source
+from core.quantification.answer import answers
+from core.quantification.methods import LATEST
+from core.quantification.pack import FactorPack
+from ingestion import reading, selectors
+from ingestion.claims import Claimed
+from ingestion.kinds import Setting, settings_of
+from ingestion.models import Batch
+from ingestion.sources.base import UnreadablePayload
+
+FIXES: Final[Mapping[str, tuple[str, ...]]] = {
+    "too_old": ("max_age_days",),
+    "implausible_power": ("max_power_kw",),
+    "implausible_energy": ("max_power_kw",),
+    "implausible_hours": ("max_devices", "max_instances"),
+    "bad_field": ("stage",),
+}
+"""Reason -> the settings that may let its rows pass. Other reasons need another payload, or nothing but reading again."""
+
+TRIED_ROWS: Final = 5_000
+TRIED_BYTES: Final = 64 * 1024 * 1024
+"""Larger payloads are not tried while somebody waits for the page; replaying reads them all the same."""
+PARTS: Final = ("location_kg_co2e", "upstream_kg_co2e", "embodied_kg_co2e")
+
+
+@dataclass
+class Effect:
+    """
+    What reading rows again under other settings would give, before the organization's own factors and attribution rules.
+
+    Args:
+        rows: payload rows tried; `more` are open besides.
+        records: payload rows that would become records, some perhaps of ids that stand already.
+        still: reason -> rows that stay in quarantine.
+        kg_co2e, low_kg_co2e, high_kg_co2e: location-based, with upstream and embodied, of those with a figure.
+        energy_kwh: at the facility.
+        without_figure: records that would have none.
+        not_kept: rows whose payload is no longer there.
+    """
+
+    rows: int = 0
+    more: int = 0
+    records: int = 0
+    still: Counter[str] = field(default_factory=Counter)
+    kg_co2e: float = 0.0
+    low_kg_co2e: float = 0.0
+    high_kg_co2e: float = 0.0
+    energy_kwh: float = 0.0
+    without_figure: int = 0
+    not_kept: int = 0
+
+
+def fixing_settings(kind: str, reason: str, fields: Collection[str | None]) -> list[Setting]:
+    """List the settings of a format that may let rows of a reason pass; of wrong fields only where one of them is named."""
+    names = FIXES.get(reason, ())
+    if reason == "bad_field":
+        names = tuple(name for name in names if name in fields)
+    return [setting for setting in settings_of(kind) if setting.name in names]
+
+
+class _Trial(reading.Reader):
+    """Reads only some rows of batches, without anything being noted."""
+
+    def __init__(self, organization_id: int, rows: Mapping[UUID, dict[int, set[int]]]) -> None:
+        super().__init__(organization_id)
+        self.rows = rows
+
+    def _rows_to_replay(self, batch: Claimed) -> dict[int, set[int]]:
+        return self.rows[batch.id]
+
+
+def effect_of(organization_id: int, source: Source, reason: str, settings: Mapping[str, Any]) -> Effect:
+    """Read the open rows of a group again under these settings, 5,000 at most, and quantify what they give."""
+    effect = Effect()
+    wanted: dict[UUID, dict[int, set[int]]] = {}
+    found = selectors.quarantine(organization_id, source_id=source.id, reason=reason)
+    columns = ("batch_id", "file", "row", "rows", "batch__size_bytes")
+    for batch_id, file, row, rows, size_bytes in found.values_list(*columns).iterator():
+        if effect.rows >= TRIED_ROWS or size_bytes > TRIED_BYTES:
+            effect.more += rows
+            continue
+        wanted.setdefault(batch_id, {}).setdefault(file, set()).add(row)
+        effect.rows += rows
+    pack, methodology = _factors(organization_id)
+    trial = _Trial(organization_id, wanted)
+    batches = list(Batch.objects.filter(organization_id=organization_id, id__in=list(wanted)).order_by("id"))
+    trial.fetch([_claimed(batch, source, settings) for batch in batches])
+    for batch in batches:
+        try:
+            for chunk in trial.chunks(_claimed(batch, source, settings)):
+                _add(effect, chunk, pack, methodology)
+        except UnreadablePayload:
+            effect.not_kept += sum(len(rows) for rows in wanted[batch.id].values())
+    return effect
+
+
+def _add(effect: Effect, chunk: reading.Chunk, pack: FactorPack | None, methodology: str) -> None:
+    for rejection in chunk.rejected:
+        effect.still[rejection.reason] += rejection.rows
+    if not len(chunk.activity):
+        return
+    effect.records += int(chunk.activity["rows"].sum())
+    if pack is None:
+        effect.without_figure += len(chunk.activity)
+        return
+    for answer in answers(chunk.activity, pack, methodology):
+        impacts: Any = answer["impacts"]
+        parts = [impacts[name] for name in PARTS if impacts[name] is not None]
+        if not parts:
+            effect.without_figure += 1
+        effect.kg_co2e += math.fsum(part["value"] for part in parts)
+        effect.low_kg_co2e += math.fsum(part["low"] for part in parts)
+        effect.high_kg_co2e += math.fsum(part["high"] for part in parts)
+        energy = impacts["energy_facility_kwh"]
+        effect.energy_kwh += energy["value"] if energy is not None else 0.0
+
+
+def _factors(organization_id: int) -> tuple[FactorPack | None, str]:
+    """Take the factors that the organization's figures follow from, else the shipped ones."""
+    view = current_view(organization_id)
+    if view is not None:
+        return pack_of(view.factor_set.content_hash), view.methodology
+    try:
+        return pack_of(shipped_factor_set().content_hash), LATEST
+    except NoFactorSet:
+        return None, LATEST
+
+
+def _claimed(batch: Batch, source: Source, settings: Mapping[str, Any]) -> Claimed:
+    """Give a batch as a worker would have it if the source had these settings."""
+    return Claimed(
+        **{name: getattr(batch, name) for name in _OF_BATCH},
+        received_at=datetime.now(UTC),  # as of a batch that reads them again
+        settings=dict(settings),
+        source_name=source.name,
+        replay=True,
+        audit_sequence=None,
+    )
+
+
+_OF_BATCH: Final = (
+    *("id", "source_id", "kind", "attempts", "announced", "size_bytes", "filename", "team", "project"),
+    *("stage", "token_id", "confirmed", "in_order", "dry_run", "payload_of"),
+)

@@ -1,0 +1,400 @@
+"""
+Metrics of OpenTelemetry's GenAI and hardware conventions, read as records.
+
+Each counter and interval is a record of its own, also the input and the output of the same calls: bodies may be cut between
+any two data points, and only so do the same points give the same ids however they are cut. The direction that a record does
+not hold is 0 in it, not absent, since it stands in the other one; energy is linear in both, so their sum is that of one
+record with both. Only cached tokens, a part of the input, go where their input is.
+
+Counters with running totals are compared with their latest reading (`counters`); gauges cannot be added up and are refused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, Final
+
+from core.quantification import units
+from core.quantification.record_checks import CLOCK_TOLERANCE
+from core.quantification.rejections import Rejection
+from core.quantification.signals import METRIC, METRICS, REQUEST_HISTOGRAM, SCOPE, SIGNAL, TOKEN_HISTOGRAM
+from ingestion.sources import otlp_ecologits
+from ingestion.sources.base import Context, Draft, digest, natural_id
+from ingestion.sources.counters import Key, Kind, Memory, Reading, Step
+from ingestion.sources.otlp_metric_wire import CUMULATIVE, DELTA, NO_VALUE, DataPoint, Metric, Scope
+from ingestion.sources.otlp_resource import (
+    COUNTED,
+    FAILURE,
+    MODEL,
+    OPERATION,
+    OWN,
+    PROVIDER,
+    SERVER,
+    TIER,
+    about_call,
+    about_resource,
+    own_place,
+    text,
+    time_of,
+)
+from ingestion.sources.otlp_wire import Value
+
+FALLBACK: Final = {"stage": "inference"}
+
+TOKEN_USAGE: Final = TOKEN_HISTOGRAM
+DURATION: Final = REQUEST_HISTOGRAM
+INPUT_COUNTER: Final = "gen_ai.client.inference.usage.input_tokens"
+OUTPUT_COUNTER: Final = "gen_ai.client.inference.usage.output_tokens"
+CACHED_COUNTER: Final = "gen_ai.client.inference.usage.cache_read.input_tokens"
+HOST_ENERGY: Final = "hw.host.energy"
+TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105  # the name of an attribute
+MODALITY: Final = "gen_ai.token.modality"
+
+READ: Final = frozenset({TOKEN_USAGE, DURATION, INPUT_COUNTER, OUTPUT_COUNTER, CACHED_COUNTER, HOST_ENERGY})
+"""Metrics that are read; all others are outside."""
+
+TOKEN_UNITS: Final = frozenset({"", "1", "{token}", "{tokens}", "token", "tokens"})
+KWH_OF: Final[Mapping[str, float]] = {
+    "J": 1 / units.J_PER_KWH,
+    "joules": 1 / units.J_PER_KWH,
+    "kJ": 1000 / units.J_PER_KWH,
+    "Wh": 1 / units.WH_PER_KWH,
+    "W.h": 1 / units.WH_PER_KWH,
+    "kWh": 1.0,
+    "kW.h": 1.0,
+}
+"""Units of energy -> kWh."""
+
+DIRECTIONS: Final[Mapping[str, str]] = {
+    "input": "input_tokens",
+    "prompt": "input_tokens",
+    "output": "output_tokens",
+    "completion": "output_tokens",
+}
+
+KEYS: Final = frozenset(
+    {*PROVIDER, *OPERATION, *MODEL, *TIER, TOKEN_TYPE, MODALITY, FAILURE, SERVER, *OWN, "hw.id", "host.name"}
+)
+"""Attributes of data points that are read; of others only that they differ is kept."""
+
+LATEST_NS: Final = 2**63
+
+
+@dataclass(frozen=True)
+class Point:
+    """
+    One or several data points that cannot be told apart, read as one.
+
+    Args:
+        row, rows: the first of them in the payload, and how many.
+        series: 32 hex digits that name its resource, scope, metric and attributes.
+        metric: what they are of.
+        data: their attributes, times, and sums.
+    """
+
+    row: int
+    rows: int
+    series: str
+    metric: Metric
+    data: DataPoint
+
+    @property
+    def key(self) -> Key:
+        """Name the counter."""
+        return self.series, self.data.start_ns
+
+    @property
+    def reading(self) -> Reading:
+        """Give what the counter showed."""
+        return Reading(self.data.time_ns, self.data.value or 0.0, self.data.count)
+
+    @property
+    def record_id(self) -> str:
+        """Name the record."""
+        return natural_id("metric", digest(*self.key)[:32], self.data.time_ns)
+
+
+def draft_of(scopes: Iterable[Scope], context: Context) -> Draft:
+    """Read the metrics of one body."""
+    return _Body(context).read(scopes)
+
+
+class _Body:
+    """One body on its way to a draft."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        known = context.known.get("counters")
+        self.memory = known if isinstance(known, Memory) else Memory()
+        only = context.known.get("only_rows")
+        self.only = only if isinstance(only, set) else None
+        self.draft = Draft(fallback=FALLBACK)
+
+    def read(self, scopes: Iterable[Scope]) -> Draft:
+        """Read all points, then make records of them in the order of their times."""
+        work: list[tuple[Point, Callable[[Point], None]]] = []
+        for scope in scopes:
+            about = about_resource(scope.resource, self.context)
+            points = list(self._points(scope))
+            if scope.name == otlp_ecologits.SCOPE:
+                gauges = otlp_ecologits.gauges_of(points)
+                self.draft.outside += sum(point.rows for point in points if otlp_ecologits.is_gauge(point.metric))
+                work += [
+                    (point, _bound(self._ecologits, scope, about, gauges))
+                    for point in points
+                    if not otlp_ecologits.is_gauge(point.metric)
+                ]
+                continue
+            cached = {_place_of(point): point for point in points if point.metric.name == CACHED_COUNTER}
+            used = {_place_of(point) for point in points if point.metric.name == INPUT_COUNTER}
+            for point in points:
+                if point.metric.name != CACHED_COUNTER:
+                    work.append((point, _bound(self._point, scope, about, cached)))
+                elif _place_of(point) not in used:
+                    self.draft.outside += point.rows  # a part of an input that is elsewhere
+        self.memory.recall(point.key for point, _ in work if point.metric.temporality == CUMULATIVE)
+        for point, make in sorted(work, key=lambda each: each[0].data.time_ns):
+            make(point)
+        return self.draft
+
+    # --- points -------------------------------------------------------------------------------------------------------
+
+    def _points(self, scope: Scope) -> Iterator[Point]:
+        """Give the points that are read, alike ones added up; count the others as outside or refused."""
+        origin = digest(*(f"{key}={value}" for key, value in sorted(scope.resource.items())), scope.name)
+        found: dict[tuple[str, int, int], Point] = {}
+        for metric in scope.metrics:
+            read = self._reads(scope, metric)
+            for data in metric.points:
+                self.draft.received += 1
+                fault = _fault(metric, data) if read else None
+                if not read or data.flags & NO_VALUE:
+                    self.draft.outside += 1
+                elif fault is not None:
+                    self._refuse(self.draft.received, 1, None, fault, metric, data)
+                else:
+                    own = (f"{key}={value}" for key, value in sorted(data.attributes.items()))
+                    series = digest(origin, metric.name, metric.unit, metric.kind, metric.temporality, *own)[:32]
+                    point = Point(self.draft.received, 1, series, metric, data)
+                    same = (series, data.start_ns, data.time_ns)
+                    found[same] = _added(found[same], point) if same in found else point
+        yield from found.values()
+
+    def _reads(self, scope: Scope, metric: Metric) -> bool:
+        if scope.name == otlp_ecologits.SCOPE:
+            return metric.name in otlp_ecologits.METRICS
+        return metric.name in READ
+
+    def _refuse(
+        self,
+        row: int,
+        rows: int,
+        record_id: str | None,
+        fault: tuple[str, str, str],
+        metric: Metric,
+        data: DataPoint,
+    ) -> None:
+        payload = {
+            "metric": metric.name,
+            "unit": metric.unit,
+            "attributes": data.attributes,
+            "startTimeUnixNano": data.start_ns,
+            "timeUnixNano": data.time_ns,
+            "value": data.value,
+            "count": data.count,
+        }
+        self.draft.rejected.append(Rejection(row, record_id, *fault, payload=payload, rows=rows))
+
+    # --- records ------------------------------------------------------------------------------------------------------
+
+    def _point(self, point: Point, scope: Scope, about: Mapping[str, Any], cached: Mapping[Any, Point]) -> None:
+        attributes = point.data.attributes
+        operation = text(attributes, OPERATION)
+        if point.metric.name != HOST_ENERGY and operation is not None and operation not in COUNTED:
+            self.draft.outside += point.rows  # agents repeat the calls below them
+            return
+        part = cached.get(_place_of(point)) if point.metric.name == INPUT_COUNTER else None
+        rows = point.rows + (part.rows if part else 0)
+        taken = self._taken(point, rows)
+        if taken is None:
+            return
+        if point.metric.name == HOST_ENERGY:
+            self.draft.per_host = True
+            measures, dimensions = _energy(point, taken), _host(scope.resource, about, attributes)
+        else:
+            measures = self._tokens(point, taken, part)
+            dimensions = about_call(attributes, scope.resource, about, self.context)
+            dimensions["labels"] = {**about["labels"], SIGNAL: METRICS, METRIC: point.metric.name, SCOPE: scope.name}
+        self._record(point, rows, taken, dimensions | measures)
+
+    def _tokens(self, point: Point, taken: Step, part: Point | None) -> dict[str, Any]:
+        if point.metric.name == DURATION:
+            failed = FAILURE in point.data.attributes
+            tokens = {} if failed else {"input_tokens": 0, "output_tokens": 0}
+            return {"requests": taken.count, "failed_requests": taken.count if failed else 0, **tokens}
+        column = _direction(point)
+        measures: dict[str, Any] = {"input_tokens": 0, "output_tokens": 0, column: round(taken.value)}
+        if part is not None:
+            of_part = self._step(part)
+            if of_part.kind is Kind.USE:
+                measures["cached_input_tokens"] = round(of_part.value)
+        return measures
+
+    def _ecologits(
+        self, point: Point, scope: Scope, about: Mapping[str, Any], gauges: Mapping[Any, otlp_ecologits.Gauges]
+    ) -> None:
+        latest = gauges.get(otlp_ecologits.call_of(point))
+        if latest is None or latest.input_tokens is None:
+            self.draft.outside += point.rows  # not passed on: the next export counts these calls, with its gauges
+            return
+        taken = self._taken(point, point.rows)
+        if taken is not None:
+            labels = {**about["labels"], SIGNAL: METRICS, METRIC: point.metric.name, SCOPE: scope.name}
+            dimensions = otlp_ecologits.dimensions_of(point, about) | {"labels": labels}
+            self._record(point, point.rows, taken, dimensions | latest.measures(round(taken.value)))
+
+    def _taken(self, point: Point, rows: int) -> Step | None:
+        """Give what a point adds; None where it adds nothing, which is counted here."""
+        if self.only is not None and point.row not in self.only:
+            self.draft.outside += rows  # another row of this payload is read again
+            return None
+        fault = self._time_fault(point)
+        if fault is not None:
+            self._refuse(point.row, rows, point.record_id, fault, point.metric, point.data)
+            return None
+        taken = self._step(point)
+        if taken.kind is Kind.REPEATED:
+            self.draft.duplicate += rows
+            return None
+        if taken.kind is Kind.FIRST or not (taken.value or taken.count):
+            self.draft.outside += rows
+            return None
+        return taken
+
+    def _step(self, point: Point) -> Step:
+        if point.metric.temporality == DELTA:
+            start_ns = point.data.start_ns or point.data.time_ns
+            return Step(Kind.USE, start_ns, point.data.value or 0.0, point.data.count)
+        return self.memory.advance(point.key, point.reading)
+
+    def _time_fault(self, point: Point) -> tuple[str, str, str] | None:
+        """Find a time that cannot be right before the counter takes it for its latest."""
+        if self.context.known.get("timeless"):
+            return None
+        ended_at = time_of(point.data.time_ns)
+        if ended_at > self.context.received_at + CLOCK_TOLERANCE:
+            return "timeUnixNano", "clock_skew", f"it ends {ended_at.isoformat()}"
+        if ended_at < self.context.received_at - timedelta(days=min(self.context.max_age_days, 300_000)):
+            return "timeUnixNano", "too_old", f"it ends {ended_at.isoformat()}"
+        return None
+
+    def _record(self, point: Point, rows: int, taken: Step, filled: Mapping[str, Any]) -> None:
+        self.draft.records.append(
+            {
+                "flags": [],
+                **filled,
+                "row": point.row,
+                "rows": rows,
+                "record_id": point.record_id,
+                "started_at": time_of(taken.start_ns),
+                "ended_at": time_of(point.data.time_ns),
+            }
+        )
+
+
+def _bound(make: Callable[..., None], *given: Any) -> Callable[[Point], None]:
+    return lambda point: make(point, *given)
+
+
+def _place_of(point: Point) -> tuple[int, tuple[tuple[str, Value], ...]]:
+    """Say which points of a scope belong together: same attributes, same time."""
+    return point.data.time_ns, tuple(sorted(point.data.attributes.items(), key=lambda pair: pair[0]))
+
+
+def _added(one: Point, two: Point) -> Point:
+    """Add up two points that differ in nothing that is kept (a user was dropped from them)."""
+    value = (one.data.value or 0.0) + (two.data.value or 0.0)
+    data = replace(one.data, value=value, count=one.data.count + two.data.count)
+    return replace(one, rows=one.rows + two.rows, data=data)
+
+
+def _direction(point: Point) -> str:
+    if point.metric.name == TOKEN_USAGE:
+        return DIRECTIONS[str(point.data.attributes[TOKEN_TYPE])]
+    return "input_tokens" if point.metric.name == INPUT_COUNTER else "output_tokens"
+
+
+def _energy(point: Point, taken: Step) -> dict[str, Any]:
+    return {"energy_kwh": taken.value * KWH_OF[point.metric.unit], "energy_boundary": "it"}
+
+
+def _host(resource: Mapping[str, Value], about: Mapping[str, Any], attributes: Mapping[str, Value]) -> dict[str, Any]:
+    """Give the dimensions of a host's own energy."""
+    host = text(attributes, ("host.name",)) or text(resource, ("host.name",)) or text(attributes, ("hw.id",))
+    labels = {**about["labels"], METRIC: HOST_ENERGY} | ({"host.name": host} if host else {})
+    named = {name: about[name] for name in ("team", "project", "environment", "application", "task", "account")}
+    return {**named, **own_place(resource), "evidence": "measured", "labels": labels}
+
+
+def _fault(metric: Metric, data: DataPoint) -> tuple[str, str, str] | None:
+    """Find what makes a point of a metric that is read impossible, whenever it came: (field, reason, detail)."""
+    if metric.name in otlp_ecologits.GAUGES:
+        return _gauge_fault(metric, data)
+    return _kind_fault(metric) or _number_fault(metric, data) or _time_order_fault(data) or _unit_fault(metric, data)
+
+
+def _gauge_fault(metric: Metric, data: DataPoint) -> tuple[str, str, str] | None:
+    if metric.kind != "gauge":
+        return metric.name, "bad_field", f"{metric.kind or 'nothing'} where EcoLogits sends a gauge"
+    if data.value is None or not math.isfinite(data.value):
+        return metric.name, "bad_field", "it has no value"
+    return (metric.name, "negative_quantity", str(data.value)) if data.value < 0 else None
+
+
+def _kind_fault(metric: Metric) -> tuple[str, str, str] | None:
+    wanted = {TOKEN_USAGE: "histogram", DURATION: "histogram"}.get(metric.name, "sum")
+    kind = "histogram" if metric.kind == "exponentialHistogram" else metric.kind
+    if kind != wanted:
+        return metric.name, "bad_field", f"a {metric.kind} cannot be added up; send a {wanted}"
+    if metric.kind == "sum" and not metric.monotonic:
+        return metric.name, "bad_field", "a sum that is not monotonic cannot be added up; send a counter"
+    if metric.temporality not in (DELTA, CUMULATIVE):
+        return "aggregationTemporality", "bad_field", f"{metric.temporality} is neither delta (1) nor cumulative (2)"
+    return None
+
+
+def _number_fault(metric: Metric, data: DataPoint) -> tuple[str, str, str] | None:
+    if data.value is None and metric.name == DURATION:
+        return None if 0 <= data.count < 2**53 else (metric.name, "bad_field", "its count is no count")
+    if data.value is None or not math.isfinite(data.value) or not 0 <= data.count < 2**53:
+        return metric.name, "bad_field", "it has no sum"
+    if data.value < 0:
+        return metric.name, "negative_quantity", str(data.value)
+    whole = metric.name in (TOKEN_USAGE, INPUT_COUNTER, OUTPUT_COUNTER, CACHED_COUNTER, otlp_ecologits.REQUESTS)
+    if whole and (data.value != int(data.value) or data.value >= 2**53):
+        return metric.name, "bad_field", f"{data.value} is not a whole number"
+    return None
+
+
+def _time_order_fault(data: DataPoint) -> tuple[str, str, str] | None:
+    if not 0 < data.time_ns < LATEST_NS or not 0 <= data.start_ns < LATEST_NS:
+        return "timeUnixNano", "bad_field", "start or end time is missing or no time"
+    if data.start_ns > data.time_ns:
+        return "timeUnixNano", "negative_interval", f"it ends {data.start_ns - data.time_ns} ns before its start"
+    return None
+
+
+def _unit_fault(metric: Metric, data: DataPoint) -> tuple[str, str, str] | None:
+    if metric.name == HOST_ENERGY:
+        odd = metric.unit not in KWH_OF
+    elif metric.name == TOKEN_USAGE:
+        token_type = data.attributes.get(TOKEN_TYPE)
+        if token_type not in DIRECTIONS:
+            return TOKEN_TYPE, "bad_field", f"{str(token_type)[:40]!r} is neither input nor output"
+        odd = metric.unit not in TOKEN_UNITS
+    else:
+        odd = metric.name in (INPUT_COUNTER, OUTPUT_COUNTER, CACHED_COUNTER) and metric.unit not in TOKEN_UNITS
+    return ("unit", "unknown_unit", f"{metric.unit[:40]!r} is no unit of {metric.name}") if odd else None

@@ -1,0 +1,184 @@
+"""Who asks for an address, what they are answered, and something of their organization that an address can name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from uuid import UUID, uuid4
+
+from django.test import Client
+
+from core.accounting.models import JobState, RestatementJob
+from core.accounting.services import add_instruments, add_rule, add_site
+from core.factors import own
+from core.factors.pack import load_pack
+from core.factors.services import load_factor_set
+from core.ledger.models import Deletion, DeletionState
+from core.ledger.services import ensure_source
+from core.organizations import services
+from core.organizations.models import Organization, Person
+from core.organizations.policy import Action
+from core.organizations.tenancy import organization_scope
+from core.quantification.attribution_rules import Rule
+from core.quantification.attribution_text import parse_condition
+from ingestion.models import Batch
+
+
+@dataclass(frozen=True)
+class Call:
+    """One method of an address: who may, and what they are answered for an empty body in an empty organization."""
+
+    method: str
+    rights: tuple[Action, ...]  # any of them; none: whoever is somebody
+    answer: int
+    public: bool = False
+    tokens_only: bool = False  # a wire protocol: people in a session are strangers to it
+    body: str = ""
+    content_type: str = "application/json"
+
+
+@dataclass(frozen=True)
+class Address:
+    """What is known of an address beside its path."""
+
+    calls: tuple[Call, ...]
+    ids: dict[str, Callable[[Asker], object]] = field(default_factory=dict)  # of something of the asker's organization
+
+
+def see(right: Action, answer: int = 200) -> Call:
+    return Call("GET", (right,), answer)
+
+
+def do(right: Action, answer: int) -> Call:
+    return Call("POST", (right,), answer)
+
+
+def door(answer: int, **about: str) -> Call:
+    return Call("POST", (Action.INGEST,), answer, tokens_only=True, **about)
+
+
+def open_to_all(answer: int, method: str = "GET") -> Call:
+    return Call(method, (), answer, public=True)
+
+
+@dataclass
+class Asker:
+    """Somebody who asks, and the organization that they belong to."""
+
+    organization: Organization
+    name: str
+    rights: frozenset[Action]
+    client: Client
+    person: Person | None = None
+    token_id: int | None = None
+    secret: str = "wl_1_" + "x" * 43
+
+    @property
+    def headers(self) -> dict[str, str]:
+        if self.token_id is None:
+            return {}
+        return {"Authorization": f"Bearer {self.secret}", "x-api-token": self.secret}
+
+    def may(self, call: Call) -> bool:
+        if call.tokens_only and self.token_id is None:
+            return False
+        return not call.rights or any(right in self.rights for right in call.rights)
+
+
+def batch_of(asker: Asker) -> UUID:
+    with organization_scope(asker.organization.id):
+        source = ensure_source(asker.organization.id, "activity")
+        batch = Batch.objects.create(
+            organization_id=asker.organization.id,
+            source=source,
+            kind="activity",
+            received_at=datetime(2026, 11, 1, tzinfo=UTC),
+            size_bytes=1,
+            body_hash=b"\0" * 32,
+            token_id=asker.token_id,
+            person_id=asker.person.pk if asker.person else None,
+        )
+    return batch.id
+
+
+def source_of(asker: Asker) -> int:
+    return ensure_source(asker.organization.id, "activity").id
+
+
+def site_of(asker: Asker) -> str:
+    slug = f"hall-{uuid4()}"  # an organization's own: nobody else has a site of this name
+    add_site(organization_id=asker.organization.id, slug=slug, name="Hall", country="DE", zone="DE")
+    return slug
+
+
+def token_of(asker: Asker) -> int:
+    token, _secret = services.issue_token(
+        organization_id=asker.organization.id, name="lost", scopes=["ingest"], created_by=asker.person
+    )
+    return token.id
+
+
+def token_of_source(asker: Asker) -> int:
+    token, _secret = services.issue_token(
+        organization_id=asker.organization.id, name="narrow", scopes=["ingest"], source_id=source_of(asker)
+    )
+    return token.id
+
+
+def deletion_of(asker: Asker) -> int:
+    with organization_scope(asker.organization.id):
+        deletion = Deletion.objects.create(
+            organization_id=asker.organization.id,
+            source_id=source_of(asker),
+            from_day=date(2026, 7, 1),
+            to_day=date(2026, 7, 1),
+            reason="a mistake",
+            state=DeletionState.DELETED,
+            batch_id=uuid4(),
+        )
+    return deletion.id
+
+
+def own_factor(asker: Asker) -> int:
+    factor = own.add_own_factor(
+        organization_id=asker.organization.id, name="pue", value=1.2, source="Meters", where={"site": uuid4().hex}
+    )
+    return factor.id
+
+
+def restatement_job(asker: Asker) -> int:
+    factor_set = load_factor_set(load_pack()).factor_set
+    with organization_scope(asker.organization.id):
+        job = RestatementJob.objects.create(
+            organization=asker.organization,
+            factor_set=factor_set,
+            methodology="2026.1",
+            from_day=date(2026, 7, 1),
+            to_day=date(2026, 9, 30),
+            state=JobState.CANCELLED,
+            asked_by="nobody",
+            ended_at=datetime.now(UTC),
+        )
+    return job.id
+
+
+def instrument_of(asker: Asker) -> int:
+    given = {"type": "contract", "energy_kwh": "1", "intensity_g_per_kwh": "0", "market": "AIB", "vintage": "2025"}
+    (made,) = add_instruments(
+        organization_id=asker.organization.id, given=[given], today=datetime(2026, 11, 1, tzinfo=UTC).date()
+    )
+    return made.id
+
+
+def rule_of(asker: Asker) -> int:
+    rule = Rule((parse_condition("account is prod"),), {"team": "Search"})
+    made = add_rule(organization_id=asker.organization.id, rule=rule).rule
+    assert made is not None
+    return made.id
+
+
+def factor_file(_: Asker) -> str:
+    pack = load_pack()
+    load_factor_set(pack)
+    return next(iter(pack.blobs))

@@ -1,0 +1,148 @@
+"""Rows in quarantine: the effect of a setting before it is set, the fix itself, and exports."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+
+from core.factors.pack import load_pack
+from core.factors.services import load_factor_set
+from core.ledger.models import Source
+from core.ledger.services import create_source
+from core.organizations import services as organizations
+from core.organizations.models import AuditEvent, Role
+from core.organizations.tenancy import organization_scope
+from ingestion import selectors, services
+
+from .conftest import stamp
+
+pytestmark = pytest.mark.usefixtures("committed_db", "woken")
+
+
+@pytest.fixture
+def signed_in(client: Client, organization: Any, person: Any) -> Client:
+    organizations.add_member(organization_id=organization.id, person=person, role=Role.SUSTAINABILITY_LEAD)
+    client.force_login(person)
+    return client
+
+
+def old(record_id: str, days: int, kwh: float) -> dict[str, Any]:
+    """An hour of metered energy at a facility in Germany, 0.329 kg/kWh by EEA's value of 2023."""
+    start = datetime.now(UTC).replace(microsecond=0) - timedelta(days=days)
+    return {
+        "record_id": record_id,
+        "started_at": stamp(start),
+        "ended_at": stamp(start + timedelta(hours=1)),
+        "stage": "training",
+        "hosting": "owned",
+        "zone": "DE",
+        "evidence": "measured",
+        "energy_kwh": kwh,
+        "energy_boundary": "facility",
+    }
+
+
+@pytest.fixture
+def source(organization: Any) -> Source:
+    load_factor_set(load_pack())
+    return create_source(organization_id=organization.id, kind="activity", name="Meters", settings={"max_age_days": 30})
+
+
+def send(organization: Any, source: Source, *records: dict[str, Any]) -> None:
+    _token, secret = organizations.issue_token(
+        organization_id=organization.id, name="x", scopes=["ingest"], source_id=source.id
+    )
+    answer = Client().post(
+        "/api/v1/activity",
+        json.dumps(records),
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {secret}"},
+    )
+    assert answer.status_code == 202
+    services.drain_inbox(organization.id)
+
+
+def open_rows(organization: Any, reason: str) -> int:
+    with organization_scope(organization.id):
+        return selectors.quarantine(organization.id, reason=reason).count()
+
+
+def test_the_effect_is_shown_before_a_setting_is_set(signed_in: Client, organization: Any, source: Source) -> None:
+    send(organization, source, old("a", 40, 10.0), old("b", 90, 1000.0))
+    address = f"/quality/{source.id}/too_old/fix/"
+    assert address in signed_in.get("/quality/").content.decode()
+
+    page = signed_in.post(address, {"max_age_days": "60", "verdict": "try"})
+
+    effect = page.context["effect"]
+    assert (effect.rows, effect.records, dict(effect.still)) == (2, 1, {"too_old": 1})
+    assert effect.energy_kwh == pytest.approx(10.0)
+    # 3.29 kg of electricity; what is upstream of it comes on top
+    assert 3.29 <= effect.kg_co2e < 3.29 * 1.5
+    assert effect.low_kg_co2e <= effect.kg_co2e <= effect.high_kg_co2e
+    assert open_rows(organization, "too_old") == 2
+    with organization_scope(organization.id):
+        assert Source.objects.get(id=source.id).settings == {"max_age_days": 30}
+
+
+def test_the_setting_is_set_and_the_rows_are_read_again(signed_in: Client, organization: Any, source: Source) -> None:
+    send(organization, source, old("a", 40, 10.0), old("b", 90, 1000.0))
+
+    signed_in.post(f"/quality/{source.id}/too_old/fix/", {"max_age_days": "100", "verdict": "apply"})
+    services.drain_inbox(organization.id)
+
+    assert open_rows(organization, "too_old") == 0
+    with organization_scope(organization.id):
+        assert Source.objects.get(id=source.id).settings == {"max_age_days": 100}
+        assert [batch.written for batch in selectors.batches(organization.id)] == [2, 0]
+        event = AuditEvent.objects.get(action="update_source")
+    assert event.reason == "rows in quarantine: too_old"
+
+
+def test_a_stage_that_no_record_names_is_set_at_the_source(
+    signed_in: Client, organization: Any, source: Source
+) -> None:
+    nameless = {key: value for key, value in old("a", 1, 5.0).items() if key != "stage"}
+    send(organization, source, nameless, old("b", 1, 5.0) | {"model": 7})
+    address = f"/quality/{source.id}/bad_field/fix/"
+
+    effect = signed_in.post(address, {"stage": "training", "verdict": "try"}).context["effect"]
+    signed_in.post(address, {"stage": "training", "verdict": "apply"})
+    services.drain_inbox(organization.id)
+
+    assert (effect.records, dict(effect.still)) == (1, {"bad_field": 1})
+    assert open_rows(organization, "bad_field") == 1  # the other one is wrong in itself
+
+
+def test_a_reason_that_no_setting_mends_offers_to_read_again(
+    signed_in: Client, organization: Any, source: Source
+) -> None:
+    send(organization, source, old("a", 1, 5.0) | {"model": 7})
+
+    page = signed_in.get(f"/quality/{source.id}/bad_field/fix/").content.decode()
+
+    assert "No setting of a source lets such rows pass" in page
+    assert signed_in.get(f"/quality/{source.id}/no_reason/fix/").status_code == 404
+
+
+def test_all_open_rows_are_exported_with_their_payload(signed_in: Client, organization: Any, source: Source) -> None:
+    send(organization, source, old("=cmd()", 40, 10.0), old("b", 1, 5.0) | {"model": 7})
+
+    rows = json.loads(b"".join(signed_in.get("/quality/export.json")))  # type: ignore[arg-type]
+    text = b"".join(signed_in.get(f"/quality/export.csv?source={source.id}&reason=too_old")).decode()  # type: ignore[arg-type]
+    out = io.StringIO()
+    call_command("quarantine", "export", organization=organization.slug, format="json", stdout=out)
+
+    assert [(row["record_id"], row["reason"]) for row in rows] == [("=cmd()", "too_old"), ("b", "bad_field")]
+    assert rows[0]["payload"]["energy_kwh"] == 10.0
+    (cells,) = csv.DictReader(io.StringIO(text))
+    assert cells["record_id"] == "'=cmd()"
+    assert json.loads(cells["payload"])["energy_kwh"] == 10.0
+    assert json.loads(out.getvalue()) == rows
