@@ -17,6 +17,7 @@ from core.quantification.private import masked
 from ingestion import payloads
 from ingestion.sources import activity, private_tables, registry
 from ingestion.sources.base import UnreadablePayload, open_maybe_compressed, unpacked_head
+from ingestion.sources.private_texts import Rules
 
 HEAD_BYTES: Final = 64 * 1024
 LINE_BLOCK_BYTES: Final = 8 * 1024 * 1024
@@ -129,7 +130,7 @@ def scrubbed(stream: BinaryIO, kind: str, upload: Upload) -> BinaryIO:
     if scrub_file is not None:
         return scrub_file(stream)
     if private_tables.is_table(unpacked_head(stream, HEAD_BYTES)):
-        return private_tables.scrubbed(stream, getattr(adapter, "stores", private_tables.no_private_column))
+        return private_tables.scrubbed(stream, getattr(adapter, "RULES", Rules()))
     limit = settings.MAX_PAYLOAD_MB * 1024 * 1024
     plain = open_maybe_compressed(stream)
     head = plain.read(limit + 1)
@@ -141,7 +142,7 @@ def scrubbed(stream: BinaryIO, kind: str, upload: Upload) -> BinaryIO:
         return stream
     form = activity.form_of(head[:64], upload.filename, upload.content_type) if kind == activity.NAME else ""
     if form == activity.LINES:
-        return cast(BinaryIO, private_tables.Pieces(_scrubbed_lines(head, plain)))
+        return cast(BinaryIO, io.BufferedReader(private_tables.Pieces(_scrubbed_lines(head, plain))))
     raise UnreadablePayload(
         f"{upload.filename}: files of this form may have {settings.MAX_PAYLOAD_MB} MB. Split it, or send JSON lines."
     )

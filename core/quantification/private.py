@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from functools import lru_cache
 from typing import Any, Final
 
@@ -107,11 +107,11 @@ def masked(text: str) -> str:
     return _SECRET.sub(KEY, text)
 
 
-def without_private(value: Any, depth: int = 0) -> Any:
+def without_private(value: Any, depth: int = 0, allowed: Set[str] = frozenset()) -> Any:
     """
     Take private keys out of a JSON value, however deep: of objects, and of lists of ``{"key", "value"}`` pairs.
 
-    Numbers stay, whatever their key: ``{"input": 12}`` counts tokens.
+    Numbers stay, whatever their key: ``{"input": 12}`` counts tokens. Keys in ``allowed`` only sound private.
 
     >>> without_private({"labels": [{"key": "user", "value": "ada"}, {"key": "team", "value": "nlp"}], "prompt": "hi"})
     {'labels': [{'key': 'team', 'value': 'nlp'}]}
@@ -119,11 +119,15 @@ def without_private(value: Any, depth: int = 0) -> Any:
     if depth > DEPTH:
         return None
     if isinstance(value, Mapping):
-        return {key: without_private(item, depth + 1) for key, item in value.items() if not _is_private_pair(key, item)}
+        return {
+            key: without_private(item, depth + 1, allowed)
+            for key, item in value.items()
+            if key in allowed or not _is_private_pair(key, item)
+        }
     if isinstance(value, list):
-        return [without_private(item, depth + 1) for item in value if not _is_private_entry(item)]
+        return [without_private(item, depth + 1, allowed) for item in value if not _is_private_entry(item)]
     if isinstance(value, tuple):
-        return tuple(without_private(item, depth + 1) for item in value)
+        return tuple(without_private(item, depth + 1, allowed) for item in value)
     return masked(value) if isinstance(value, str) else value
 
 
@@ -146,7 +150,7 @@ def _is_private_entry(item: object) -> bool:
 
 
 @lru_cache(maxsize=16_384)
-def scrub_text(text: str) -> str:
+def scrub_text(text: str, allowed: Set[str] = frozenset()) -> str:
     """
     Take private keys out of a cell that holds a JSON object or list, with or without its braces; mask the rest.
 
@@ -158,14 +162,22 @@ def scrub_text(text: str) -> str:
         return masked(text)
     braces = start == '"' and '":' in text
     try:
-        value = json.loads(f"{{{text}}}" if braces else text)
+        value = json.loads(f"{{{text}}}" if braces else text, object_pairs_hook=_first_of_each)
     except (ValueError, RecursionError):
         return UNREADABLE if _mentions_private(text) else masked(text)
-    kept = without_private(value)
+    kept = without_private(value, allowed=allowed)
     if kept == value:
         return text
     written = json.dumps(kept, ensure_ascii=False)
     return written[1:-1] if braces else written
+
+
+def _first_of_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object; of equal keys the first counts, as it does where tags are read."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        found.setdefault(key, value)
+    return found
 
 
 def _mentions_private(text: str) -> bool:

@@ -20,7 +20,7 @@ from core.quantification import records
 from core.quantification.activity import COLUMNS, IDENTIFIERS, SERIES_TEXT
 from core.quantification.private import is_private, names_private_value, without_private
 from core.quantification.rejections import Rejection
-from ingestion.sources import activity_columns, activity_sheets, private_tables
+from ingestion.sources import activity_columns, activity_sheets, private_tables, private_texts
 from ingestion.sources.base import (
     CHUNK_ROWS,
     Context,
@@ -122,9 +122,9 @@ def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
     if form == ARRAY:
         _split_array(body.removeprefix(BOM))
     elif form in (CSV, PARQUET):
-        return private_tables.scrubbed_bytes(body, stores, IDENTIFIERS)
+        return private_tables.scrubbed_bytes(body, RULES)
     elif form == ARROW:
-        return activity_columns.scrub_arrow(body, stores)
+        return activity_columns.scrub_arrow(body, RULES)
     elif form == XLSX:
         return activity_sheets.scrub_xlsx(body, stores)
     elif re.match(r"application/json\b", content_type):
@@ -141,6 +141,9 @@ def stores(column: str) -> bool:
     if column.startswith(activity_columns.LABEL_PREFIX):
         return not is_private(column.removeprefix(activity_columns.LABEL_PREFIX))
     return column in COLUMNS
+
+
+RULES: Final = private_texts.Rules(stores=stores, identifiers=IDENTIFIERS)
 
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
@@ -366,7 +369,7 @@ def _read_piece(row: int, piece: bytes | memoryview) -> records.Record | Rejecti
 
 def _is_plain(body: bytes, form: str) -> bool:
     """Tell whether every item is a record, without fields of its own and with nothing private: the usual body."""
-    if private_tables.mentions_address(body):
+    if private_texts.mentions_address(body):
         return False
     try:
         decoded = _array.decode(body) if form == ARRAY else _record.decode_lines(body)
@@ -400,7 +403,7 @@ def _scrubbed(piece: bytes) -> bytes:
         lenient = _lenient(piece)
     if isinstance(lenient, dict):
         return json.dumps(_without_private(lenient)).encode()
-    return b'"(unreadable line, not kept)"' if private_tables.mentions_private(piece) else piece
+    return b'"(unreadable line, not kept)"' if private_texts.mentions_private(piece) else piece
 
 
 def _public_labels(labels: Mapping[str, object]) -> Mapping[str, object]:

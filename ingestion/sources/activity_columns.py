@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from core.quantification import activity, records
 from core.quantification.rejections import Rejection
-from ingestion.sources import private_tables
+from ingestion.sources import private_columns, private_texts
 from ingestion.sources.base import CHUNK_ROWS, PACKED_RATIO_LIMIT, RATIO_FREE_BYTES, UnreadablePayload
 
 Chunk = tuple[pd.DataFrame, list[Rejection], int]
@@ -42,7 +42,7 @@ def read_arrow(stream: BinaryIO, *, has_stage: bool) -> Iterator[Chunk]:
         raise UnreadablePayload(f"The Arrow stream is truncated or damaged: {_first_line(error)}") from error
 
 
-def scrub_arrow(body: bytes, stores: private_tables.Stores) -> bytes:
+def scrub_arrow(body: bytes, rules: private_texts.Rules) -> bytes:
     """Empty the columns of an Arrow stream that are not stored, and clean the others; a damaged one raises."""
     stream = io.BytesIO(body)
     try:
@@ -50,11 +50,11 @@ def scrub_arrow(body: bytes, stores: private_tables.Stores) -> bytes:
         with pa.ipc.open_stream(stream) as reader:
             batches = list(reader)
             schema = reader.schema
-        clean = [private_tables.scrub_batch(batch, stores, activity.IDENTIFIERS) for batch in batches]
+        clean = [private_columns.scrub_batch(batch, rules) for batch in batches]
         if all(new is old for new, old in zip(clean, batches, strict=True)):
             return body
         target = io.BytesIO()
-        nullable = pa.schema([field.with_nullable(nullable=True) for field in schema])
+        nullable = private_columns.nullable(schema)
         with pa.ipc.new_stream(target, nullable) as writer:
             for batch in clean:
                 writer.write_batch(batch.cast(nullable))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, BinaryIO, Final, Literal, cast
 
@@ -17,7 +17,6 @@ import xlsxwriter
 from core.quantification import activity
 from core.quantification.private import names_private_value, scrub_text
 from core.quantification.rejections import Rejection
-from ingestion.sources import private_tables
 from ingestion.sources.activity_columns import LABEL_PREFIX, REQUIRED, Chunk, check_columns, typed
 from ingestion.sources.base import CHUNK_ROWS, UnreadablePayload, Utf8, digest
 
@@ -178,7 +177,7 @@ def _open_sheet(stream: BinaryIO) -> tuple[list[str], Iterator[tuple[Any, ...]],
     return header, cells, sheet.title
 
 
-def scrub_xlsx(body: bytes, stores: private_tables.Stores) -> bytes:
+def scrub_xlsx(body: bytes, stores: Callable[[str], bool]) -> bytes:
     """
     Keep of a workbook the sheet that is read, without the cells of columns that are not stored: no other sheets,
     comments, authors. A workbook that cannot be read is kept as it is for `read_xlsx` to say why.

@@ -21,14 +21,12 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 import pandas as pd
 
-from core.quantification.private import names_a_person
 from core.quantification.records import empty_activity
 from core.quantification.rejections import Cover, Rejection
-from ingestion.sources import aws_carbon_api, bill_tables
+from ingestion.sources import aws_carbon_api, bill_tables, private_tables
 from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload, digest, finish
 from ingestion.sources.bill_columns import as_numbers, as_text, as_times
 from ingestion.sources.bill_meaning import region_of
-from ingestion.sources.bill_scrub import Cleaner, scrub_bill
 from ingestion.sources.service_rules import Rulebook
 
 NAME: Final = "aws_carbon"
@@ -81,11 +79,7 @@ def scrub_file(stream: BinaryIO) -> BinaryIO:
     """Do the same to a file of any size."""
     if aws_carbon_api.is_json(stream):
         return aws_carbon_api.without_people(stream)
-    return scrub_bill(stream, _cleaner_of)
-
-
-def _cleaner_of(name: str) -> Cleaner | None:
-    return (lambda _: None) if names_a_person(name) else None
+    return private_tables.scrubbed(stream)
 
 
 def survey(stream: BinaryIO, context: Context) -> dict[str, list[str]]:

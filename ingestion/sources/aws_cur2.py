@@ -24,14 +24,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
-from core.quantification.private import names_a_person
-from ingestion.sources import aws_principals, bill_columns, bill_tables
+from core.quantification.private import is_private
+from ingestion.sources import aws_principals, bill_columns, bill_tables, private_tables
 from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload
 from ingestion.sources.bill_columns import Column
 from ingestion.sources.bill_format import CATEGORIES, REPEATED, BillFormat
 from ingestion.sources.bill_reader import read_bill
-from ingestion.sources.bill_scrub import Cleaner, scrub_bill
-from ingestion.sources.bill_tags import without_people
+from ingestion.sources.private_texts import Cleaner, Rules, no_private_column
 
 pc: Any = pyarrow.compute  # the stubs know only some of its overloads
 
@@ -130,14 +129,14 @@ def plain_name(name: str) -> str:
 
 
 def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
-    """Drop the people of a report held in memory; raise UnreadablePayload when it cannot be read."""
+    """Drop what is private of a report held in memory; raise UnreadablePayload when it cannot be read."""
     with scrub_file(io.BytesIO(body)) as kept:
         return kept.read()
 
 
 def scrub_file(stream: BinaryIO) -> BinaryIO:
-    """Drop the people of a report of any size, see `bill_scrub.scrub_bill`."""
-    return scrub_bill(stream, _cleaner_of)
+    """Drop what is private of a report of any size."""
+    return private_tables.scrubbed(stream, FORM.rules)
 
 
 def parse(stream: BinaryIO, context: Context, chunk_rows: int = CHUNK_ROWS) -> Iterator[Parsed]:
@@ -274,19 +273,14 @@ def _tags(columns: Mapping[str, Column], size: int) -> Column:
     return pa.array(objects, pa.string()).take(pa.array(combinations.inverse))
 
 
-def _cleaner_of(name: str) -> Cleaner | None:
-    """Give what takes people out of a column's texts; None for columns that name nobody."""
-    plain = plain_name(name)
-    if plain == "line_item_iam_principal":
-        return aws_principals.without_person
-    if plain == "resource_tags":
-        return without_people
+def _stores(name: str) -> bool:
+    """Tell whether a column's cells are stored: those of users, and of tags that name a person, are not."""
     tag = name if name.startswith(_TAG_COLUMN) else found["key"] if (found := _TAG.match(name.strip())) else ""
-    return _nothing if plain == "line_item_user_identifier" or names_a_person(tag) else None
+    return plain_name(name) != "line_item_user_identifier" and no_private_column(name) and not is_private(tag)
 
 
-def _nothing(_: str) -> None:
-    return None
+def _own(name: str) -> Cleaner | None:
+    return aws_principals.without_person if plain_name(name) == "line_item_iam_principal" else None
 
 
 FORM: Final = BillFormat(
@@ -304,6 +298,6 @@ FORM: Final = BillFormat(
         "Tags": "resource_tags",
         "SkuMeter": "line_item_usage_type",
     },
-    cleaner_of=_cleaner_of,
+    rules=Rules(stores=_stores, own=_own),
     utc=True,
 )

@@ -18,7 +18,7 @@ import msgspec
 from core.quantification import activity, records
 from core.quantification.private import without_private
 from core.quantification.rejections import Cover, Rejection
-from ingestion.sources import carbon_statements, private_tables
+from ingestion.sources import carbon_statements, private_texts
 from ingestion.sources.base import (
     CHUNK_ROWS,
     LABEL_TEXT,
@@ -127,7 +127,7 @@ def detect(head: bytes, filename: str) -> str | None:
 def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
     """Drop what is private, which no report of Azure has. Raises UnreadablePayload when it is no answer."""
     answers = _read(body)
-    if not private_tables.mentions_private(body):
+    if not private_texts.mentions_private(body):
         return body
     for answer in answers:
         answer.value = without_private(answer.value)

@@ -22,14 +22,13 @@ from typing import Any, BinaryIO, Final
 import pyarrow as pa
 import pyarrow.compute
 
-from ingestion.sources import azure_days, bill_columns, bill_tables
+from ingestion.sources import azure_days, bill_columns, bill_tables, private_tables
 from ingestion.sources.azure_days import DayOrder
 from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload
 from ingestion.sources.bill_columns import Column, each
 from ingestion.sources.bill_format import BillFormat
 from ingestion.sources.bill_reader import read_bill
-from ingestion.sources.bill_scrub import Cleaner, scrub_bill
-from ingestion.sources.bill_tags import without_people
+from ingestion.sources.private_texts import Rules, no_private_column
 
 pc: Any = pyarrow.compute  # the stubs know only some of its overloads
 
@@ -121,14 +120,14 @@ def detect(head: bytes, filename: str) -> str | None:
 
 
 def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
-    """Drop the people of a file held in memory; raise UnreadablePayload when it cannot be read."""
+    """Drop what is private of a file held in memory; raise UnreadablePayload when it cannot be read."""
     with scrub_file(io.BytesIO(body)) as clean:
         return clean.read()
 
 
 def scrub_file(stream: BinaryIO) -> BinaryIO:
-    """Drop the people of a file of any size, see `bill_scrub.scrub_bill`."""
-    return scrub_bill(stream, _cleaner_of)
+    """Drop what is private of a file of any size."""
+    return private_tables.scrubbed(stream, FORM.rules)
 
 
 def parse(stream: BinaryIO, context: Context, chunk_rows: int = CHUNK_ROWS) -> Iterator[Parsed]:
@@ -267,17 +266,12 @@ def _category(text: Mapping[str, Column]) -> Column:
     return pc.coalesce(workspace, text["ServiceFamily"])
 
 
-def _cleaner_of(name: str) -> Cleaner | None:
-    """Give what takes people out of a column's texts; None for columns that name nobody."""
-    plain = name.strip().lower()
-    if plain == "tags":
-        return without_people
-    return _nothing if plain in ("accountownerid", "accountname", "accountownername") else None
+def _stores(name: str) -> bool:
+    """Tell whether a column's cells are stored: those that name the owner of the account are not."""
+    return name.strip().lower() not in _OWNERS and no_private_column(name)
 
 
-def _nothing(_: str) -> None:
-    return None
-
+_OWNERS: Final = ("accountownerid", "accountname", "accountownername")
 
 FORM: Final = BillFormat(
     name=NAME,
@@ -301,6 +295,6 @@ FORM: Final = BillFormat(
         "ServiceName": "MeterCategory",
         "SubAccountId": "SubscriptionId",
     },
-    cleaner_of=_cleaner_of,
+    rules=Rules(stores=_stores),
     utc=True,
 )

@@ -20,10 +20,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
-from ingestion.sources import bill_tags
 from ingestion.sources.bill_columns import Column
-from ingestion.sources.bill_scrub import CleanerOf
 from ingestion.sources.bill_tables import Picker, Table, open_table
+from ingestion.sources.private_texts import Rules
 
 CATEGORIES: Final = ("usage", "purchase", "tax", "credit", "adjustment")
 """Charge categories of FOCUS. Only usage has quantities; the others are money."""
@@ -51,8 +50,8 @@ class BillFormat:
         fallbacks: column of a record -> text column that fills it where no tag does.
         categories: what ChargeCategory may say, in lower case.
         spelled: FOCUS's column -> the format's own, as faults name it.
-        cleaner_of: takes people out of the texts of a column (by its name in the file, or that which `pick` gave it)
-            before the file is kept and before a row goes to quarantine; None for columns that name nobody.
+        rules: what is private beside what is so everywhere, by a column's name in the file or that which `pick` gave
+            it; before the file is kept and before a row goes to quarantine.
         utc: times without an offset are UTC by the format's own word, so they need no flag.
         original: parts of the key that the record corrected by a correction has, where they differ from its own.
         nets_credits: the cost of usage is net of its credits, so that one below zero says nothing of the quantity.
@@ -69,7 +68,7 @@ class BillFormat:
     fallbacks: Mapping[str, str] = field(default_factory=dict)
     categories: tuple[str, ...] = CATEGORIES
     spelled: Mapping[str, str] = field(default_factory=dict)
-    cleaner_of: CleanerOf = bill_tags.cleaner_of
+    rules: Rules = field(default_factory=Rules)
     utc: bool = False
     open: Callable[[BinaryIO, Picker, int], Table] = open_table
     original: Mapping[str, str | None] = field(default_factory=dict)

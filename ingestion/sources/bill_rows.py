@@ -16,7 +16,6 @@ from ingestion.sources import ai_services, bill_columns, bill_meaning, bill_tabl
 from ingestion.sources.base import UnreadablePayload
 from ingestion.sources.bill_columns import Column
 from ingestion.sources.bill_format import BillFormat
-from ingestion.sources.bill_scrub import cleaner
 from ingestion.sources.service_rules import SHIPPED, Rulebook
 
 METER_TEXTS: Final = ("SkuMeter", "x_SkuMeterName", "x_UsageType", "ChargeDescription", "x_SkuDescription", "SkuId")
@@ -144,7 +143,7 @@ class Rows:
         kept: dict[str, str] = {}
         for name, array in self.wire.items():
             text = bill_columns.as_text(array.slice(position, 1))[0].as_py()
-            if text is not None and (clean := cleaner(name, self.form.cleaner_of)(text)):
+            if text is not None and (clean := self.form.rules.cleaner(name)(text)):
                 kept[name] = clean
         return kept
 

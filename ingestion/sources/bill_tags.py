@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from core.quantification.private import names_a_person
+from core.quantification.private import is_private
 from ingestion.sources.base import limit_labels
 from ingestion.sources.vocabulary import attribution_of
 
@@ -26,9 +26,9 @@ class Tags:
     The tags of a row.
 
     Args:
-        canonical: all tags as JSON with sorted keys, for the row's key; without those that name a person.
+        canonical: all tags as JSON with sorted keys, for the row's key; without private ones.
         attribution: team, project, environment and application where there are tags for them.
-        labels: cost_center and the tags that the organization allows, never one that names a person.
+        labels: cost_center and the tags that the organization allows, never a private one.
     """
 
     canonical: str
@@ -57,7 +57,7 @@ def read_tags(text: str, allowed: frozenset[str] = frozenset()) -> Tags:
     """
     tags: dict[str, object] = {}
     for key, value in _pairs(text):
-        if not names_a_person(key):
+        if not is_private(key):
             tags.setdefault(key.strip(), value.strip() if isinstance(value, str) else value)
     if not tags:
         return NO_TAGS
@@ -70,27 +70,6 @@ def read_tags(text: str, allowed: frozenset[str] = frozenset()) -> Tags:
         attribution={name: found[name] for name in COLUMNS if name in found},
         labels=limit_labels(labels),
     )
-
-
-def cleaner_of(column: str) -> Callable[[str], str | None] | None:
-    """Give what takes people out of the texts of FOCUS's column of tags; None for other columns."""
-    return without_people if column.strip().lower() == "tags" else None
-
-
-@lru_cache(maxsize=20_000)
-def without_people(text: str) -> str | None:
-    """
-    Take the tags that name a person out; None for a text that is no object of tags, since it may hold anything.
-
-    >>> without_people('{"team": "a", "user:email": "jane@example.org"}')
-    '{"team": "a"}'
-    """
-    try:
-        pairs = _pairs(text)
-    except UnreadableTagsError:
-        return None
-    kept = {key: value for key, value in pairs if not names_a_person(key)}
-    return text if len(kept) == len(pairs) else json.dumps(kept, ensure_ascii=False)
 
 
 def _pairs(text: str) -> list[tuple[str, object]]:

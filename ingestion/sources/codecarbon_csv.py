@@ -34,6 +34,7 @@ from ingestion.sources.codecarbon import (
     overlap_flags,
     parts_mismatch,
 )
+from ingestion.sources.private_texts import Rules
 from ingestion.sources.vocabulary import provider_slug
 
 NAME: Final = "codecarbon_csv"
@@ -71,12 +72,15 @@ def detect(head: bytes, filename: str) -> str | None:
 
 def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
     """Keep the cells of the client's own columns; what a machine's owner added is dropped."""
-    return private_tables.scrubbed_bytes(body, stores)
+    return private_tables.scrubbed_bytes(body, RULES)
 
 
 def stores(column: str) -> bool:
     """Tell whether a column's cells are stored: those of the client's files, no others."""
     return column in KEPT or column == "task_name"
+
+
+RULES: Final = Rules(stores=stores)
 
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:

@@ -21,13 +21,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
-from ingestion.sources import bill_columns, bill_tables, nested_scrub, nested_tables
+from ingestion.sources import bill_columns, bill_tables, nested_tables, private_tables
 from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload
 from ingestion.sources.bill_columns import Column, each
 from ingestion.sources.bill_format import BillFormat
 from ingestion.sources.bill_reader import read_bill
 from ingestion.sources.bill_tables import Table
-from ingestion.sources.nested_scrub import entries_of
+from ingestion.sources.private_texts import Rules, no_private_column
 
 pc: Any = pyarrow.compute  # the stubs know only some of its overloads
 
@@ -111,7 +111,7 @@ def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
 
 def scrub_file(stream: BinaryIO) -> BinaryIO:
     """Do the same to a file of any size."""
-    return nested_scrub.scrub_nested(stream)
+    return stream if nested_tables.is_avro(stream) else private_tables.scrubbed(stream, FORM.rules)
 
 
 def parse(stream: BinaryIO, context: Context, chunk_rows: int = CHUNK_ROWS) -> Iterator[Parsed]:
@@ -240,6 +240,29 @@ def _machine(system_labels: str) -> str | None:
     return (entries_of(system_labels) or {}).get(_MACHINE)
 
 
+@lru_cache(maxsize=20_000)
+def entries_of(text: str) -> Mapping[str, str] | None:
+    """
+    Read labels: a JSON list of keys and values, or a JSON object; None for anything else.
+
+    >>> entries_of('[{"key": "team", "value": "nlp"}]'), entries_of('{"team": "nlp"}'), entries_of("team")
+    ({'team': 'nlp'}, {'team': 'nlp'}, None)
+    """
+    try:
+        read = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(read, dict):
+        return {str(key): _value(value) for key, value in read.items()}
+    if not isinstance(read, list) or not all(isinstance(entry, dict) and "key" in entry for entry in read):
+        return None
+    return {str(entry["key"]): _value(entry.get("value")) for entry in read}
+
+
+def _value(value: object) -> str:
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value)
+
+
 def _tags(columns: Mapping[str, Column], size: int) -> Column:
     """Give one object of each row's labels, tags and its project's labels; of equal keys the nearest to the row counts."""
     coded = [
@@ -263,6 +286,10 @@ def _tags(columns: Mapping[str, Column], size: int) -> Column:
     return spread.take(pa.array(combinations.inverse))
 
 
+def _stores(name: str) -> bool:
+    return name.strip().lower().endswith("full_name") or no_private_column(name)
+
+
 FORM: Final = BillFormat(
     name="gcp",
     check=_check,
@@ -279,7 +306,7 @@ FORM: Final = BillFormat(
         "Tags": "labels",
     },
     original={"x_CostType": "regular", "x_Adjustment": None, "x_ExportTime": None},
-    cleaner_of=nested_scrub.cleaner_of,
+    rules=Rules(stores=_stores, allowed=frozenset({"full_name"})),  # of a credit
     utc=True,
     nets_credits=True,
     snapshot=False,

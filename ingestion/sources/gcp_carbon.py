@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Final
 
 from core.quantification import records
 from core.quantification.rejections import Cover, Rejection
-from ingestion.sources import bill_columns, carbon_statements, nested_scrub, nested_tables
+from ingestion.sources import bill_columns, carbon_statements, nested_tables, private_tables
 from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload, digest, finish, limit_labels
 from ingestion.sources.bill_meaning import region_of
 from ingestion.sources.bill_tables import Chunk, Table
@@ -68,7 +68,7 @@ def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
 
 def scrub_file(stream: BinaryIO) -> BinaryIO:
     """Do the same to a file of any size."""
-    return nested_scrub.scrub_nested(stream)
+    return stream if nested_tables.is_avro(stream) else private_tables.scrubbed(stream)
 
 
 def survey(stream: BinaryIO, context: Context) -> dict[str, list[str]]:

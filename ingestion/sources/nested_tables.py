@@ -72,6 +72,11 @@ def form_of(stream: BinaryIO) -> str:
     return JSON_LINES if _head(stream).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{" else CSV
 
 
+def is_avro(stream: BinaryIO) -> bool:
+    """Tell whether a table is Avro, which is refused when it is read; the stream stays where it was."""
+    return form_of(stream) == AVRO
+
+
 _MAGIC: Final = {b"Obj\x01": AVRO, b"PAR1": PARQUET}
 
 

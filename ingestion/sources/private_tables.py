@@ -1,8 +1,8 @@
 """
-Tables (CSV and Parquet) before they are stored: without the columns and cells that hold people, secrets or content.
+Tables (CSV, JSON lines and Parquet) before they are stored: without the columns and cells that hold people, secrets or content.
 
 Bills are large and hold nothing private as a rule, so a file is looked through once, block by block, and kept as it came
-when it has none; else it is written anew, packed, in constant memory, with the same rows under the same header.
+when it has none; else it is written anew in constant memory: the same rows under the same header.
 """
 
 from __future__ import annotations
@@ -11,43 +11,35 @@ import csv
 import io
 import re
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, BinaryIO, Final, cast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, Final, Literal, cast
 
+import msgspec
 import pyarrow as pa
+import pyarrow.compute
+import pyarrow.csv
 import pyarrow.parquet as pq
 import zstandard
 
-from core.quantification.private import is_private, names_a_person, names_private_value, scrub_text, without_private
-from ingestion.sources.base import UnreadablePayload, digest, open_maybe_compressed
-
-Stores = Callable[[str], bool]
-"""Column name -> whether its cells are stored."""
+from ingestion.sources.base import UnreadablePayload, Utf8, open_maybe_compressed
+from ingestion.sources.private_columns import nullable, scrub_batch
+from ingestion.sources.private_texts import Cleaner, Rules, mentions_private, without_private_line
 
 BLOCK_BYTES: Final = 1024 * 1024
 HEAD_BYTES: Final = 256 * 1024
 OVERLAP_BYTES: Final = 1024
 """Looked at again with the next block: a key or an address may be cut by its border."""
-KEY_BYTES: Final = 200
 ROWS: Final = 20_000
 CELL_LENGTH: Final = 1024 * 1024
+LINE_BYTES: Final = 1024 * 1024
+"""No line of JSON is longer; a file without line ends would fill the memory."""
+
+pc: Any = pyarrow.compute  # the stubs know only some of its overloads
 
 _SEPARATORS: Final = (",", ";", "\t", "|")
 _BOM: Final = b"\xef\xbb\xbf"
-_AFTER_KEY: Final = re.compile(rb'"\s*:')
-_ODD: Final = (
-    *(b"@", b"\\u", b"k-", b"k_", b"wl_", b"AKIA", b"xox", b"eyJ"),
-    *(b"ghp_", b"gho_", b"ghs_", b"ghu_", b"ghr_"),
-)
-"""Without one of these a text holds no address, no key and no escape; looking for bytes is faster than for patterns."""
-_NAMED: Final = re.compile(rb"\b(?:[spr]k[-_]|wl_|AKIA|gh[opsur]_|xox[abpr]-|eyJ)")
-_LABEL: Final = re.compile(r"^(?:labels?|tags?|attributes?|resource_?tags|x_labels?|x_tags?)[./:_]", re.IGNORECASE)
-
-
-def no_private_column(name: str) -> bool:
-    """Tell whether a column's name leaves nothing to suspect: the rule where a format does not name what it stores."""
-    return not (is_private(name) or names_a_person(_LABEL.sub("", name.strip())))
+_NO_JSON: Final = b"{not JSON\n"
+_ANY_JSON: Final = msgspec.json.Decoder(msgspec.Raw)
 
 
 def is_table(head: bytes) -> bool:
@@ -59,59 +51,42 @@ def is_table(head: bytes) -> bool:
     return printable and line.lstrip()[:1] not in (b"{", b"[", b"<", b"#", b"") and _separator(line) is not None
 
 
-def scrubbed(stream: BinaryIO, stores: Stores = no_private_column, identifiers: Collection[str] = ()) -> BinaryIO:
+def scrubbed(stream: BinaryIO, rules: Rules = Rules()) -> BinaryIO:  # noqa: B008  # frozen
     """
     Give a table without what is private.
 
     Args:
-        stream: seekable, at its start; CSV may be packed.
-        stores: which columns' cells may be kept; the names of all columns stay.
-        identifiers: columns whose cells are hashed where they hold an address, so that they stay different.
+        stream: seekable, at its start; CSV and JSON lines may be packed.
+        rules: what the format adds to the rule for every table.
 
-    Returns the same stream at its start when nothing had to go, else the new file: CSV packed by Zstandard, or Parquet.
-    Raises UnreadablePayload: damaged, or a line longer than a table has.
+    Returns the same stream at its start when nothing had to go, else the new file, packed if the old one was.
+    Raises UnreadablePayload: damaged, or a line longer than a table has; for a new file also while it is read.
     """
     start = stream.tell()
-    if stream.read(4) == b"PAR1":
-        stream.seek(start)
-        return _parquet(stream, stores, identifiers)
+    magic = stream.read(4)
     stream.seek(start)
-    head = open_maybe_compressed(stream).read(HEAD_BYTES)
+    if magic == b"PAR1":
+        return _parquet(stream, rules)
+    plain = open_maybe_compressed(stream)
+    packed = plain is not stream
+    head = plain.read(HEAD_BYTES).removeprefix(_BOM)
     stream.seek(start)
-    separator = _separator(head.removeprefix(_BOM).split(b"\n", 1)[0]) or ","
-    names = _names(head.removeprefix(_BOM), separator)
-    columns = [_Column.of(name.strip(), stores, identifiers) for name in names]
-    if all(column.kept for column in columns) and not _stream_mentions_private(open_maybe_compressed(stream)):
-        stream.seek(start)
+    if head.lstrip()[:1] == b"{":
+        has_private, pieces = _lines_mention(stream, rules), _clean_lines(stream, rules)
+    else:
+        separator = _separator(head.split(b"\n", 1)[0]) or ","
+        names = _names(head, separator)
+        has_private = _csv_mentions(stream, separator, names, rules)
+        pieces = _clean_csv(stream, separator, [rules.cleaner(name) for name in names])
+    stream.seek(start)
+    if not has_private:
         return stream
-    stream.seek(start)
-    lines = _rewritten(open_maybe_compressed(stream), separator, columns)
-    packed: Any = zstandard.ZstdCompressor(level=3).stream_reader(cast("BinaryIO", Pieces(lines)))
-    return cast(BinaryIO, packed)
+    return cast(BinaryIO, io.BufferedReader(Pieces(_packed(pieces) if packed else pieces), BLOCK_BYTES))
 
 
-@dataclass(frozen=True)
-class _Column:
-    """What is done to the cells of a column."""
-
-    kept: bool
-    identifies: bool
-
-    @classmethod
-    def of(cls, name: str, stores: Stores, identifiers: Collection[str]) -> _Column:
-        return cls(stores(name), name in identifiers)
-
-    def clean(self, cell: str) -> str:
-        if not self.kept:
-            return ""
-        if self.identifies and names_private_value(cell):
-            return f"h:{digest(cell)}"
-        return scrub_text(cell)
-
-
-def scrubbed_bytes(body: bytes, stores: Stores = no_private_column, identifiers: Collection[str] = ()) -> bytes:
+def scrubbed_bytes(body: bytes, rules: Rules = Rules()) -> bytes:  # noqa: B008  # frozen
     """Give a small table without what is private; see `scrubbed`."""
-    with scrubbed(io.BytesIO(body), stores, identifiers) as stream:
+    with scrubbed(io.BytesIO(body), rules) as stream:
         return stream.read()
 
 
@@ -124,21 +99,34 @@ class Pieces(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def read(self, size: int = -1) -> bytes:
+    def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def]  # the buffer type has no public name before 3.12
         while not self._rest:
             piece = next(self._pieces, None)
             if piece is None:
-                return b""
+                return 0
             self._rest = piece
-        part, self._rest = (self._rest, b"") if size < 0 else (self._rest[:size], self._rest[size:])
-        return part
+        part, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
+        buffer[: len(part)] = part
+        return len(part)
+
+
+def _packed(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    packer = zstandard.ZstdCompressor(level=3).compressobj()
+    for piece in pieces:
+        if packed := packer.compress(piece):
+            yield packed
+    yield packer.flush()
+
+
+# --- CSV --------------------------------------------------------------------------------------------------------------
 
 
 def _names(head: bytes, separator: str) -> list[str]:
     try:
-        return next(csv.reader(io.StringIO(head.decode(errors="replace"), newline=""), delimiter=separator), [])
+        line = next(csv.reader(io.StringIO(head.decode(errors="replace"), newline=""), delimiter=separator), [])
     except csv.Error as error:
         raise UnreadablePayload(f"The first line of the CSV file names no columns: {error}.") from error
+    return [name.strip() for name in line]
 
 
 def _separator(line: bytes) -> str | None:
@@ -147,42 +135,79 @@ def _separator(line: bytes) -> str | None:
     return found if counts[found] else None
 
 
-def _stream_mentions_private(stream: BinaryIO) -> bool:
-    """Look through a text for private keys of JSON objects, mail addresses and keys; escapes may spell any of them."""
-    rest = b""
-    while piece := stream.read(BLOCK_BYTES):
-        block = rest + piece
-        if mentions_private(block):
-            return True
-        rest = block[-OVERLAP_BYTES:]
-    return False
+def _csv_mentions(stream: BinaryIO, separator: str, names: Sequence[str], rules: Rules) -> bool:
+    """Tell whether a cell may have to change, or a line is torn: of what that holds nobody knows."""
+    looked = _Looked(open_maybe_compressed(stream))
+    torn: list[int] = []
+
+    def note(line: pa.csv.InvalidRow) -> Literal["skip"]:
+        torn.append(line.actual_columns)
+        return "skip"
+
+    special = {str(at): rules.cleaner(name) for at, name in enumerate(names) if rules.is_special(name)}
+    columns = [str(at) for at in range(len(names))]
+    included = [*special] or columns[:1]
+    try:
+        reader = pa.csv.open_csv(
+            io.BufferedReader(looked, BLOCK_BYTES),
+            pa.csv.ReadOptions(
+                use_threads=False, block_size=BLOCK_BYTES, column_names=columns, skip_rows_after_names=1
+            ),
+            pa.csv.ParseOptions(delimiter=separator, newlines_in_values=True, invalid_row_handler=note),
+            pa.csv.ConvertOptions(
+                column_types=dict.fromkeys(included, pa.string()), include_columns=included, strings_can_be_null=False
+            ),
+        )
+        for batch in reader:
+            if torn or looked.found or _changes(batch, special):
+                return True
+    except (pa.ArrowException, OSError):
+        return True  # the lines are read one by one then, and what is wrong with them is for the format to say
+    return bool(torn) or looked.found
 
 
-def mentions_private(text: bytes) -> bool:
-    """Tell whether a text holds a private key of a JSON object, a mail address or a key."""
-    return mentions_address(text) or any(map(is_private, _keys(text)))
+def _changes(batch: pa.RecordBatch, special: Mapping[str, Cleaner]) -> bool:
+    return any((cleaner(text) or "") != text for at, cleaner in special.items() for text in _distinct(batch.column(at)))
 
 
-def _keys(text: bytes) -> set[str]:
-    """Give what stands in quotes before colons; in CSV the quotes come twice."""
-    before = {part[-KEY_BYTES:].rstrip(b'"').rpartition(b'"')[2] for part in _AFTER_KEY.split(text)[:-1]}
-    return {key.decode(errors="replace") for key in before}
+def _distinct(column: Any) -> list[str]:
+    return [text for text in pc.unique(column).to_pylist() if text]
 
 
-def mentions_address(text: bytes) -> bool:
-    """Tell whether a text holds a mail address or a key; escapes may spell any of them."""
-    if not any(sign in text for sign in _ODD):
-        return False
-    if b"\\u" in text:
-        return True
-    if b"@" not in text and _NAMED.search(text) is None:
-        return False
-    return names_private_value(text.decode(errors="replace"))
+class _Looked(Utf8):
+    """Reads on from a stream of UTF-8 and looks through what passes."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        super().__init__(stream)
+        self._rest, self.found = b"", False
+
+    def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def]  # as in Pieces
+        size = super().readinto(buffer)
+        if not self.found:
+            block = self._rest + bytes(buffer[:size])
+            self.found = mentions_private(block)
+            self._rest = block[-OVERLAP_BYTES:]
+        return size
 
 
-def _rewritten(stream: BinaryIO, separator: str, columns: Sequence[_Column]) -> Iterator[bytes]:
+class _Cleaned(dict[str, str]):
+    """Remembers what was left of the cells of a column, within bounds."""
+
+    def __init__(self, cleaner: Cleaner) -> None:
+        super().__init__({"": ""})
+        self._cleaner = cleaner
+
+    def __missing__(self, cell: str) -> str:
+        if len(self) > ROWS:
+            self.clear()
+        kept = self[cell] = self._cleaner(cell) or ""
+        return kept
+
+
+def _clean_csv(stream: BinaryIO, separator: str, cleaners: Sequence[Cleaner]) -> Iterator[bytes]:
     """Write a CSV file anew, line by line. Of a line that is torn nothing is kept but how many cells it has."""
-    text = io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline="")
+    columns = [_Cleaned(cleaner) for cleaner in cleaners]
+    text = io.TextIOWrapper(open_maybe_compressed(stream), encoding="utf-8", errors="surrogateescape", newline="")
     limit = csv.field_size_limit(CELL_LENGTH)
     try:
         reader = csv.reader(text, delimiter=separator)
@@ -191,8 +216,8 @@ def _rewritten(stream: BinaryIO, separator: str, columns: Sequence[_Column]) -> 
         writer.writerow(next(reader, []))
         for cells in reader:
             if len(cells) == len(columns):
-                writer.writerow([column.clean(cell) for column, cell in zip(columns, cells, strict=True)])
-            else:
+                writer.writerow([column[cell] for column, cell in zip(columns, cells, strict=True)])
+            elif cells:
                 writer.writerow([""] * len(cells))
             if written.tell() > BLOCK_BYTES:
                 yield written.getvalue().encode(errors="surrogateescape")
@@ -203,80 +228,90 @@ def _rewritten(stream: BinaryIO, separator: str, columns: Sequence[_Column]) -> 
         raise UnreadablePayload(f"The CSV file cannot be read: {error}. Export it as UTF-8 CSV.") from error
     finally:
         csv.field_size_limit(limit)
-        text.detach()
+        if not text.closed and not text.buffer.closed:
+            text.detach()  # else it would close the stream, which is the caller's
 
 
-# --- Parquet and Arrow ------------------------------------------------------------------------------------------------
+# --- JSON lines -------------------------------------------------------------------------------------------------------
 
 
-def _parquet(stream: BinaryIO, stores: Stores, identifiers: Collection[str]) -> BinaryIO:
-    """Write a Parquet file anew when it holds something private, batch by batch, to the disk."""
-    start = stream.tell()
-    target = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115  # whoever reads it closes it
+def _lines(stream: BinaryIO) -> Iterator[bytes]:
+    """Give the lines as they are; one that is longer than any row comes in pieces."""
+    plain = open_maybe_compressed(stream)
+    while line := plain.readline(LINE_BYTES + 1):
+        yield line
+
+
+def _lines_mention(stream: BinaryIO, rules: Rules) -> bool:
+    """Tell whether a line mentions something private, or is no JSON: of what that holds nobody knows."""
+    waiting: list[bytes] = []
+    size = 0
+    for line in _lines(stream):
+        if not _is_json(line):
+            return True
+        waiting.append(line)
+        size += len(line)
+        if size > BLOCK_BYTES:
+            if mentions_private(b"".join(waiting), rules.allowed):
+                return True
+            waiting, size = [], 0
+    return mentions_private(b"".join(waiting), rules.allowed)
+
+
+def _is_json(line: bytes) -> bool:
     try:
-        if _write_clean(stream, target, stores, identifiers):
-            target.seek(0)
-            return target
+        _ANY_JSON.decode(line.removeprefix(_BOM))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return not line.strip()
+    return True
+
+
+def _clean_lines(stream: BinaryIO, rules: Rules) -> Iterator[bytes]:
+    """Write anew the lines that mention something; one that is no JSON keeps nothing, and is at fault when it is read."""
+    for line in _lines(stream):
+        if not _is_json(line):
+            yield _NO_JSON
+        elif not mentions_private(line, rules.allowed):
+            yield line
+        else:
+            try:
+                yield without_private_line(line.removeprefix(_BOM), rules.allowed)
+            except (ValueError, RecursionError):
+                yield _NO_JSON
+
+
+# --- Parquet ----------------------------------------------------------------------------------------------------------
+
+
+def _parquet(stream: BinaryIO, rules: Rules) -> BinaryIO:
+    """Look through a Parquet file; write it anew, batch by batch, to the disk when it holds something private."""
+    start = stream.tell()
+    try:
+        found = any(
+            scrub_batch(batch, rules) is not batch for batch in _batches(pq.ParquetFile(stream, pre_buffer=False))
+        )
+        stream.seek(start)
+        return _clean_parquet(stream, rules) if found else stream
     except (pa.ArrowException, OSError) as error:
-        target.close()
         raise UnreadablePayload(
             f"The Parquet file is truncated or damaged ({str(error)[:200]}). Transfer it again in binary mode."
         ) from error
-    target.close()
-    stream.seek(start)
-    return stream
 
 
-def _write_clean(stream: BinaryIO, target: BinaryIO, stores: Stores, identifiers: Collection[str]) -> bool:
-    """Write the rows of a Parquet file without what is private; tell whether anything had to go."""
-    changed = False
+def _batches(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
+    return iter(file.iter_batches(batch_size=ROWS, use_threads=False))
+
+
+def _clean_parquet(stream: BinaryIO, rules: Rules) -> BinaryIO:
     file = pq.ParquetFile(stream, pre_buffer=False)
-    schema = pa.schema([field.with_nullable(nullable=True) for field in file.schema_arrow])
-    with pq.ParquetWriter(target, schema, compression="zstd") as writer:
-        for batch in file.iter_batches(batch_size=ROWS, use_threads=False):
-            clean = scrub_batch(batch, stores, identifiers)
-            changed = changed or clean is not batch
-            writer.write_batch(clean.cast(schema))
-    return changed
-
-
-def scrub_batch(batch: pa.RecordBatch, stores: Stores, identifiers: Collection[str] = ()) -> pa.RecordBatch:
-    """Empty the columns that are not stored and clean the others; the same batch when nothing had to go."""
-    columns: list[Any] = []
-    changed = False
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        rule = _Column.of(name, stores, identifiers)
-        clean = _scrub_array(column, rule) if rule.kept else _emptied(column)
-        changed = changed or clean is not column
-        columns.append(clean)
-    if not changed:
-        return batch
-    fields = [field.with_nullable(nullable=True) for field in batch.schema]
-    return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
-
-
-def _emptied(column: Any) -> Any:
-    return column if column.null_count == len(column) else pa.nulls(len(column), column.type)
-
-
-def _scrub_array(column: Any, rule: _Column) -> Any:
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-        texts = encoded.dictionary.to_pylist()
-        clean = [None if text is None else rule.clean(text) for text in texts]
-        if clean == texts:
-            return column
-        return pa.array(clean, kind).take(encoded.indices).cast(column.type)
-    if not pa.types.is_nested(kind):
-        return column
-    values = column.to_pylist()
-    cleaned = [_full(without_private(value), kind) for value in values]
-    return column if cleaned == values else pa.array(cleaned, column.type)
-
-
-def _full(value: Any, kind: pa.DataType) -> Any:
-    """Give a struct its absent fields back as null, as its type asks for."""
-    if isinstance(value, dict) and pa.types.is_struct(kind):
-        return {field.name: value.get(field.name) for field in kind}
-    return value
+    schema = nullable(file.schema_arrow)
+    target = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115  # whoever reads it closes it
+    try:
+        with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+            for batch in _batches(file):
+                writer.write_batch(scrub_batch(batch, rules).cast(schema))
+    except BaseException:
+        target.close()
+        raise
+    target.seek(0)
+    return target

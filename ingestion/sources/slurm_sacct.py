@@ -20,6 +20,7 @@ from core.quantification.rejections import Rejection
 from ingestion.sources import private_tables
 from ingestion.sources.base import Context, Parsed, UnreadablePayload, finish, natural_id, open_maybe_compressed
 from ingestion.sources.codecarbon_csv import Bad, clock_zone
+from ingestion.sources.private_texts import Rules
 
 NAME: Final = "slurm_sacct"
 SNAPSHOT: Final = False
@@ -47,9 +48,12 @@ def stores(column: str) -> bool:
     return column in READ
 
 
+RULES: Final = Rules(stores=stores)
+
+
 def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
     """Keep the cells of the columns that are read."""
-    return private_tables.scrubbed_bytes(body, stores)
+    return private_tables.scrubbed_bytes(body, RULES)
 
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import zstandard
 
-from ingestion.sources import aws_cur2, aws_principals, bill_scrub
+from ingestion.sources import aws_cur2, aws_principals, private_tables, private_texts
 from ingestion.sources.base import Context, UnreadablePayload
 from tests.ingestion.sources.bills import RECEIVED_AT, summed
 from tests.ingestion.sources.reports import (
@@ -364,7 +364,7 @@ def test_what_is_conserved() -> None:
     assert chunk.received == len(rows) == chunk.activity["rows"].sum() + chunk.outside + 1
 
 
-@pytest.mark.parametrize("module", [aws_cur2, aws_principals, bill_scrub])
+@pytest.mark.parametrize("module", [aws_cur2, aws_principals, private_tables, private_texts])
 def test_examples_in_docstrings_hold(module: object) -> None:
     assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]  # a module, whatever its type says
 

@@ -1,0 +1,137 @@
+"""
+The rule of what is private, as tables need it: what a format adds to it, and a quick look whether a text mentions anything.
+
+The look may find too much (escapes may spell anything) but never too little; what it finds is then cleaned cell by cell.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Collection, Set
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from core.quantification.private import is_private, names_a_person, names_private_value, scrub_text, without_private
+from ingestion.sources.base import digest
+
+Cleaner: TypeAlias = Callable[[str], str | None]
+"""Gives what of a text may be kept; None for nothing."""
+
+KEY_BYTES: Final = 200
+_ODD: Final = (
+    *(b"@", b"\\u", b"sk-", b"sk_", b"pk-", b"pk_", b"rk-", b"rk_", b"wl_", b"AKIA", b"xox", b"eyJ"),
+    *(b"ghp_", b"gho_", b"ghs_", b"ghu_", b"ghr_"),
+)
+"""Without one of these a text holds no address, no key and no escape; looking for bytes is faster than for patterns."""
+_ADDRESS: Final = re.compile(rb"@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2}")
+_NO_NAME: Final = frozenset(b" \t\r\n,;\"'")
+_SECRET: Final = re.compile(
+    rb"(?<![A-Za-z0-9_])(?:[spr]k[-_][\w-]{16}|wl_[\w-]{16}|AKIA[0-9A-Z]{16}|gh[opsur]_\w{20}|xox[abpr]-[\w-]{10}"
+    rb"|eyJ[\w-]{8,}\.eyJ)"
+)
+_LABEL: Final = re.compile(r"^(?:labels?|tags?|attributes?|resource_?tags|x_labels?|x_tags?)[./:_]", re.IGNORECASE)
+_AFTER_KEY: Final = re.compile(rb'"\s*:')
+_AFTER_APOSTROPHE: Final = re.compile(rb"'\s*:")
+
+
+def no_private_column(name: str) -> bool:
+    """Tell whether a column's name leaves nothing to suspect: the rule where a format does not name what it stores."""
+    return not (is_private(name) or names_a_person(_LABEL.sub("", name.strip())))
+
+
+def _nothing_of_its_own(_: str) -> Cleaner | None:
+    return None
+
+
+@dataclass(frozen=True)
+class Rules:
+    """
+    What a format adds to the rule for every table.
+
+    Args:
+        stores: column name -> whether its cells are stored; the names of all columns stay.
+        own: column name -> what cleans its texts before the rule for every text does; None for most.
+        identifiers: columns whose cells are hashed where they hold an address or a key, so that they stay different.
+        allowed: fields that only sound private, by their exact names.
+    """
+
+    stores: Callable[[str], bool] = no_private_column
+    own: Callable[[str], Cleaner | None] = _nothing_of_its_own
+    identifiers: Collection[str] = ()
+    allowed: Set[str] = frozenset()
+
+    def cleaner(self, column: str) -> Cleaner:
+        """
+        Give what cleans the texts of a column.
+
+        >>> Rules().cleaner("Tags")('{"team": "nlp", "user": "ada"}'), Rules().cleaner("user")("ada")
+        ('{"team": "nlp"}', None)
+        """
+        if not self.stores(column):
+            return _nothing
+        if column in self.identifiers:
+            return _hashed
+        own = self.own(column)
+        if own is not None:
+            return lambda text: scrub_text(kept, self.allowed) if (kept := own(text)) else None
+        return lambda text: scrub_text(text, self.allowed)
+
+    def is_special(self, column: str) -> bool:
+        """Tell whether a column's cells have to be looked at one by one, whatever they mention."""
+        return not self.stores(column) or self.own(column) is not None
+
+
+def _nothing(_: str) -> None:
+    return None
+
+
+def _hashed(text: str) -> str:
+    return f"h:{digest(text)}" if names_private_value(text) else scrub_text(text)
+
+
+def mentions_private(text: bytes, allowed: Set[str] = frozenset()) -> bool:
+    """
+    Tell whether a text may hold a private key of a JSON object or of a list of keys and values, a mail address or a key.
+
+    >>> mentions_private(b'{"key": "user", "value": 1}'), mentions_private(b'[{"key": "team", "value": "user"}]')
+    (True, False)
+    """
+    if mentions_address(text):
+        return True
+    found = _keys(text)
+    names = {name.decode(errors="replace") for name in found | _entries(text, found)}
+    return any(map(is_private, names - allowed))
+
+
+def mentions_address(text: bytes) -> bool:
+    """Tell whether a text may hold a mail address or a key; escapes may spell any of them."""
+    if not any(sign in text for sign in _ODD):
+        return False
+    if b"\\u" in text or _SECRET.search(text) is not None:
+        return True
+    return any(found.start() and text[found.start() - 1] not in _NO_NAME for found in _ADDRESS.finditer(text))
+
+
+def _keys(text: bytes) -> set[bytes]:
+    """Give what stands in quotes before colons; in CSV the quotes come twice."""
+    parts = set(_AFTER_KEY.split(text)[:-1])
+    found = {part[-KEY_BYTES:].rstrip(b'"').rpartition(b'"')[2] for part in parts}
+    if b"'" in text:
+        found |= {part[-KEY_BYTES:].rpartition(b"'")[2] for part in _AFTER_APOSTROPHE.split(text)[:-1]}
+    return found
+
+
+def _entries(text: bytes, keys: Set[bytes]) -> set[bytes]:
+    """Give the texts under `key` and `name`, however those are spelled: they may name a pair."""
+    found: set[bytes] = set()
+    for key in keys:
+        if key.lower() in (b"key", b"name"):
+            found |= set(re.findall(re.escape(key) + rb'"+\s*:\s*"+([^"\\]{1,200})', text))
+    return found
+
+
+def without_private_line(line: bytes, allowed: Set[str]) -> bytes:
+    """Clean a line of JSON; raise ValueError or RecursionError when it is none."""
+    kept = without_private(json.loads(line), allowed=allowed)
+    return json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
