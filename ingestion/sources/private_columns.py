@@ -34,7 +34,7 @@ def nullable(schema: pa.Schema) -> pa.Schema:
 
 def _scrubbed(name: str, column: Any, rules: Rules) -> Any:
     if not rules.stores(name):
-        return column if column.null_count == len(column) else pa.nulls(len(column), column.type)
+        return column if _is_empty(column) else pa.nulls(len(column), column.type)
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if is_text(kind):
         return _clean_texts(column, kind, rules.cleaner(name), None if rules.is_special(name) else rules.allowed)
@@ -43,6 +43,10 @@ def _scrubbed(name: str, column: Any, rules: Rules) -> Any:
     values = column.to_pylist()
     cleaned = [without_private(value, allowed=rules.allowed) for value in values]
     return column if cleaned == values else pa.array(cleaned, column.type)
+
+
+def _is_empty(column: Any) -> bool:
+    return column.null_count == len(column) or (is_text(column.type) and not any(column.unique().to_pylist()))
 
 
 def is_text(kind: pa.DataType) -> bool:
