@@ -30,7 +30,7 @@ from ingestion import services
 from ingestion.payloads import unpack
 from ingestion.sources import registry
 from ingestion.sources.activity_sheets import TEMPLATE_COLUMNS
-from ingestion.sources.base import GZIP, ZSTANDARD, unpacked
+from ingestion.sources.base import GZIP, ZSTANDARD, UnreadablePayload, unpacked
 from tests.ingestion.conftest import make_record
 from tests.ingestion.planting import SIGN, mail, plant_file, tags
 from tests.ingestion.test_samples import OWN, Sender
@@ -274,7 +274,7 @@ def as_text(value: Any, row: dict[str, Any] | None = None) -> str:
     if value[:2] == GZIP or value[:4] == ZSTANDARD:
         try:
             value = unpacked(value)
-        except Exception:  # noqa: BLE001  # cut on purpose by a test
+        except UnreadablePayload:  # cut on purpose by a test
             return value.decode("latin-1")
     if value[:4] == b"PAR1" and value[-4:] == b"PAR1":
         return str(pq.read_table(io.BytesIO(value)).to_pylist())
