@@ -30,6 +30,8 @@ TONES = {State.PENDING: "warn", State.PROCESSING: "accent", State.DONE: "good", 
 LABELS = {
     "otlp": gettext_lazy("OpenTelemetry (OTLP)"),
     "openai_usage": gettext_lazy("OpenAI usage export"),
+    "anthropic_usage": gettext_lazy("Anthropic usage export"),
+    "openrouter": gettext_lazy("OpenRouter activity"),
     "codecarbon": gettext_lazy("CodeCarbon"),
     "codecarbon_http_output": gettext_lazy("CodeCarbon HTTP output"),
     "codecarbon_csv": gettext_lazy("CodeCarbon emissions.csv"),

@@ -24,6 +24,9 @@ FILES = {
     "openai/usage-completions-page1.json": "openai_usage",
     "openai/usage-embeddings.json": "openai_usage",
     "openai/costs.json": "openai_usage",
+    "anthropic/usage-report-messages.json": "anthropic_usage",
+    "anthropic/cost-report.json": "anthropic_usage",
+    "openrouter/activity.json": "openrouter",
     "focus/focus-1.0-real-subset.csv": "focus",
     "focus/focus-1.2-ai.csv": "focus",
 }
