@@ -178,6 +178,7 @@ WHO: dict[str, Address] = {
     "activity": Address((see(A.SEE_REQUESTS), door(415, content_type="text/plain"))),
     "imports": Address((Call("POST", (A.INGEST, A.MANAGE_SOURCES), 415),)),
     "register": Address((see(A.SEE_PERIODS), Call("POST", (A.INGEST, A.MANAGE_SOURCES), 400, body="{}"))),
+    "litellm": Address((door(415, content_type="text/plain"),)),
     "otlp": Address((door(415, content_type="text/plain"),), {"signal": lambda _: "traces"}),
     "codecarbon_runs": Address((door(400, body="no JSON"),)),
     "codecarbon_emissions": Address((door(400, body="no JSON"),)),

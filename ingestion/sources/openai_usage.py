@@ -197,10 +197,12 @@ def _results(bucket: object) -> list[Any]:
 def _bucket(item: object) -> Bucket | None:
     if not isinstance(item, dict):
         return None
-    start, end = item.get("start_time"), item.get("end_time")
-    if not all(type(each) is int and 0 <= each < _LATEST_S for each in (start, end)) or end <= start:
-        return None
-    return Bucket(datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC))
+    start, end = _seconds(item.get("start_time")), _seconds(item.get("end_time"))
+    return Bucket(start, end) if start is not None and end is not None and start < end else None
+
+
+def _seconds(value: object) -> datetime | None:
+    return datetime.fromtimestamp(value, UTC) if type(value) is int and 0 <= value < _LATEST_S else None
 
 
 def _is_project(item: object) -> bool:

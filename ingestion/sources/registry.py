@@ -18,6 +18,7 @@ SOURCES: Final = (
     "openai_usage",
     "anthropic_usage",
     "openrouter",
+    "litellm",
     "codecarbon",
     "codecarbon_http_output",
     "codecarbon_csv",

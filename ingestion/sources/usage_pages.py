@@ -7,6 +7,7 @@ describe the same activity, so a page of one width replaces what a page of anoth
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -72,10 +73,15 @@ def _decoded(plain: bytes) -> list[Any]:
     try:
         return [msgspec.json.decode(plain)]
     except msgspec.DecodeError:
+        with contextlib.suppress(msgspec.DecodeError):
+            return _LINES.decode_lines(plain) or [None]
         pieces = _pieces(plain.decode())
         if len(pieces) < 2:
             raise
         return [msgspec.json.decode(piece) for piece in pieces]
+
+
+_LINES: Final = msgspec.json.Decoder()
 
 
 def _pieces(text: str) -> list[str]:

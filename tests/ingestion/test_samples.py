@@ -154,6 +154,8 @@ class Sender:
             return f"/codecarbon/http-output/{self.token}"
         if self.kind == "codecarbon":
             return f"/codecarbon{path}"
+        if self.kind == "litellm":
+            return "/api/v1/sources/litellm"
         return path if path.startswith("/otlp") else f"/otlp{path}"
 
     def post(self, path: str, raw: bytes, headers: dict[str, str], token: str | None = None) -> Any:

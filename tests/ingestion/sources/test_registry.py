@@ -27,6 +27,8 @@ FILES = {
     "anthropic/usage-report-messages.json": "anthropic_usage",
     "anthropic/cost-report.json": "anthropic_usage",
     "openrouter/activity.json": "openrouter",
+    "litellm/spend-logs.json": "litellm",
+    "litellm/spend-logs.csv": "litellm",
     "focus/focus-1.0-real-subset.csv": "focus",
     "focus/focus-1.2-ai.csv": "focus",
 }
