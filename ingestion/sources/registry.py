@@ -19,6 +19,7 @@ SOURCES: Final = (
     "anthropic_usage",
     "openrouter",
     "litellm",
+    "langfuse",
     "codecarbon",
     "codecarbon_http_output",
     "codecarbon_csv",

@@ -48,6 +48,7 @@ MEASURES = {
     "water_l",
 }
 OF_RECORD = {"run"}  # the other dimensions are the series'
+OF_TEXT = {"trace", "request"}
 KNOWN_KINDS = {"", "bad_requests"}
 
 pytestmark = [pytest.mark.usefixtures("committed_db", "woken"), pytest.mark.slow]
@@ -218,7 +219,7 @@ def ledger_sums(organization_id: int, where: dict[str, Any], wanted: dict[str, f
     assert set(wanted) <= MEASURES
     conditions, values = [], []
     for column, value in where.items():
-        place = f"r.{column}" if column in OF_RECORD else f"s.{column}"
+        place = f"r.{column}" if column in OF_RECORD else f"t.{column}" if column in OF_TEXT else f"s.{column}"
         conditions.append(f"{place} is not distinct from %s")
         values.append(value)
     sums = ", ".join(f"coalesce(sum(r.{name}), 0)" for name in wanted)
@@ -226,6 +227,8 @@ def ledger_sums(organization_id: int, where: dict[str, Any], wanted: dict[str, f
         cursor.execute(
             f"select {sums} from ledger_record r join ledger_series s"
             " on s.organization_id = r.organization_id and s.id = r.series_id"
+            " left join ledger_record_text t on t.organization_id = r.organization_id and t.series_id = r.series_id"
+            " and t.started_at = r.started_at and t.key = coalesce(r.corrects, r.key)"
             f" where {' and '.join(['true', *conditions])}",
             values,
         )

@@ -27,6 +27,7 @@ FILES = {
     "anthropic/usage-report-messages.json": "anthropic_usage",
     "anthropic/cost-report.json": "anthropic_usage",
     "openrouter/activity.json": "openrouter",
+    "langfuse/observations-v2.json": "langfuse",
     "litellm/spend-logs.json": "litellm",
     "litellm/spend-logs.csv": "litellm",
     "focus/focus-1.0-real-subset.csv": "focus",
