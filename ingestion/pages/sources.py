@@ -31,6 +31,7 @@ LABELS = {
     "otlp": gettext_lazy("OpenTelemetry (OTLP)"),
     "openai_usage": gettext_lazy("OpenAI usage export"),
     "anthropic_usage": gettext_lazy("Anthropic usage export"),
+    "assistant_seats": gettext_lazy("Seats of assistants"),
     "langfuse": gettext_lazy("Langfuse observations"),
     "litellm": gettext_lazy("LiteLLM"),
     "openrouter": gettext_lazy("OpenRouter activity"),

@@ -20,6 +20,7 @@ SOURCES: Final = (
     "openrouter",
     "litellm",
     "langfuse",
+    "assistant_seats",
     "codecarbon",
     "codecarbon_http_output",
     "codecarbon_csv",

@@ -204,7 +204,7 @@ class Reading:
             yield finish(
                 records.to_activity(chunk),
                 self.context,
-                received=len(chunk) + others,
+                received=sum(record.get("rows", 1) for record in chunk) + others,
                 rejected=self._rejected if last else [],
                 outside=outside if last else 0,
                 log=self.log if last else [],
