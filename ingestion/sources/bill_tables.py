@@ -66,7 +66,10 @@ class Table:
 def column_names(head: bytes) -> tuple[str, ...]:
     """Give the column names in the first bytes of a CSV file (unpacked); () when they hold no header line."""
     text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
-    return tuple(name.strip() for name in next(csv.reader(io.StringIO(text), delimiter=_delimiter(text)), []))
+    try:
+        return tuple(name.strip() for name in next(csv.reader(io.StringIO(text), delimiter=_delimiter(text)), []))
+    except csv.Error:  # control characters: no text
+        return ()
 
 
 def open_table(stream: BinaryIO, wanted: Sequence[str], chunk_rows: int) -> Table:
@@ -94,6 +97,10 @@ def open_table(stream: BinaryIO, wanted: Sequence[str], chunk_rows: int) -> Tabl
             "The file is neither UTF-8 text nor Parquet (it holds zero bytes). Export it as UTF-8 CSV or as Parquet."
         )
     names = column_names(head)
+    if not any(names):
+        raise UnreadablePayload(
+            "The file has no header line. Export it as UTF-8 CSV with the names of its columns first."
+        )
     chunks = _rechunked(_csv_batches(stream, head, _pick(names, wanted)), chunk_rows)
     return Table("CSV", names, chunks)
 

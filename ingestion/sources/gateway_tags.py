@@ -1,8 +1,8 @@
 """
 Tags and metadata that callers put on a model call, as gateways and tracing tools hand them on.
 
-They are written by programs and people in any form, so of a tag only what can name a team, a project or a cost centre is
-kept; a text with spaces under any other key could be a sentence that somebody wrote.
+They are written by programs and people in any form, so of metadata only what can name a team, a project or a cost centre is
+kept. Tags of the form `key:value` are made to sort calls by: of those a plain identifier is kept under any key.
 """
 
 from __future__ import annotations
@@ -36,25 +36,30 @@ def pairs_of(tags: Iterable[object]) -> dict[str, str]:
     return found
 
 
-def kept(tags: Mapping[Any, object]) -> dict[str, str]:
+def kept(tags: Mapping[Any, object], *, identifiers: bool = False) -> dict[str, str]:
     """
-    Keep the tags that may be stored: attribution by any short name, others only where the value is a plain identifier.
+    Keep what may be stored: attribution, and with `identifiers` other keys whose value is a plain identifier.
 
     Whatever names a person, is a mail address or looks like a secret goes.
 
-    >>> kept({"team": "Team Search", "feature": "rag-v2", "note": "what is my salary", "user": "ada", "owner": "a@b.org"})
-    {'team': 'Team Search', 'feature': 'rag-v2'}
+    >>> kept({"team": "Team Search", "feature": "rag-v2", "user": "ada", "project": "a@b.org"})
+    {'team': 'Team Search'}
+    >>> kept({"feature": "rag-v2", "note": "what is my salary", "prompt": "hello"}, identifiers=True)
+    {'feature': 'rag-v2'}
     """
     found: dict[str, str] = {}
     for key, value in tags.items():
         if not isinstance(key, str) or len(key) > 64 or names_a_person(key) or isinstance(value, bool):
             continue
         text = str(value).strip() if isinstance(value, str | int) else ""
-        if not text or "@" in text or _SECRET.match(text):
+        if not text or len(text) > 100 or "@" in text or _SECRET.match(text):
             continue
-        if _NAME.match(text) or (len(text) <= 100 and attribution_of({key: text})):
+        if attribution_of({key: text}) or (identifiers and _NAME.match(text) and not _CONTENT.search(key)):
             found[key] = text
     return found
+
+
+_CONTENT: Final = re.compile(r"prompt|message|content|question|answer|input|output|text|query", re.IGNORECASE)
 
 
 def columns(tags: Mapping[str, str], context: Context) -> dict[str, Any]:

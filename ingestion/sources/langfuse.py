@@ -80,16 +80,17 @@ def _observations(body: bytes) -> list[Any]:
     return found
 
 
-def _kept(value: object) -> object:
+def _kept(value: object, *, stored: bool = False) -> object:
+    """Reduce an observation; one that comes from the store has its tags as they were kept."""
     if not isinstance(value, dict):
         return None
-    if "usageDetails" in value and isinstance(value.get("tags"), dict):
-        tags = gateway_tags.kept(value["tags"])  # stored before
+    if stored and isinstance(value.get("tags"), dict):
+        tags = gateway_tags.kept(value["tags"], identifiers=True)
     else:
         metadata, listed = value.get("metadata"), value.get("tags")
         own = gateway_tags.kept(metadata) if isinstance(metadata, dict) else {}
         pairs = gateway_tags.pairs_of(listed if isinstance(listed, list) else [])
-        tags = {**own, **gateway_tags.kept(pairs)}
+        tags = {**own, **gateway_tags.kept(pairs, identifiers=True)}
     usage = value.get("usageDetails")
     details = {key[:64]: count for key, count in usage.items() if _is_count(count)} if isinstance(usage, dict) else None
     return {**pruned(value, _KEPT), "usageDetails": details, "tags": tags}
@@ -102,7 +103,7 @@ def _is_count(value: object) -> bool:
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
     """Read observations; of one that stands in the file twice the one updated last counts."""
     reading = Reading(context, FALLBACK)
-    values = [_kept(value) for value in _observations(open_maybe_compressed(stream).read())]
+    values = [_kept(value, stored=True) for value in _observations(open_maybe_compressed(stream).read())]
     rows = [(reading.next_row(), value) for value in values]
     # An observation is a page of its own: a later version of it replaces an earlier one.
     for number, (row, value) in enumerate(sorted(rows, key=lambda each: (_updated(each[1]), each[0]))):

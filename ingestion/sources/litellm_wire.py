@@ -202,7 +202,8 @@ def host_of(address: object) -> str | None:
 
 def _tags(request_tags: object, own: object) -> dict[str, str]:
     pairs = gateway_tags.pairs_of(request_tags) if isinstance(request_tags, list) else {}
-    return gateway_tags.kept({**(own if isinstance(own, dict) else {}), **pairs})
+    metadata = gateway_tags.kept(own) if isinstance(own, dict) else {}
+    return {**metadata, **gateway_tags.kept(pairs, identifiers=True)}
 
 
 def _read_json(value: object) -> object:

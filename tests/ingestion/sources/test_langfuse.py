@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
 import pytest
 
 from ingestion.sources import langfuse
-from ingestion.sources.base import UnreadablePayload
-from tests.ingestion.sources.samples import PAYLOADS, activity_of, check, expected, read
+from ingestion.sources.base import Context, UnreadablePayload
+from tests.ingestion.sources.samples import PAYLOADS, RECEIVED_AT, activity_of, check, expected, read
 
 OBSERVATIONS = json.loads((PAYLOADS / "langfuse" / "observations-v2.json").read_text())["data"]
 GENERATION = OBSERVATIONS[1]
@@ -119,7 +120,7 @@ def test_content_and_people_are_dropped_before_storage() -> None:
     stored = langfuse.scrub(page(loaded), "application/json")
 
     assert secret not in stored.decode()
-    [parsed] = read(langfuse, stored)
+    [parsed] = langfuse.parse(io.BytesIO(stored), Context(RECEIVED_AT))
     assert parsed.activity["team"].tolist() == ["search"]
 
 
