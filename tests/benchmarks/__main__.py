@@ -13,7 +13,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-NAMES = ("quantify_cells", "quantify_vs_ecologits", "ingest_single", "import_focus")
+NAMES = ("quantify_cells", "quantify_vs_ecologits", "ingest_single", "import_focus", "read_usage")
 COLUMNS = ("name", "value", "unit", "compared_with", "compared_value", "ratio", "runs", "spread")
 
 
