@@ -221,6 +221,11 @@ KINDS: Final[Mapping[str, Kind]] = {
             _("What an Anthropic organization used, exported from its usage API."),
             settings=(ACCOUNT,),
         ),
+        Kind(
+            "assistant_seats",
+            _("Seats of bought assistants, by team and month: a table of yours or GitHub Copilot's answers."),
+            settings=(ACCOUNT,),
+        ),
         Kind("aws_cur2", _("The detailed bill of AWS: tokens, GPU hours, storage and network."), settings=_FOCUS),
         Kind("azure_cost", _("The detailed bill of Azure: meters, reservations, tags."), settings=_FOCUS),
         Kind("gcp_billing", _("The detailed bill of Google Cloud, exported to BigQuery."), settings=_FOCUS),

@@ -96,7 +96,10 @@ class Reader:
                     yield _numbered(chunk if rows is None else _only_rows(chunk, rows), start)
             start += latest_row
         if covers and parsed is not None and only is None:
-            yield Parsed(parsed.activity.iloc[:0], [], 0, cover=merged(covers))
+            apart = getattr(
+                adapter, "COVERS_APART", False
+            )  # pages hold certain buckets, and nothing of what lies between
+            yield Parsed(parsed.activity.iloc[:0], [], 0, cover=covers if apart else merged(covers))
 
     def _surveyed(self, batch: Claimed, files: Sequence[Stored]) -> dict[str, Any]:
         """

@@ -6,6 +6,7 @@ from ingestion.http import codecarbon, health
 from ingestion.http.activity import activity
 from ingestion.http.batches import BatchView, RejectedView
 from ingestion.http.imports import post_import
+from ingestion.http.litellm import post_events
 from ingestion.http.otlp import post_otlp
 from ingestion.http.register import register
 from ingestion.http.sources import SourcesView
@@ -23,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/imports", post_import, name="imports"),
     path("api/v1/sources", SourcesView.as_view(), name="api_sources"),
     path("api/v1/register", register, name="register"),
+    path("api/v1/sources/litellm", post_events, name="litellm"),
     re_path("^otlp/+v1/(?P<signal>traces|metrics|logs)$", post_otlp, name="otlp"),
     re_path(CODECARBON + "runs/*$", codecarbon.post_run, name="codecarbon_runs"),
     re_path(CODECARBON + "emissions/*$", codecarbon.post_emission, name="codecarbon_emissions"),

@@ -121,6 +121,10 @@ def open_table(stream: BinaryIO, pick: Picker, chunk_rows: int) -> Table:
             "The file is neither UTF-8 text nor Parquet (it holds zero bytes). Export it as UTF-8 CSV or as Parquet."
         )
     names = column_names(head)
+    if not any(names):
+        raise UnreadablePayload(
+            "The file has no header line. Export it as UTF-8 CSV with the names of its columns first."
+        )
     chunks = _rechunked(_csv_batches(stream, head, pick(names)), chunk_rows)
     return Table("CSV", names, chunks)
 

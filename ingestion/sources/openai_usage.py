@@ -2,35 +2,36 @@
 OpenAI's organization usage and costs: the pages that its administration API answers, saved as JSON files.
 
 Buckets of the last days still change, so a page is a snapshot: it speaks for the buckets that it holds, and a page read
-again later replaces them. `input_tokens` already contain cached and cache-written ones (openai-python 2.54).
+again later replaces them. `input_tokens` already contain cached and cache-written ones (openai-python 3.57).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import msgspec
 
-from core.quantification import records
-from core.quantification.private import without_private
 from core.quantification.records import Count
-from core.quantification.rejections import Cover, Rejection
-from ingestion.sources.base import (
-    CHUNK_ROWS,
-    Context,
-    Parsed,
-    UnreadablePayload,
-    digest,
-    finish,
-    open_maybe_compressed,
+from core.quantification.rejections import Rejection
+from ingestion.sources.base import Context, Parsed, digest, open_maybe_compressed
+from ingestion.sources.usage_pages import (
+    Bucket,
+    Outcome,
+    Reading,
+    account_of,
+    convert,
+    pages,
+    scrubbed,
+    snapshots,
+    tier_columns,
 )
-from ingestion.sources.vocabulary import tier_of
 
 NAME: Final = "openai_usage"
 SNAPSHOT: Final = True
+COVERS_APART: Final = True
 
 DROPPED: Final = (
     "Everything of a result but its counts, costs, project, model and tier: user ids and API key ids are dropped."
@@ -39,11 +40,19 @@ DROPPED: Final = (
 
 FALLBACK: Final = {"stage": "inference"}
 
+WHAT: Final = "OpenAI's organization usage"
 COSTS: Final = "costs"
+MODEL_CALLS: Final = frozenset(
+    "completions embeddings moderations images audio_speeches audio_transcriptions decisions".split()  # noqa: SIM905
+)
+TOOLS: Final = frozenset(
+    "vector_stores code_interpreter_sessions file_searches file_search_calls web_searches web_search_calls".split()  # noqa: SIM905
+)
+"""Tools beside a model: the model requests that they name are those of completions, which hold them already."""
+
 _RESULT: Final = re.compile(r"^organization\.(?:usage\.)?([a-z_]+)\.result$")
-
-
-_Seconds = Annotated[int, msgspec.Meta(ge=0, lt=2**36)]  # unix time, up to the year 4147
+_LATEST_S: Final = 2**36
+"""Unix time up to the year 4147."""
 
 
 class _Amount(msgspec.Struct):
@@ -52,7 +61,7 @@ class _Amount(msgspec.Struct):
 
 
 class _Result(msgspec.Struct):
-    """One result of any endpoint; a field that was not grouped by is null, fields not named here are not read."""
+    """One result of any endpoint; a field that was not grouped by is null, fields not named here are not kept."""
 
     object: str
     num_model_requests: Count | None = None
@@ -65,16 +74,21 @@ class _Result(msgspec.Struct):
     service_tier: str | None = None
     amount: _Amount | None = None
     line_item: str | None = None
+    quantity: Any = None
+    quantity_unit: Any = None
 
 
-class _Bucket(msgspec.Struct):
-    start_time: _Seconds
-    end_time: _Seconds
-    results: list[dict[str, Any]] = []
-
-
-class _Page(msgspec.Struct):
-    data: list[_Bucket]
+_KEPT: Final[Mapping[str, Any]] = {
+    "object": None,
+    "has_more": None,
+    "data": {
+        **dict.fromkeys(("object", "start_time", "end_time", "id", "name")),
+        "results": {
+            **dict.fromkeys(_Result.__struct_fields__),
+            "amount": {"value": None, "currency": None},
+        },
+    },
+}
 
 
 def detect(head: bytes, filename: str) -> str | None:
@@ -84,147 +98,127 @@ def detect(head: bytes, filename: str) -> str | None:
 
 
 def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
-    """Keep of each result the fields that are read, no users and keys. Raises UnreadablePayload for what is no such page."""
-    pages = _read(body)
-    for page in pages:
-        for bucket in page.data:
-            bucket.results = [_public(result) for result in bucket.results]
-    return msgspec.json.encode(pages if body.lstrip()[:1] == b"[" else pages[0])
+    """Keep the known fields: no users, no API keys. Raises UnreadablePayload when the body is no such page."""
+    return scrubbed(body, WHAT, _KEPT)
 
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
-    """Read one page, or a JSON array of them. Results of endpoints without requests or tokens are outside."""
-    pages = _read(open_maybe_compressed(stream).read())
-    read: list[dict[str, Any]] = []
-    rejected: list[Rejection] = []
-    received = outside = 0
-    spans: dict[str, list[tuple[int, int]]] = {}
-    for page in pages:
-        for bucket in page.data:
-            for item in bucket.results:
-                received += 1
-                outcome = _record(received, bucket, item, context)
-                if outcome is None:
-                    outside += 1
-                elif isinstance(outcome, Rejection):
-                    rejected.append(outcome)
+    """
+    Read pages: usage, costs, and among them `/organization/projects`, which gives projects their names.
+
+    Results of tools, which call no model by themselves, are outside.
+    """
+    found = pages(open_maybe_compressed(stream).read(), WHAT)
+    names = _project_names(found, context)
+    reading = Reading(context, FALLBACK)
+    for number, page in enumerate(found):
+        endpoints = {_endpoint(item) for bucket in page["data"] for item in _results(bucket)} - {None}
+        for item in page["data"]:
+            if _is_project(item):
+                continue
+            bucket = _bucket(item)
+            for result in _results(item):
+                row = reading.next_row()
+                if bucket is None:
+                    detail = "start_time and end_time must be unix seconds, the end after the start"
+                    reading.take(Rejection(row, None, "start_time", "bad_field", detail, result), number)
+                elif reading.is_running(bucket):
+                    reading.leave_for_later()
                 else:
-                    read.append(outcome)
-        for snapshot in {_snapshot(bucket, item) for bucket in page.data for item in bucket.results}:
-            spans.setdefault(snapshot, []).extend((bucket.start_time, bucket.end_time) for bucket in page.data)
-    cover = [
-        Cover(snapshot, {}, _utc(start), _utc(end))
-        for snapshot, buckets in sorted(spans.items())
-        for start, end in _joined(buckets)
-    ]
-    for start in range(0, max(len(read), 1), CHUNK_ROWS):
-        last = start + CHUNK_ROWS >= len(read)
-        chunk = read[start : start + CHUNK_ROWS]
-        others = len(rejected) + outside if last else 0
-        yield finish(
-            records.to_activity(chunk),
-            context,
-            received=len(chunk) + others,
-            rejected=rejected if last else [],
-            outside=outside if last else 0,
-            cover=cover if last else [],
-            fallback=FALLBACK,
-        )
+                    reading.take(_record(row, bucket, result, context, names), number)
+            if bucket is not None and not reading.is_running(bucket):
+                for endpoint in endpoints:
+                    reading.speak_for(snapshots(f"{NAME}:{endpoint}", bucket.width_s), bucket)
+    if found and found[-1].get("has_more") is True:
+        reading.log.append("the last page says that more follow: give all pages in one call")
+    yield from reading.parsed()
 
 
-def _record(row: int, bucket: _Bucket, item: dict[str, Any], context: Context) -> dict[str, Any] | Rejection | None:
-    try:
-        result = msgspec.convert(item, _Result)
-    except msgspec.ValidationError as error:
-        field, detail = records.explain(str(error))
-        return Rejection(row, None, field, "bad_field", detail, _public(item))
-    endpoint = _endpoint(result.object)
-    if endpoint is None:
-        return Rejection(
-            row, None, "object", "unsupported_version", f"{result.object[:60]!r} is not known", _public(item)
-        )
-    width = bucket.end_time - bucket.start_time
-    account = context.setting.get("account")
+def _record(row: int, bucket: Bucket, item: object, context: Context, names: Mapping[str, str]) -> Outcome:
+    result = convert(row, item, _Result)
+    if isinstance(result, Rejection):
+        return result
+    endpoint = _endpoint(item)
+    if endpoint in TOOLS:
+        return None
+    if endpoint != COSTS and endpoint not in MODEL_CALLS:
+        return Rejection(row, None, "object", "unsupported_version", f"{result.object[:60]!r} is not known", item)
+    project = result.project_id
+    named = names.get(project) if project else None
     record: dict[str, Any] = {
         "row": row,
-        "snapshot": _snapshot(bucket, item),
-        "started_at": _utc(bucket.start_time),
-        "ended_at": _utc(bucket.end_time),
-        "project": result.project_id,
+        "snapshot": snapshots(f"{NAME}:{endpoint}", bucket.width_s)[0],
+        "started_at": bucket.started_at,
+        "ended_at": bucket.ended_at,
+        "project": named or project,
         "hosting": "api",
         "provider": "openai",
         "evidence": "modelled",
-        "account": account if isinstance(account, str) else None,
+        "account": account_of(context),
     }
+    labels = {"project_id": project} if named else {}
     if endpoint == COSTS:
         if result.amount is None:
-            return Rejection(row, None, "amount", "bad_field", "it is missing", _public(item))
+            return Rejection(row, None, "amount", "bad_field", "it is missing", item)
+        if result.line_item:
+            labels["line_item"] = result.line_item[:200]
         return record | {
-            "record_id": _identity(endpoint, width, bucket.start_time, result.project_id, result.line_item),
+            "record_id": _identity(endpoint, bucket, project, result.line_item),
             "cost": result.amount.value,
             "currency": result.amount.currency.upper(),
-            "labels": {"line_item": result.line_item[:200]} if result.line_item else {},
+            "labels": labels,
         }
     if result.num_model_requests is None and result.input_tokens is None and result.output_tokens is None:
-        return None
+        return Rejection(row, None, "num_model_requests", "bad_field", "there are neither requests nor tokens", item)
+    tier = tier_columns(result.service_tier, batch=bool(result.batch))
     return record | {
-        "record_id": _identity(
-            endpoint, width, bucket.start_time, result.project_id, result.model, result.service_tier, result.batch
-        ),
+        "record_id": _identity(endpoint, bucket, project, result.model, result.service_tier, result.batch),
         "model": result.model,
-        "tier": "batch" if result.batch else tier_of(result.service_tier),
+        "tier": tier["tier"],
         "requests": result.num_model_requests,
         "input_tokens": result.input_tokens,
         "cached_input_tokens": None if result.input_tokens is None else result.input_cached_tokens,
         "output_tokens": result.output_tokens,
-        "labels": {"endpoint": endpoint},
+        "labels": {**labels, **tier["labels"], "endpoint": endpoint},
+        "flags": tier["flags"],
     }
 
 
-def _identity(endpoint: str, width: int, start_time: int, *parts: object) -> str:
-    return f"openai:{endpoint}:{width}:{start_time}:{digest(*parts)[:24]}"
+def _identity(endpoint: str, bucket: Bucket, *parts: object) -> str:
+    return f"openai:{endpoint}:{bucket.width_s}:{int(bucket.started_at.timestamp())}:{digest(*parts)[:24]}"
 
 
-def _snapshot(bucket: _Bucket, item: dict[str, Any]) -> str:
-    """Name what a page restates: one endpoint in buckets of one width."""
-    endpoint = _endpoint(str(item.get("object"))) or "unknown"
-    return f"openai_usage:{endpoint}:{bucket.end_time - bucket.start_time}"
-
-
-def _endpoint(name: str) -> str | None:
-    found = _RESULT.match(name)
+def _endpoint(item: object) -> str | None:
+    name = item.get("object") if isinstance(item, dict) else None
+    found = _RESULT.match(name) if isinstance(name, str) else None
     return found[1] if found else None
 
 
-def _joined(buckets: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Join buckets that touch, so that a page covers what it read and nothing between two such pieces."""
-    joined: list[tuple[int, int]] = []
-    for start, end in sorted(buckets):
-        if joined and start <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
-        else:
-            joined.append((start, end))
-    return joined
+def _results(bucket: object) -> list[Any]:
+    results = bucket.get("results") if isinstance(bucket, dict) else None
+    return results if isinstance(results, list) else []
 
 
-def _public(item: dict[str, Any]) -> dict[str, Any]:
-    """Keep what is read of a result, also where it is not what it should be: the quarantine shows it."""
-    return {name: without_private(item[name]) for name in _Result.__struct_fields__ if name in item}
+def _bucket(item: object) -> Bucket | None:
+    if not isinstance(item, dict):
+        return None
+    start, end = _seconds(item.get("start_time")), _seconds(item.get("end_time"))
+    return Bucket(start, end) if start is not None and end is not None and start < end else None
 
 
-def _utc(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+def _seconds(value: object) -> datetime | None:
+    return datetime.fromtimestamp(value, UTC) if type(value) is int and 0 <= value < _LATEST_S else None
 
 
-def _read(body: bytes) -> list[_Page]:
-    try:
-        if body.lstrip()[:1] == b"[":
-            return msgspec.json.decode(body, type=list[_Page])
-        return [msgspec.json.decode(body, type=_Page)]
-    except msgspec.ValidationError as error:
-        field, detail = records.explain(str(error))
-        raise UnreadablePayload(
-            f"This is no page of OpenAI's organization usage ({field}: {detail}). Save the answer of the API as it is."
-        ) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UnreadablePayload(f"The file is not JSON: {error}. Save the answer of the API as it is.") from error
+def _is_project(item: object) -> bool:
+    return isinstance(item, dict) and item.get("object") == "organization.project"
+
+
+def _project_names(found: list[dict[str, Any]], context: Context) -> dict[str, str]:
+    """Find the names of projects: in the file, else in the source's setting `projects` (id -> name)."""
+    given = context.setting.get("projects")
+    names = {key: text for key, text in given.items() if isinstance(text, str)} if isinstance(given, Mapping) else {}
+    for item in (item for page in found for item in page["data"] if _is_project(item)):
+        if isinstance(item.get("id"), str) and isinstance(item.get("name"), str) and item["name"]:
+            names[item["id"]] = item["name"][:200]
+    return names

@@ -16,6 +16,11 @@ SOURCES: Final = (
     # Detection asks in this order: formats that say what they are come before those that only have telling columns.
     "otlp",
     "openai_usage",
+    "anthropic_usage",
+    "openrouter",
+    "litellm",
+    "langfuse",
+    "assistant_seats",
     "codecarbon",
     "codecarbon_http_output",
     "codecarbon_csv",

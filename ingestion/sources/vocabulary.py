@@ -11,14 +11,22 @@ PROVIDERS: Final[Mapping[str, str]] = {
     "bedrock": "aws",
     "amazon": "aws",
     "amazon web services": "aws",
+    "amazon bedrock": "aws",
+    "bedrock_converse": "aws",
+    "sagemaker": "aws",
+    "sagemaker_chat": "aws",
     "azure.ai.openai": "azure",
     "azure.ai.inference": "azure",
     "azure_ai": "azure",
+    "azure_text": "azure",
     "microsoft": "azure",
     "gcp.vertex_ai": "gcp",
     "gcp.gemini": "gcp",
     "gcp.gen_ai": "gcp",
     "vertex_ai": "gcp",
+    "vertex_ai_beta": "gcp",
+    "google vertex": "gcp",
+    "google ai studio": "gcp",
     "gemini": "gcp",
     "google_genai": "gcp",
     "google": "gcp",
@@ -30,6 +38,8 @@ PROVIDERS: Final[Mapping[str, str]] = {
     "moonshot_ai": "moonshotai",
     "ibm.watsonx.ai": "ibm",
     "huggingface_hub": "huggingface",
+    "text-completion-openai": "openai",
+    "cohere_chat": "cohere",
 }
 """Provider names of conventions, gateways and bills -> slug. Others keep their own name as a slug."""
 
@@ -40,7 +50,9 @@ TIERS: Final[Mapping[str, str]] = {
     "on_demand": "interactive",
     "priority": "interactive",
     "scale": "interactive",
+    "priority_on_demand": "interactive",
     "flex": "standard",
+    "flex_discount": "standard",
     "batch": "batch",
 }
 """Service tiers of providers -> canonical tier."""

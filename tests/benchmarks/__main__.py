@@ -22,6 +22,7 @@ NAMES = (
     "attribute_series",
     "ingest_otlp",
     "import_azure_gcp",
+    "read_usage",
 )
 COLUMNS = ("name", "value", "unit", "compared_with", "compared_value", "ratio", "runs", "spread")
 

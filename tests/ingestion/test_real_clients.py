@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.server
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +50,42 @@ for number in range(20):
         span.set_attribute("gen_ai.usage.output_tokens", 10 + number)
 assert provider.force_flush(10_000)
 provider.shutdown()
+"""
+
+
+LITELLM = """
+import asyncio, os
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+import litellm
+
+from litellm.integrations.generic_api.generic_api_callback import GenericAPILogger
+
+litellm.cache = litellm.Cache(type="local")
+
+async def ask(text, **more):
+    return await litellm.acompletion(
+        model="openai/gpt-4o-mini", messages=[{"role": "user", "content": text}], user="lovelace", api_key="sk-none", **more
+    )
+
+async def main():
+    logger = GenericAPILogger()
+    litellm.callbacks = [logger]
+    for number in range(4):
+        answer = await ask(f"a secret question {number}", mock_response="a secret answer", metadata={"tags": ["team:search"]})
+        assert answer.choices[0].message.content == "a secret answer"
+    try:
+        await ask("another", mock_response="litellm.RateLimitError", num_retries=0)
+    except litellm.RateLimitError:
+        pass
+    for _ in range(100):  # calls are logged in the background
+        if len(logger.log_queue) == 5:
+            break
+        await asyncio.sleep(0.05)
+    queued = len(logger.log_queue)
+    await logger.async_send_batch()
+    assert (queued, len(logger.log_queue)) == (5, 0), "the queue is emptied whatever the answer"
+
+asyncio.run(main())
 """
 
 
@@ -101,3 +141,62 @@ def test_opentelemetry_exports_to_the_ledger(organization: Any, token: str, tmp_
 
     services.drain_inbox(organization.id)
     assert sums(organization.id, "requests", "input_tokens", "output_tokens") == (20, 20, 2000, 200 + sum(range(20)))
+
+
+def test_litellm_reports_to_the_ledger(organization: Any, token: str, tmp_path: Path) -> None:
+    with live.web(tmp_path) as address:
+        said = run(LITELLM, tmp_path, **gateway(address, token))
+
+    services.drain_inbox(organization.id)
+    count, requests, failed, input_tokens = sums(organization.id, "requests", "failed_requests", "input_tokens")
+    assert (count, requests, failed) == (5, 5, 1), said
+    assert input_tokens >= 4 * 3  # words of a question
+    with organization_scope(organization.id), connection.cursor() as cursor:
+        cursor.execute("select team, count(*) from ledger_series group by 1 order by 2 desc limit 1")
+        assert cursor.fetchone()[0] == "search"
+        cursor.execute("select body from ingestion_payload")
+        stored = b"".join(bytes(row[0]) for row in cursor.fetchall())
+    assert b"secret" not in stored
+    assert b"lovelace" not in stored
+
+
+@pytest.mark.parametrize("status", [None, 503])
+def test_litellm_goes_on_without_us(token: str, tmp_path: Path, status: int | None) -> None:
+    """The loss is ours and shows as missing time: nobody listens, or the door says that it is busy."""
+    with contextlib.ExitStack() as stack:
+        address = f"http://127.0.0.1:{live.free_port()}" if status is None else stack.enter_context(answering(status))
+        run(LITELLM, tmp_path, **gateway(address, token))
+
+
+def gateway(address: str, token: str) -> dict[str, str]:
+    """Configure LiteLLM's callback as its documentation says."""
+    return {
+        "GENERIC_LOGGER_ENDPOINT": f"{address}/api/v1/sources/litellm",
+        "GENERIC_LOGGER_HEADERS": f"Authorization=Bearer {token}",
+    }
+
+
+@contextlib.contextmanager
+def answering(status: int) -> Iterator[str]:
+    """Run a server that answers every POST alike; give its address."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.send_header("Retry-After", "5")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -61,6 +61,7 @@ MEASURES = {
     "water_l",
 }
 OF_RECORD = {"run"}  # the other dimensions are the series'
+OF_TEXT = {"trace", "request"}
 KNOWN_KINDS = {"", "bad_requests", "factor_feed"}
 LATER = {*registry.PARSED_ONLY, prometheus.NAME}
 """Sources whose door comes later: their samples are read to the parse level."""
@@ -176,6 +177,8 @@ class Sender:
             return f"/codecarbon/http-output/{self.token}"
         if self.kind == "codecarbon":
             return f"/codecarbon{path}"
+        if self.kind == "litellm":
+            return "/api/v1/sources/litellm"
         return path if path.startswith("/otlp") else f"/otlp{path}"
 
     def post(self, path: str, raw: bytes, headers: dict[str, str], token: str | None = None) -> Any:
@@ -242,7 +245,7 @@ def ledger_sums(organization_id: int, where: dict[str, Any], wanted: dict[str, f
     assert set(wanted) <= MEASURES
     conditions, values = [], []
     for column, value in where.items():
-        place = f"r.{column}" if column in OF_RECORD else f"s.{column}"
+        place = f"r.{column}" if column in OF_RECORD else f"t.{column}" if column in OF_TEXT else f"s.{column}"
         conditions.append(f"{place} is not distinct from %s")
         values.append(value)
     sums = ", ".join(f"coalesce(sum(r.{name}), 0)::float8 as {name}" for name in wanted)
@@ -250,6 +253,8 @@ def ledger_sums(organization_id: int, where: dict[str, Any], wanted: dict[str, f
         cursor.execute(
             f"select s.source_id, s.labels::text, (r.started_at at time zone 'utc')::date, {sums}"
             " from ledger_record r join ledger_series s on s.organization_id = r.organization_id and s.id = r.series_id"
+            " left join ledger_record_text t on t.organization_id = r.organization_id and t.series_id = r.series_id"
+            " and t.started_at = r.started_at and t.key = coalesce(r.corrects, r.key)"
             f" where {' and '.join(['true', *conditions])} group by 1, 2, 3",
             values,
         )

@@ -31,13 +31,17 @@ def test_pages_reach_their_sums(entry: dict[str, Any]) -> None:
     check(activity_of(parsed), entry)
 
 
-def test_page_speaks_for_the_buckets_it_holds() -> None:
+def test_page_speaks_for_the_buckets_it_holds_in_every_width() -> None:
     [parsed] = read(openai_usage, json.dumps(PAGE).encode())
 
     assert parsed.cover == [
         Cover(
-            "openai_usage:completions:86400", {}, datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 10, 3, tzinfo=UTC)
+            f"openai_usage:completions:{width}",
+            {},
+            datetime(2026, 10, 1, tzinfo=UTC),
+            datetime(2026, 10, 3, tzinfo=UTC),
         )
+        for width in (3600, 60, 86400)
     ]
     assert set(parsed.activity["snapshot"]) == {"openai_usage:completions:86400"}
 
@@ -50,7 +54,8 @@ def test_pages_apart_do_not_speak_for_what_lies_between() -> None:
 
     [parsed] = read(openai_usage, json.dumps([PAGE, later]).encode())
 
-    assert [(each.started_at.day, each.ended_at.day) for each in parsed.cover] == [(1, 3), (11, 13)]  # type: ignore[union-attr]
+    days = {(each.started_at.day, each.ended_at.day) for each in parsed.cover}  # type: ignore[union-attr]
+    assert days == {(1, 3), (11, 13)}
 
 
 def test_keys_hold_what_was_grouped_by_and_no_quantity() -> None:
@@ -102,6 +107,51 @@ def test_cached_above_input_is_cut_and_flagged() -> None:
 
     assert parsed.activity["cached_input_tokens"].iloc[0] == 10
     assert parsed.activity["flags"].iloc[0] == ("cached_exceeds_input",)
+
+
+def test_bucket_that_is_still_running_waits_for_the_next_reading() -> None:
+    noon = datetime(2026, 10, 1, 12, tzinfo=UTC)
+
+    [parsed] = read(openai_usage, page(), received_at=noon)
+
+    assert (parsed.received, parsed.outside, len(parsed.activity), parsed.cover) == (2, 2, 0, [])
+    assert any("not over" in line for line in parsed.log)
+
+
+def test_parts_by_user_are_two_rows_of_one_key() -> None:
+    """An API that is asked to group by user answers a result for each; the ledger sums what has one key."""
+    result = PAGE["data"][0]["results"][0]
+    bucket = {**PAGE["data"][0], "results": [{**result, "user_id": "a"}, {**result, "user_id": "b"}]}
+
+    [parsed] = read(openai_usage, json.dumps({**PAGE, "data": [bucket]}).encode())
+
+    assert len(parsed.activity) == 2
+    assert parsed.activity["record_id"].nunique() == 1
+
+
+def test_page_repeated_in_a_file_counts_once() -> None:
+    [parsed] = read(openai_usage, page(input_tokens=1) + b"\n" + page(input_tokens=7))
+
+    assert (parsed.received, parsed.outside) == (4, 2)
+    assert parsed.activity["input_tokens"].tolist()[0] == 7
+
+
+def test_tools_repeat_the_model_requests_of_completions() -> None:
+    [parsed] = read(openai_usage, page(object="organization.usage.web_searches.result", num_model_requests=5))
+
+    assert (parsed.outside, len(parsed.activity)) == (1, 1)
+
+
+def test_projects_in_the_file_or_the_settings_give_names() -> None:
+    listing = {"object": "list", "data": [{"object": "organization.project", "id": "proj_A1search", "name": "Search"}]}
+
+    [parsed] = read(openai_usage, json.dumps([listing, PAGE]).encode())
+    [by_setting] = read(openai_usage, page(), setting={"projects": {"proj_B2support": "Support"}})
+
+    assert parsed.received == 2
+    assert parsed.activity["project"].tolist() == ["Search", "proj_B2support"]
+    assert parsed.activity["labels"].iloc[0]["project_id"] == "proj_A1search"
+    assert by_setting.activity["project"].tolist() == ["proj_A1search", "Support"]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'{"data": 1}', b'{"error": {"message": "no"}}'])

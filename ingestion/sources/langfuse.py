@@ -1,0 +1,187 @@
+"""
+Langfuse's observations (`GET /api/public/v2/observations`, also the older address), saved as JSON pages.
+
+Generations and embeddings are calls of a model; spans, tools and agents around them are not. Observations are completed
+after the fact, so one read again replaces what was read before; an answer speaks for nothing but what stands in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, Final
+
+import msgspec
+
+from core.quantification.rejections import Rejection
+from ingestion.sources import gateway_tags
+from ingestion.sources.base import Context, Parsed, UnreadablePayload, natural_id, open_maybe_compressed
+from ingestion.sources.usage_pages import Outcome, Reading, Shape, account_of, convert, documents, pruned, read_time
+
+NAME: Final = "langfuse"
+SNAPSHOT: Final = True
+
+DROPPED: Final = (
+    "Everything of an observation but ids, times, model, usage and cost: inputs, outputs and users; of metadata and tags all but"
+    " what names a team, a project or another plain identifier."
+)
+"""What never reaches the inbox, in words for the privacy page."""
+
+FALLBACK: Final = {"stage": "inference"}
+
+WHAT: Final = "Langfuse's observations"
+COUNTED: Final = frozenset({"GENERATION", "EMBEDDING"})
+CURRENCY: Final = "USD"
+
+
+class _Observation(msgspec.Struct):
+    id: str
+    startTime: str  # noqa: N815  # the wire's own names
+    type: str
+    endTime: str | None = None  # noqa: N815
+    updatedAt: str | None = None  # noqa: N815
+    traceId: str | None = None  # noqa: N815
+    projectId: str | None = None  # noqa: N815
+    environment: str | None = None
+    level: str | None = None
+    model: str | None = None
+    providedModelName: str | None = None  # noqa: N815
+    totalCost: float | None = None  # noqa: N815
+    usageDetails: dict[str, Any] | None = None  # noqa: N815
+    tags: dict[str, str] = {}
+
+
+_KEPT: Final[Shape] = dict.fromkeys(set(_Observation.__struct_fields__) - {"usageDetails", "tags"})
+
+
+def detect(head: bytes, filename: str) -> str | None:
+    """Recognize observations by the fields that only they have together."""
+    telling = (b'"traceId"', b'"startTime"', b'"usageDetails"')
+    if head.lstrip()[:1] in (b"{", b"[") and all(word in head for word in telling):
+        return "Langfuse observations"
+    return None
+
+
+def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
+    """
+    Keep what activity is made of: no input, output, names, users, sessions, and of metadata only attribution.
+
+    Raises UnreadablePayload when the body holds no observations.
+    """
+    return msgspec.json.encode([_kept(value) for value in _observations(body)])
+
+
+def _observations(body: bytes) -> list[Any]:
+    """Give the observations of pages, or observations that stand in the file by themselves."""
+    found: list[Any] = []
+    for value in documents(body, WHAT):
+        if isinstance(value, dict) and isinstance(value.get("data"), list):
+            found += value["data"]
+        elif isinstance(value, dict) and {"id", "type", "startTime"} <= value.keys():
+            found.append(value)
+        else:
+            raise UnreadablePayload(
+                f"This is no page of {WHAT} (there is no list `data` in it). Save the answer of the API as it is."
+            )
+    return found
+
+
+def _kept(value: object, *, stored: bool = False) -> object:
+    """Reduce an observation; one that comes from the store has its tags as they were kept."""
+    if not isinstance(value, dict):
+        return None
+    if stored and isinstance(value.get("tags"), dict):
+        tags = gateway_tags.kept(value["tags"], identifiers=True)
+    else:
+        metadata, listed = value.get("metadata"), value.get("tags")
+        own = gateway_tags.kept(metadata) if isinstance(metadata, dict) else {}
+        pairs = gateway_tags.pairs_of(listed if isinstance(listed, list) else [])
+        tags = {**own, **gateway_tags.kept(pairs, identifiers=True)}
+    usage = value.get("usageDetails")
+    details = {key[:64]: count for key, count in usage.items() if _is_count(count)} if isinstance(usage, dict) else None
+    return {**pruned(value, _KEPT), "usageDetails": details, "tags": tags}
+
+
+def _is_count(value: object) -> bool:
+    return not isinstance(value, bool) and isinstance(value, int | float)
+
+
+def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
+    """Read observations; of one that stands in the file twice the one updated last counts."""
+    reading = Reading(context, FALLBACK)
+    values = [_kept(value, stored=True) for value in _observations(open_maybe_compressed(stream).read())]
+    rows = [(reading.next_row(), value) for value in values]
+    # An observation is a page of its own: a later version of it replaces an earlier one.
+    for number, (row, value) in enumerate(sorted(rows, key=lambda each: (_updated(each[1]), each[0]))):
+        reading.take(_record(row, value, context), number)
+    yield from reading.parsed()
+
+
+def _updated(value: object) -> datetime:
+    moment = read_time(value.get("updatedAt")) if isinstance(value, dict) else None
+    return moment or datetime.min.replace(tzinfo=UTC)
+
+
+def _record(row: int, value: object, context: Context) -> Outcome:
+    if isinstance(value, dict) and isinstance(value.get("type"), str) and value["type"] not in COUNTED:
+        return None
+    seen = convert(row, value, _Observation)
+    if isinstance(seen, Rejection):
+        return seen
+    record_id = natural_id("langfuse", seen.id)
+    start, end = read_time(seen.startTime), read_time(seen.endTime) if seen.endTime else None
+    if start is None or (seen.endTime and end is None):
+        field = "startTime" if start is None else "endTime"
+        return Rejection(row, record_id, field, "bad_field", "it is no time like 2026-10-01T09:00:00Z", value)
+    tokens = _tokens(seen.usageDetails or {})
+    if isinstance(tokens, str):
+        return Rejection(row, record_id, "usageDetails", "bad_field", f"{tokens} is not a whole number", value)
+    failed = seen.level == "ERROR"
+    no_usage = tokens["input_tokens"] is None and tokens["output_tokens"] is None and not failed
+    tags = gateway_tags.columns(seen.tags, context)
+    return {
+        "row": row,
+        "record_id": record_id,
+        # By day, so that an import compares with the days that it holds and not with all that ever came.
+        "snapshot": f"langfuse:{start:%Y-%m-%d}",
+        "started_at": start,
+        "ended_at": end or start,
+        "hosting": "api",
+        "evidence": "modelled",
+        "account": account_of(context) or seen.projectId,
+        "team": tags["team"],
+        "project": tags["project"],
+        "application": tags["application"],
+        "environment": seen.environment or tags["environment"],
+        "model": seen.providedModelName or seen.model,
+        "request": seen.id[:200],
+        "trace": seen.traceId[:64] if seen.traceId else None,
+        "requests": 1,
+        "failed_requests": int(failed),
+        **tokens,
+        "cost": seen.totalCost,
+        "currency": None if seen.totalCost is None else CURRENCY,
+        "labels": tags["labels"],
+        "flags": [*(["no_usage"] if no_usage else []), *([] if end else ["open_end"])],
+    }
+
+
+def _tokens(usage: Mapping[str, float]) -> dict[str, int | None] | str:
+    """
+    Add up what a model read and wrote; `input` leaves out the keys that stand beside it. Give the key that is no count.
+
+    >>> _tokens({"input": 869, "input_cached_tokens": 3, "output": 178, "total": 1050})
+    {'input_tokens': 872, 'cached_input_tokens': 3, 'output_tokens': 178}
+    """
+    sums: dict[str, int | None] = dict.fromkeys(("input_tokens", "cached_input_tokens", "output_tokens"))
+    for key, count in usage.items():
+        if count != count or abs(count) >= 2**53 or count != int(count):
+            return key
+        name = key.lower()
+        if name.startswith(("input", "cache")):
+            sums["input_tokens"] = (sums["input_tokens"] or 0) + int(count)
+        if name.startswith(("input", "cache")) and ("cached" in name or "cache_read" in name):
+            sums["cached_input_tokens"] = (sums["cached_input_tokens"] or 0) + int(count)
+        if name.startswith("output"):
+            sums["output_tokens"] = (sums["output_tokens"] or 0) + int(count)
+    return sums

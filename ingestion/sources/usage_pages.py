@@ -1,0 +1,285 @@
+"""
+What the usage APIs of providers share: JSON pages of time buckets, saved as files, and read again while they change.
+
+A page is a snapshot: it speaks for the buckets that it holds. Buckets of a provider come in several widths, and all widths
+describe the same activity, so a page of one width replaces what a page of another said about the same time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from core.quantification import records
+from core.quantification.rejections import Cover, Rejection
+from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload, finish, unpacked
+from ingestion.sources.vocabulary import tier_of
+
+WIDTHS_S: Final = (60, 3600, 86400)
+"""Widths in which providers offer buckets. [s]"""
+
+LONGEST_TEXT: Final = 500
+"""Of a text in a page; models, projects and line items are shorter."""
+
+Shape = Mapping[str, Any]
+"""Field -> None (a number or a text), or the shape of the object, or of each object of the list, that it holds."""
+
+Outcome = dict[str, Any] | Rejection | None
+"""A record, a row for the quarantine, or a row that is outside."""
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """The time that some results are about, half-open, UTC."""
+
+    started_at: datetime
+    ended_at: datetime
+
+    @property
+    def width_s(self) -> int:
+        """Give its width. [s]"""
+        return round((self.ended_at - self.started_at).total_seconds())
+
+
+# --- documents --------------------------------------------------------------------------------------------------------
+
+
+def documents(body: bytes, what: str) -> list[Any]:
+    """
+    Read a JSON document, an array of them, or several one after the other, as a loop over pages appends them to a file.
+
+    Args:
+        body: may be packed.
+        what: the API's name, for the message.
+
+    Raises UnreadablePayload when it is not JSON.
+    """
+    plain = unpacked(body)
+    try:
+        found = _decoded(plain)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise UnreadablePayload(f"The file is not JSON: {error}. Save the answer of {what} as it is.") from error
+    return [each for document in found for each in (document if isinstance(document, list) else [document])]
+
+
+def _decoded(plain: bytes) -> list[Any]:
+    try:
+        return [msgspec.json.decode(plain)]
+    except msgspec.DecodeError:
+        with contextlib.suppress(msgspec.DecodeError):
+            return _LINES.decode_lines(plain) or [None]
+        pieces = _pieces(plain.decode())
+        if len(pieces) < 2:
+            raise
+        return [msgspec.json.decode(piece) for piece in pieces]
+
+
+_LINES: Final = msgspec.json.Decoder()
+
+
+def _pieces(text: str) -> list[str]:
+    """Cut a text into the JSON documents that stand in it one after the other; raise ValueError where one is broken."""
+    decoder, pieces = json.JSONDecoder(), []
+    start = _SPACE.match(text).end()  # type: ignore[union-attr]  # it matches everywhere
+    while start < len(text):
+        _, end = decoder.raw_decode(text, start)
+        pieces.append(text[start:end])
+        start = _SPACE.match(text, end).end()  # type: ignore[union-attr]
+    return pieces
+
+
+_SPACE: Final = re.compile(r"\s*")
+
+
+def pages(body: bytes, what: str) -> list[dict[str, Any]]:
+    """Read the pages of a file, each an object with a list `data`. Raises UnreadablePayload when one is something else."""
+    found = documents(body, what)
+    for page in found:
+        if not isinstance(page, dict) or not isinstance(page.get("data"), list):
+            raise UnreadablePayload(
+                f"This is no page of {what} (there is no list `data` in it). Save the answer of the API as it is."
+            )
+    return found
+
+
+def pruned(value: Any, shape: Shape | None) -> Any:
+    """
+    Keep of a JSON value the fields that a shape names, so that nothing else is ever stored.
+
+    >>> pruned({"model": "m", "user_id": "u", "amount": {"value": 1, "by": "ada"}}, {"model": None, "amount": {"value": None}})
+    {'model': 'm', 'amount': {'value': 1}}
+    """
+    if isinstance(value, list):
+        return [pruned(item, shape) for item in value] if shape is not None else None
+    if isinstance(value, dict):
+        return {key: pruned(value[key], shape[key]) for key in shape if key in value} if shape is not None else None
+    return value[:LONGEST_TEXT] if isinstance(value, str) else value
+
+
+def scrubbed(body: bytes, what: str, shape: Shape) -> bytes:
+    """Keep of the pages of a file the fields of the shape. Raises UnreadablePayload when one is no page."""
+    kept = [pruned(page, shape) for page in pages(body, what)]
+    return msgspec.json.encode(kept[0] if len(kept) == 1 else kept)
+
+
+# --- rows -------------------------------------------------------------------------------------------------------------
+
+
+class Reading:
+    """
+    Collects what becomes of the results of a file, and gives it in chunks.
+
+    Of two pages that hold the same key the later one counts, as it would in a delivery of its own; results of one page
+    under one key are parts (an API splits by user, key or size, which are not kept) and are summed by the ledger.
+    """
+
+    def __init__(self, context: Context, fallback: Mapping[str, str]) -> None:
+        self.context = context
+        self.fallback = fallback
+        self.received = 0
+        self.outside = 0
+        self.log: list[str] = []
+        self._records: list[dict[str, Any] | None] = []
+        self._rejected: list[Rejection] = []
+        self._places: dict[str, tuple[int, list[int]]] = {}  # record id -> its latest page, and where its parts are
+        self._spans: dict[str, list[tuple[datetime, datetime]]] = {}
+        self._replaced = self._running = 0
+
+    def next_row(self) -> int:
+        """Number the next result, from 1."""
+        self.received += 1
+        return self.received
+
+    def take(self, outcome: Outcome, page: int) -> None:
+        """Keep what became of one result of a page (numbered in the order of the file)."""
+        if outcome is None:
+            self.outside += 1
+        elif isinstance(outcome, Rejection):
+            self._rejected.append(outcome)
+        else:
+            self._keep(outcome, page)
+
+    def _keep(self, record: dict[str, Any], page: int) -> None:
+        latest, places = self._places.get(record["record_id"], (page, []))
+        if latest < page:
+            for place in places:
+                self._records[place] = None
+            self._replaced += len(places)
+            places = []
+        self._records.append(record)
+        self._places[record["record_id"]] = (page, [*places, len(self._records) - 1])
+
+    def is_running(self, bucket: Bucket) -> bool:
+        """Tell whether a bucket was not over when the file came: its results are left for the next time it is read."""
+        return bucket.started_at <= self.context.received_at < bucket.ended_at
+
+    def leave_for_later(self) -> None:
+        """Count one result of a running bucket as outside."""
+        self.outside += 1
+        self._running += 1
+
+    def speak_for(self, snapshots: Sequence[str], bucket: Bucket) -> None:
+        """Note that the file holds all that there is of a bucket."""
+        for snapshot in snapshots:
+            self._spans.setdefault(snapshot, []).append((bucket.started_at, bucket.ended_at))
+
+    def parsed(self) -> Iterator[Parsed]:
+        """Give the chunks; the last one has the rejections, the rows outside, the log and the cover."""
+        kept = [record for record in self._records if record is not None]
+        outside = self.outside + self._replaced
+        if self._replaced:
+            self.log.append(f"{self._replaced:,} results stand on a later page of the file again: the later ones count")
+        if self._running:
+            self.log.append(f"{self._running:,} results are of time that is not over: read it again once it is")
+        for start in range(0, max(len(kept), 1), CHUNK_ROWS):
+            chunk, last = kept[start : start + CHUNK_ROWS], start + CHUNK_ROWS >= len(kept)
+            others = sum(rejection.rows for rejection in self._rejected) + outside if last else 0
+            yield finish(
+                records.to_activity(chunk),
+                self.context,
+                received=sum(record.get("rows", 1) for record in chunk) + others,
+                rejected=self._rejected if last else [],
+                outside=outside if last else 0,
+                log=self.log if last else [],
+                cover=self._cover() if last else [],
+                fallback=self.fallback,
+            )
+
+    def _cover(self) -> list[Cover]:
+        return [
+            Cover(snapshot, {}, start, end)
+            for snapshot, spans in sorted(self._spans.items())
+            for start, end in joined(spans)
+        ]
+
+
+def snapshots(prefix: str, width_s: int) -> list[str]:
+    """
+    Name what a page of buckets restates: the snapshot of its own width first, then those of the other widths.
+
+    >>> snapshots("openai_usage:completions", 86400)
+    ['openai_usage:completions:86400', 'openai_usage:completions:60', 'openai_usage:completions:3600']
+    """
+    return [f"{prefix}:{width}" for width in dict.fromkeys([width_s, *WIDTHS_S])]
+
+
+def joined(spans: Sequence[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+    """Join times that touch, so that a file covers what it holds and nothing between two such pieces."""
+    found: list[tuple[datetime, datetime]] = []
+    for start, end in sorted(spans):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return found
+
+
+def convert(row: int, value: object, kind: type[Any]) -> Any:
+    """Read a result as a Struct; give a Rejection that names the field where it does not fit."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        field, detail = records.explain(str(error))
+        return Rejection(row, None, field, "bad_field", detail, value)
+
+
+def tier_columns(service_tier: str | None, *, batch: bool = False) -> dict[str, Any]:
+    """
+    Give the tier of a service tier; one that the table does not know is kept as a label and flagged.
+
+    >>> tier_columns("gold")
+    {'tier': None, 'labels': {'service_tier': 'gold'}, 'flags': ['unknown_tier']}
+    """
+    tier = "batch" if batch else tier_of(service_tier)
+    unknown = service_tier if service_tier and tier is None else None
+    return {
+        "tier": tier,
+        "labels": {"service_tier": unknown[:200]} if unknown else {},
+        "flags": ["unknown_tier"] if unknown else [],
+    }
+
+
+def account_of(context: Context) -> str | None:
+    """Give the source's setting `account`: who the usage belongs to, which the answers of these APIs do not say."""
+    account = context.setting.get("account")
+    return account if isinstance(account, str) and account else None
+
+
+def read_time(text: object) -> datetime | None:
+    """Read a time with its offset, or None when it is none of our time."""
+    if not isinstance(text, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if not 1990 <= moment.year < 9000:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
