@@ -263,22 +263,24 @@ def experiments(organization_id: int) -> dict[str, dict[str, object]]:
 
 def merged(covers: Sequence[Cover]) -> list[Cover]:
     """
-    Join the covers of a delivery's files: it speaks from its first charge to its last, also between two files.
+    Join the covers of a delivery's files: of each snapshot it speaks from its first charge to its last, for every scope that
+    occurs in it, however it is cut into files. An open end stays open.
 
-    Covers of the same snapshot and scope become one; an open end stays open.
+    >>> day = [datetime(2026, 10, number) for number in (1, 2, 4, 5)]
+    >>> files = [Cover("bill", {"account": "2"}, day[0], day[1]), Cover("bill", {"account": "1"}, day[2], day[3])]
+    >>> [(cover.scope["account"], cover.started_at.day, cover.ended_at.day) for cover in merged(files)]
+    [('2', 1, 5), ('1', 1, 5)]
     """
-    joined: dict[tuple[str, tuple[tuple[str, str | None], ...]], Cover] = {}
+    spans: dict[str, tuple[datetime | None, datetime | None]] = {}
+    scopes: dict[tuple[str, tuple[tuple[str, str | None], ...]], Cover] = {}
     for cover in covers:
-        key = (cover.snapshot, tuple(sorted(cover.scope.items())))
-        other = joined.get(key)
-        if other is not None:
-            cover = replace(
-                cover,
-                started_at=_outer(min, cover.started_at, other.started_at),
-                ended_at=_outer(max, cover.ended_at, other.ended_at),
-            )
-        joined[key] = cover
-    return list(joined.values())
+        start, end = spans.get(cover.snapshot, (cover.started_at, cover.ended_at))
+        spans[cover.snapshot] = _outer(min, start, cover.started_at), _outer(max, end, cover.ended_at)
+        scopes.setdefault((cover.snapshot, tuple(sorted(cover.scope.items()))), cover)
+    return [
+        replace(cover, started_at=spans[cover.snapshot][0], ended_at=spans[cover.snapshot][1])
+        for cover in scopes.values()
+    ]
 
 
 def _outer(
