@@ -57,13 +57,16 @@ def instrument_of(organization_id: int, instrument_id: int) -> ContractualInstru
     return ContractualInstrument.objects.filter(organization_id=organization_id, id=instrument_id).first()
 
 
-def held_instruments(organization_id: int, countries: dict[str, str], *, withdrawn: bool = False) -> list[Held]:
+def held_instruments(
+    organization_id: int, countries: dict[str, str], *, withdrawn: bool = False, markets: Markets | None = None
+) -> list[Held]:
     """
     List instruments, oldest first.
 
     Args:
         countries: every known zone to its country.
         withdrawn: those that are withdrawn too.
+        markets: the organization's, where they were read already.
     """
     events: dict[int, dict[str, InstrumentEvent]] = {}
     for event in InstrumentEvent.objects.filter(organization_id=organization_id):
@@ -71,11 +74,11 @@ def held_instruments(organization_id: int, countries: dict[str, str], *, withdra
     hours = set(InstrumentHours.objects.filter(organization_id=organization_id).values_list("instrument_id", flat=True))
     rows = list(ContractualInstrument.objects.filter(organization_id=organization_id).order_by("id"))
     corrections = {row.corrects_id: row.id for row in rows if row.corrects_id is not None}
-    markets = markets_of(organization_id)
+    own = markets or markets_of(organization_id)
     found = [
         Held(
             facts=row,
-            market=markets.named(row.market, countries),
+            market=own.named(row.market, countries),
             retired=events.get(row.id, {}).get(InstrumentEventKind.RETIRED),
             withdrawn=events.get(row.id, {}).get(InstrumentEventKind.WITHDRAWN),
             corrected_by=corrections.get(row.id),

@@ -18,7 +18,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core.accounting import services
 from core.accounting.tasks import wake_after_commit
 from core.catalog.selectors import sites
-from core.factors.instrument_selectors import markets_of
 from core.factors.models import InstrumentType
 from core.organizations.access import requires
 from core.organizations.identity import Identity
@@ -57,7 +56,7 @@ def instruments(request: HttpRequest) -> HttpResponse:
 def list_context(
     request: HttpRequest, identity: Identity, found: Electricity, markets_form: MarketsForm | None = None
 ) -> dict[str, Any]:
-    own = markets_of(identity.organization_id)
+    own = found.own_markets
     return {
         "title": _("Electricity"),
         "found": found,

@@ -15,8 +15,9 @@ from core.accounting.selectors.conditions import folded_teams_of
 from core.accounting.selectors.market import assigned_instruments, consumed_between, countries_known
 from core.accounting.selectors.register import METERED
 from core.catalog.selectors import standing_entries
-from core.factors.instrument_selectors import Held, held_instruments
+from core.factors.instrument_selectors import Held, held_instruments, markets_of
 from core.organizations.tenancy import organization_scope
+from core.quantification.electricity_markets import Markets
 from core.quantification.market_coverage import (
     WHOLE_MARKET,
     Consumed,
@@ -95,6 +96,7 @@ class Electricity:
         positions: every instrument, the newest vintage first.
         years: those that have consumption or instruments, the newest first.
         pending: the rates are being made again.
+        own_markets: of the organization.
     """
 
     year: int
@@ -104,6 +106,7 @@ class Electricity:
     years: list[int]
     provisional: bool
     pending: bool
+    own_markets: Markets
 
     @property
     def total(self) -> Market:
@@ -126,12 +129,13 @@ def electricity(organization_id: int, year: int | None, *, today: date) -> Elect
     """
     with organization_scope(organization_id):
         view = current_view(organization_id)
-        held = held_instruments(organization_id, countries_known(organization_id), withdrawn=True)
+        own = markets_of(organization_id)
+        held = held_instruments(organization_id, countries_known(organization_id), withdrawn=True, markets=own)
         consumed_years = years_with_consumption(organization_id, view)
         years = sorted({*consumed_years, *(each.facts.vintage_start.year for each in held)}, reverse=True)
         chosen = year or next((each for each in sorted(consumed_years, reverse=True) if each <= today.year), today.year)
         live = [each for each in held if each.withdrawn is None]
-        consumed = _consumed(organization_id, view, [*consumed_years, chosen], live)
+        consumed = _consumed(organization_id, view, [*consumed_years, chosen], live, own)
         hidden = _hidden_pools(organization_id, {each.facts.pool for each in live if each.facts.pool})
         pending = MarketMark.objects.filter(organization_id=organization_id).exists()
     gsd = methodology_of(view.methodology).gsd["market"] if view else 1.0
@@ -148,6 +152,7 @@ def electricity(organization_id: int, year: int | None, *, today: date) -> Elect
         years=years or [chosen],
         provisional=chosen >= today.year,
         pending=pending,
+        own_markets=own,
     )
 
 
@@ -163,12 +168,14 @@ def years_with_consumption(organization_id: int, view: View | None) -> list[int]
     )
 
 
-def _consumed(organization_id: int, view: View | None, years: list[int], held: list[Held]) -> dict[int, list[Consumed]]:
+def _consumed(
+    organization_id: int, view: View | None, years: list[int], held: list[Held], markets: Markets
+) -> dict[int, list[Consumed]]:
     """Read the consumption of all years at once."""
     found: dict[int, list[Consumed]] = {year: [] for year in years}
     if view is not None:
         first, last = date(min(years), 1, 1), date(max(years), 12, 31)
-        for year, consumed in consumed_between(organization_id, view, first, last, held):
+        for year, consumed in consumed_between(organization_id, view, first, last, held, markets):
             found.setdefault(year, []).append(consumed)
     return found
 

@@ -85,7 +85,12 @@ def consumed_in(
 
 
 def consumed_between(
-    organization_id: int, view: View, from_day: date, to_day: date, held: Sequence[Held]
+    organization_id: int,
+    view: View,
+    from_day: date,
+    to_day: date,
+    held: Sequence[Held],
+    markets: Markets | None = None,
 ) -> list[tuple[int, Consumed]]:
     """
     Add the purchased own electricity of whole months up, by year, rate and pool, inside the organization's scope.
@@ -95,12 +100,18 @@ def consumed_between(
     Args:
         from_day, to_day: first day of a month and last day of one, UTC.
         held: instruments, whose pools are told apart.
+        markets: the organization's, where they were read already.
     """
-    return _purchased(organization_id, view, from_day, to_day, held)[0]
+    return _purchased(organization_id, view, from_day, to_day, held, markets)[0]
 
 
 def _purchased(
-    organization_id: int, view: View, from_day: date, to_day: date, held: Sequence[Held]
+    organization_id: int,
+    view: View,
+    from_day: date,
+    to_day: date,
+    held: Sequence[Held],
+    markets: Markets | None = None,
 ) -> tuple[list[tuple[int, Consumed]], dict[tuple[int, str], Factor]]:
     """Return consumption by year, and the rates without instruments of what no record covers, by year and key."""
     pack, method = pack_of(view.factor_set.content_hash), methodology_of(view.methodology)
@@ -132,7 +143,7 @@ def _purchased(
     rates = {of: (factor.value, factor.low, factor.high) for of, factor in own.items()}
     rates |= {(year, key): rate for year, key, *_ in rows if (rate := known.of(key, UNCOVERED, year)) is not None}
     rates |= _weighed_by_load(rows, rates)
-    markets, countries = markets_of(organization_id), catalog_of(pack).country_of
+    markets, countries = markets or markets_of(organization_id), catalog_of(pack).country_of
     found = [
         (
             year,

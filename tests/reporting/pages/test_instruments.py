@@ -84,7 +84,7 @@ def test_the_page_takes_few_queries_however_many_vintages_there_are(
         enter(lead, type="contract", vintage=str(year), retired_on="", registry="", serial_first="")
     derive_dirty_days(organization.id)
 
-    with django_assert_max_num_queries(32):
+    with django_assert_max_num_queries(30):
         page = lead.get(LIST, {"year": YEAR})
 
     assert [row["reasons"] for row in page.context["positions"]] == [
