@@ -14,7 +14,7 @@ from core.quantification.attribution_rules import Rule
 from core.quantification.coverage import Link, UnitRule
 from core.quantification.own_factors import OwnFactor
 from core.quantification.series_grid import Profile
-from core.quantification.signals import Overlap
+from core.quantification.signals import SignalDays
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Rules:
     aliases: tuple[OwnAlias, ...] = ()
     own_factors: tuple[OwnFactor, ...] = ()
     profiles: Mapping[str, Profile] = field(default_factory=dict)
-    signals: tuple[Overlap, ...] = ()
+    signals: tuple[SignalDays, ...] = ()
 
     @property
     def has_overlaps(self) -> bool:

@@ -11,7 +11,7 @@ from django.db import connection
 from core.locks import RULES_LOCK
 from core.organizations.tenancy import organization_scope
 from core.quantification.attribute import day_number
-from core.quantification.signals import Overlap
+from core.quantification.signals import SignalDays
 
 Seen = tuple[int, str, date, str]
 """(source id, service, UTC day, signal)"""
@@ -64,11 +64,11 @@ def mark_signals(organization_id: int, source_id: int) -> None:
         )
 
 
-def overlaps_of(organization_id: int) -> list[Overlap]:
+def overlaps_of(organization_id: int) -> list[SignalDays]:
     """Read on which days services sent several signals at once, inside the organization's scope."""
     with organization_scope(organization_id), connection.cursor() as cursor:
         cursor.execute(_OVERLAPS, [organization_id, organization_id])
         return [
-            Overlap(source_id, service, day_number(first), day_number(latest) + 1, frozenset(signals))
+            SignalDays(source_id, service, day_number(first), day_number(latest) + 1, frozenset(signals))
             for source_id, service, signals, first, latest in cursor.fetchall()
         ]

@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from core.quantification.sampling import SHARE
+
 SIGNAL: Final = "signal"
 """Label of a series: made of `SPANS` or of `METRICS`. A series without it describes what no other signal does."""
 SERVICE: Final = "service.name"
 METRIC: Final = "metric"
 SCOPE: Final = "scope"
-SAMPLE_SHARE: Final = "sample_share"
 
 SPANS: Final = "spans"
 SAMPLED_SPANS: Final = "sampled spans"
@@ -34,7 +35,7 @@ COUNT: Final = "count"
 
 
 @dataclass(frozen=True)
-class Overlap:
+class SignalDays:
     """Days, half-open and counted from 1970, on which a service of a source sent all of these signals."""
 
     source_id: int
@@ -53,7 +54,7 @@ def signals_of(labels: Mapping[str, Any]) -> tuple[str, ...]:
     """
     signal = labels.get(SIGNAL)
     if signal == SPANS:
-        return (SAMPLED_SPANS if SAMPLE_SHARE in labels else SPANS,)
+        return (SAMPLED_SPANS if SHARE in labels else SPANS,)
     if signal != METRICS:
         return ()
     metric = str(labels.get(METRIC, ""))
@@ -92,7 +93,7 @@ def wanted_signal(settings: Mapping[str, Any], service: str) -> str | None:
 
 
 def repeated_by_signal(
-    subjects: pd.DataFrame, overlaps: Sequence[Overlap], source_settings: Mapping[int, Mapping[str, Any]]
+    subjects: pd.DataFrame, overlaps: Sequence[SignalDays], source_settings: Mapping[int, Mapping[str, Any]]
 ) -> npt.NDArray[np.bool_]:
     """
     Find the subjects that say again what another signal of their service says: they are cross-checks.
@@ -109,7 +110,7 @@ def repeated_by_signal(
     repeated = np.zeros(len(subjects), dtype=bool)
     if not overlaps:
         return repeated
-    found: dict[tuple[int, str], list[Overlap]] = {}
+    found: dict[tuple[int, str], list[SignalDays]] = {}
     for overlap in overlaps:
         found.setdefault((overlap.source_id, overlap.service), []).append(overlap)
     rows = zip(subjects["source_id"], subjects["labels"], subjects["day"], strict=True)

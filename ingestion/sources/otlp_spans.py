@@ -16,7 +16,8 @@ from typing import Any, Final
 import msgspec
 
 from core.quantification.rejections import Rejection
-from core.quantification.signals import SAMPLE_SHARE, SIGNAL, SPANS
+from core.quantification.sampling import SHARE
+from core.quantification.signals import SIGNAL, SPANS
 from ingestion.sources.aggregates import Aggregate
 from ingestion.sources.base import Context, Draft, natural_id
 from ingestion.sources.otlp_resource import (
@@ -164,7 +165,7 @@ def _common(
     labels = {**about["labels"], SIGNAL: SPANS}
     share = share_kept(span, context)
     if share is not None:
-        labels[SAMPLE_SHARE] = share
+        labels[SHARE] = share
     return {
         "row": row,
         "record_id": _id(span),

@@ -88,9 +88,6 @@ class UnitForm(forms.Form):
         label=gettext_lazy("Own order, best first"),
         max_length=500,
         required=False,
-        help_text=gettext_lazy("Names by comma; what is not named follows: ")
-        + ", ".join(MOVABLE)
-        + gettext_lazy(", or names of sources."),
     )
     reason = forms.CharField(label=gettext_lazy("Reason"), max_length=500)
 
@@ -100,13 +97,17 @@ class UnitForm(forms.Form):
         self.fields["name"].widget = Suggesting([unit.name for unit in units], {"maxlength": "200"})
         self.fields["alone"].choices = [("", _("by evidence")), *_sources(organization_id)]  # type: ignore[attr-defined]
         self.by_name = {label: number for number, label in _sources(organization_id)}
+        self.by_level = {name: each for each in MOVABLE for name in (each, str(LEVEL_NAMES[each]))}
+        self.fields["precedence"].help_text = _(
+            "Names by comma, of sources or of kinds of evidence: %(levels)s. What is not named follows."
+        ) % {"levels": ", ".join(str(LEVEL_NAMES[each]) for each in MOVABLE)}
 
     def clean_precedence(self) -> list[str]:
         """Turn names of sources into entries of an order."""
         entries = []
         for each in (part.strip() for part in self.cleaned_data["precedence"].split(",")):
-            if each in MOVABLE:
-                entries.append(each)
+            if each in self.by_level:
+                entries.append(self.by_level[each])
             elif each in self.by_name:
                 entries.append(f"{SOURCE}{self.by_name[each]}")
             elif each:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from core.quantification.signals import Overlap, repeated_by_signal, signals_of
+from core.quantification.signals import SignalDays, repeated_by_signal, signals_of
 
 SPAN: dict[str, Any] = {"signal": "spans", "service.name": "rag"}
 SAMPLED = SPAN | {"sample_share": 0.1}
@@ -20,7 +20,7 @@ def repeated(*labels: dict[str, Any], day: int = 10, **settings: Any) -> list[bo
     """Tell which of the series of a service are cross-checks, on a day on which it sent all of them."""
     signals = frozenset(signal for each in labels for signal in signals_of(each))
     subjects = pd.DataFrame({"source_id": 1, "labels": list(labels), "day": day})
-    return repeated_by_signal(subjects, [Overlap(1, "rag", 10, 12, signals)], {1: settings}).tolist()
+    return repeated_by_signal(subjects, [SignalDays(1, "rag", 10, 12, signals)], {1: settings}).tolist()
 
 
 def test_spans_count_unless_the_source_says_otherwise() -> None:
@@ -58,5 +58,5 @@ def test_other_services_sources_and_series_are_left_alone() -> None:
         {"source_id": [2, 1, 1], "labels": [HISTOGRAM, HISTOGRAM | {"service.name": "x"}, {"metric": "hw.host.energy"}]}
     ).assign(day=10)
 
-    overlap = Overlap(1, "rag", 10, 12, frozenset({"spans", "metrics"}))
+    overlap = SignalDays(1, "rag", 10, 12, frozenset({"spans", "metrics"}))
     assert repeated_by_signal(subjects, [overlap], {}).tolist() == [False, False, False]
