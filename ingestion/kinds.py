@@ -226,6 +226,11 @@ KINDS: Final[Mapping[str, Kind]] = {
             _("Seats of bought assistants, by team and month: a table of yours or GitHub Copilot's answers."),
             settings=(ACCOUNT,),
         ),
+        Kind(
+            "monthly_totals",
+            _("A sheet of monthly sums: tokens and spend by model, hours of computers, seats."),
+            settings=(ACCOUNT,),
+        ),
         Kind("aws_cur2", _("The detailed bill of AWS: tokens, GPU hours, storage and network."), settings=_FOCUS),
         Kind("azure_cost", _("The detailed bill of Azure: meters, reservations, tags."), settings=_FOCUS),
         Kind("gcp_billing", _("The detailed bill of Google Cloud, exported to BigQuery."), settings=_FOCUS),

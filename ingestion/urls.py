@@ -10,7 +10,7 @@ from ingestion.http.litellm import post_events
 from ingestion.http.otlp import post_otlp
 from ingestion.http.register import register
 from ingestion.http.sources import SourcesView
-from ingestion.pages import add_source, connections, privacy, quality, quality_fix, source, sources
+from ingestion.pages import add_source, connections, months, privacy, quality, quality_fix, source, sources
 
 # The CodeCarbon client appends its paths to whatever it was given, so a slash may come twice.
 CODECARBON = "^codecarbon/+"
@@ -32,6 +32,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sources/", sources.sources, name="sources"),
     path("sources/add/", add_source.add, name="source_add"),
     path("sources/<int:source_id>/live/", add_source.live, name="source_live"),
+    path("sources/months/", months.months, name="months"),
+    path("sources/months/template.csv", months.template_file, name="months_template"),
     path("sources/import/", sources.import_files, name="import"),
     re_path("^sources/import/template\\.(?P<ending>csv|xlsx)$", sources.template_file, name="import_template"),
     path("sources/batches/", sources.batches, name="batches"),

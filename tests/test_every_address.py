@@ -68,6 +68,8 @@ WHO: dict[str, Address] = {
     # sources and quality
     "api_sources": Address((see(A.SEE_SOURCES),)),
     "sources": Address((see(A.SEE_SOURCES),)),
+    "months": Address((see(A.MANAGE_SOURCES), do(A.MANAGE_SOURCES, 200))),
+    "months_template": Address((see(A.SEE_SOURCES),)),
     "import": Address((see(A.MANAGE_SOURCES), do(A.MANAGE_SOURCES, 400))),
     "import_template": Address((see(A.SEE_SOURCES),), {"ending": lambda _: "csv"}),
     "batches": Address((see(A.SEE_SOURCES),)),

@@ -35,6 +35,7 @@ LABELS = {
     "openai_usage": gettext_lazy("OpenAI usage export"),
     "anthropic_usage": gettext_lazy("Anthropic usage export"),
     "assistant_seats": gettext_lazy("Seats of assistants"),
+    "monthly_totals": gettext_lazy("Monthly totals, typed in"),
     "langfuse": gettext_lazy("Langfuse observations"),
     "litellm": gettext_lazy("LiteLLM"),
     "openrouter": gettext_lazy("OpenRouter activity"),

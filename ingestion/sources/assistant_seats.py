@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any, BinaryIO, Final
 
 import msgspec
@@ -27,6 +26,7 @@ from ingestion.sources.base import (
     open_maybe_compressed,
     unpacked,
 )
+from ingestion.sources.months import calendar_month
 from ingestion.sources.usage_pages import Bucket, Outcome, Reading, account_of, documents
 from ingestion.sources.vocabulary import provider_slug
 
@@ -51,7 +51,6 @@ _WHOSE: Final = ("month", "vendor", "product", "team", "project", "account")
 _ACTIVE: Final = "active"
 """Of a line for each person: whether the seat was used (yes, true, 1)."""
 
-_MONTH: Final = re.compile(r"^(19|20)\d\d-(0[1-9]|1[0-2])$")
 _MONTH_IN_NAME: Final = re.compile(r"(?<!\d)(20\d\d-(?:0[1-9]|1[0-2]))(?!\d)")
 _PERSON_WORDS: Final = frozenset({"name", "user", "upn", "display_name", "user_principal_name", "member", "assignee"})
 
@@ -242,7 +241,7 @@ class _Seats(Reading):
         """Take one counted row."""
         number, rows = self.received + 1, _rows(row)
         self.received += rows
-        month = _span(row.get("month"))
+        month = calendar_month(row.get("month"))
         if month is not None and self.is_running(month):
             self.outside += rows
             self.log.append(f"{row['month']} is not over: its seats count once it is")
@@ -323,17 +322,9 @@ def _number(value: object) -> float | None:
     return number if abs(number) < 1e15 else None  # infinities and NaN are none
 
 
-def _span(month: object) -> Bucket | None:
-    if not isinstance(month, str) or not _MONTH.match(month):
-        return None
-    year, number = int(month[:4]), int(month[5:])
-    end = datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
-    return Bucket(datetime(year, number, 1, tzinfo=UTC), end)
-
-
 def _month_of(context: Context) -> str:
     named = context.setting.get("month")
-    if isinstance(named, str) and _MONTH.match(named):
+    if isinstance(named, str) and calendar_month(named):
         return named
     found = _MONTH_IN_NAME.search(context.filename or "")
     if found is None:

@@ -20,6 +20,7 @@ SOURCES: Final = (
     "openrouter",
     "litellm",
     "langfuse",
+    "monthly_totals",
     "assistant_seats",
     "codecarbon",
     "codecarbon_http_output",

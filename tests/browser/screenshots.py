@@ -50,6 +50,7 @@ PAGES: Final = {
     "source": "{source}",
     "add-source": "/sources/add/",
     "add-source-form": "/sources/add/?kind=otlp",
+    "months": "/sources/months/",
     "import": "/sources/import/",
     "quality": "/quality/",
     "settings": "/settings/",

@@ -35,6 +35,7 @@ FILES = {
     "assistant_seats/seats.csv": "assistant_seats",
     "assistant_seats/copilot-seats-2026-10.json": "assistant_seats",
     "assistant_seats/copilot-billing-2026-10.json": "assistant_seats",
+    "monthly_totals/totals.csv": "monthly_totals",
     "langfuse/observations-v2.json": "langfuse",
     "litellm/spend-logs.json": "litellm",
     "litellm/spend-logs.csv": "litellm",
