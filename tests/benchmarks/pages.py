@@ -1,0 +1,212 @@
+"""
+Measure every page over a million hourly cells of 200 teams and 300 models: server time, queries, bytes, and when it is usable.
+
+Server time is that of the application answering one request after another (median and p95 of 5 rounds over filters that
+change, so that nothing is answered from a cache of the same question). The limit beside it is what the database takes for
+the one aggregate that any such page needs: the period's daily rows summed by team. Bytes are as sent, brotli. Usable is the
+time until a browser has drawn the last chart, or the text of a page without charts.
+Run: ``make bench ONLY=pages``.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from tests.benchmarks.stage import Stage, stage
+
+TEAMS: Final = 200
+MODELS: Final = 300
+SERIES: Final = 600
+DAYS_EACH: Final = 100
+HOURS_EACH: Final = 17
+BATCH: Final = 100_000
+ROUNDS: Final = 5
+GOAL_MS: Final = 150.0
+USABLE_GOAL_S: Final = 1.5
+ZONES: Final = ("DE", "FR", "PL", "SE", "US", "IE", "NL", "ES", "IT", "GB", "JP", "IN")
+
+PAGES: Final = {
+    "overview": "/",
+    "teams": "/teams/",
+    "models": "/models/",
+    "requests": "/requests/",
+    "intensity": "/intensity/",
+    "bookings": "/bookings/",
+    "explain": "/explain/",
+    "targets": "/targets/",
+    "factors": "/factors/",
+    "electricity": "/factors/instruments/",
+    "grid_series": "/factors/series/",
+    "names": "/factors/names/",
+    "audit": "/audit/",
+    "sources": "/sources/",
+    "quality": "/quality/",
+    "coverage": "/quality/units/",
+    "completeness": "/quality/completeness/",
+    "attribution": "/settings/attribution/",
+    "settings": "/settings/",
+}
+FILTERS: Final = (
+    "",
+    "team=Team 7",
+    "model={model}",
+    "stage=inference",
+    "provider=openai",
+    "period=2026-Q2",
+    "basis=market",
+)
+
+
+def measure() -> list[dict[str, Any]]:
+    """Return the figures as `make bench` writes them."""
+    with stage() as on:
+        models = fill(on)
+        client = signed_in(on)
+        limit_ms = aggregate_ms(on)
+        results = []
+        for name, address in PAGES.items():
+            took, queries, sent = asked(client, address, models)
+            results += [
+                row(f"page_{name}_p95", percentile(took, 95), "ms", "goal", GOAL_MS, len(took)),
+                row(f"page_{name}", statistics.median(took), "ms", "sum of the days by team", limit_ms, len(took)),
+                row(f"page_{name}_queries", float(queries), "queries", "goal", 25.0, 1),
+                row(f"page_{name}_html", sent / 1000, "kB brotli", "goal", 60.0, 1),
+            ]
+    return results
+
+
+def row(name: str, value: float, unit: str, compared_with: str, other: float, runs: int) -> dict[str, Any]:
+    return {
+        "name": name,
+        "value": value,
+        "unit": unit,
+        "compared_with": compared_with,
+        "compared_value": other,
+        "ratio": value / other,
+        "runs": runs,
+    }
+
+
+def percentile(values: list[float], share: float) -> float:
+    return float(np.percentile(values, share))
+
+
+# --- what the pages are about -----------------------------------------------------------------------------------------
+
+
+def fill(on: Stage) -> list[str]:
+    """Write a million records, each in an hourly cell of its own, and derive them; give the names of the models."""
+    from core.accounting.services import derive_dirty_days
+    from core.factors.pack import load_pack
+    from core.factors.services import load_factor_set
+    from core.identifiers import uuid7
+    from core.ledger.services import Writer, ensure_source
+
+    pack = load_pack()
+    load_factor_set(pack)
+    models = sorted({str(each["model_name"]) for each in pack.rows("models")})[:MODELS]
+    source_id = ensure_source(on.organization_id, "activity", "gateway").id
+    made = activity(np.random.default_rng(7), models)
+    for start in range(0, len(made), BATCH):
+        with Writer(on.organization_id) as writer:
+            writer.stage(made.iloc[start : start + BATCH].reset_index(drop=True), source_id=source_id, batch_id=uuid7())
+            writer.commit()
+    while derive_dirty_days(on.organization_id, limit_s=600).left:
+        pass
+    return models
+
+
+def activity(rng: np.random.Generator, models: list[str]) -> pd.DataFrame:
+    """Make the records: each series on 100 days of the last year in one stretch, 17 hours a day."""
+    from core.quantification.records import conform
+
+    last = datetime.now(UTC).date() - timedelta(days=1)
+    first = last - timedelta(days=364)
+    number = np.repeat(np.arange(SERIES), DAYS_EACH * HOURS_EACH)
+    day = np.repeat(rng.integers(0, 365 - DAYS_EACH, SERIES), DAYS_EACH * HOURS_EACH)
+    day += np.tile(np.repeat(np.arange(DAYS_EACH), HOURS_EACH), SERIES)
+    hour = np.tile(np.arange(HOURS_EACH) + 4, SERIES * DAYS_EACH)
+    starts = pd.Series(np.datetime64(first, "us") + (day * 24 + hour) * np.timedelta64(1, "h")).dt.tz_localize("UTC")
+    requests = rng.integers(1, 400, len(number))
+    names = np.array(models, dtype=object)
+    frame = pd.DataFrame(
+        {
+            "record_id": [f"r{each}" for each in range(len(number))],
+            "started_at": starts,
+            "ended_at": starts + pd.Timedelta(minutes=10),
+            "team": np.array([f"Team {each}" for each in range(TEAMS)], dtype=object)[number % TEAMS],
+            "project": np.array([f"project-{each}" for each in range(SERIES)], dtype=object)[number],
+            "stage": "inference",
+            "hosting": "api",
+            "provider": np.array(["openai", "anthropic", "mistral"], dtype=object)[number % 3],
+            "model": names[number % len(names)],
+            "zone": np.array(ZONES, dtype=object)[number % len(ZONES)],
+            "evidence": "modelled",
+            "requests": requests,
+            "input_tokens": requests * 900,
+            "output_tokens": requests * 240,
+        }
+    )
+    return conform(frame)
+
+
+# --- asking -----------------------------------------------------------------------------------------------------------
+
+
+def signed_in(on: Stage) -> Any:
+    """Give a test client of a person who may see everything."""
+    from django.conf import settings
+    from django.contrib.auth import get_user_model
+    from django.test import Client
+
+    from core.organizations import services
+    from core.organizations.models import Role
+
+    settings.ALLOWED_HOSTS = ["*"]
+    person = get_user_model().objects.create_user(email="bench@example.org", password=None)
+    services.add_member(organization_id=on.organization_id, person=person, role=Role.OWNER)
+    client = Client(headers={"accept-encoding": "br"})
+    client.force_login(person)
+    return client
+
+
+def asked(client: Any, address: str, models: list[str]) -> tuple[list[float], int, int]:
+    """Ask for a page with one filter after the other; give ms of each answer, most queries and most bytes of one."""
+    import brotli
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    took, queries, sent = [], 0, 0
+    client.get(address)  # templates and plans are made once
+    for turn in range(ROUNDS):
+        for filtered in FILTERS:
+            query = filtered.format(model=models[turn * 7 % len(models)]).replace(" ", "+")
+            started = time.perf_counter()
+            answer = client.get(f"{address}?{query}")
+            took.append((time.perf_counter() - started) * 1000)
+            if answer.status_code != 200:
+                raise RuntimeError(f"{address}?{query} answered {answer.status_code}")
+        with CaptureQueriesContext(connection) as counted:
+            content = client.get(address).content
+        queries, sent = max(queries, len(counted)), max(sent, len(brotli.compress(content, quality=5)))
+    return took, queries, sent
+
+
+def aggregate_ms(on: Stage) -> float:
+    """Time the sum of a quarter's daily rows by team in the database, median of 5. [ms]"""
+    from core.accounting.figures import Filter
+    from core.accounting.selectors import emissions
+
+    last = date.today().replace(day=1) - timedelta(days=1)
+    took = []
+    for _ in range(5):
+        started = time.perf_counter()
+        emissions(on.organization_id, Filter(last - timedelta(days=91), last, by=("team",)), bounds=False)
+        took.append((time.perf_counter() - started) * 1000)
+    return statistics.median(took)
