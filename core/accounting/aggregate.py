@@ -4,7 +4,7 @@ From partial sums to reported figures: market rates joined, parts added to a tot
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,7 +28,7 @@ from core.accounting.columns import (
 )
 from core.accounting.figures import ATTRIBUTION, UNATTRIBUTED
 from core.quantification.intervals import reported_intervals
-from core.quantification.market import join_market
+from core.quantification.market import join_market, market_based_kg_co2e
 from core.quantification.sampling import widened
 from core.quantification.scope import booked_scope
 
@@ -75,7 +75,8 @@ def with_market(sums: pd.DataFrame, errors: SharedErrors, rates: Mapping[tuple[s
     A row has its own where the market figure is a fact of it, or follows the grid hour by hour and no instrument covers it.
 
     Args:
-        sums: shared_error_id, year, pool, and ``REPORTED`` with low and high in kWh, kg CO2e and L; NaN is null.
+        sums: shared_error_id, year, pool, and ``REPORTED`` in kWh, kg CO2e and L, with low and high where those are shown;
+            NaN is null.
         errors: of every shared_error_id.
         rates: by market, pool and year. A pool without a rate takes that without instruments, under the empty pool.
 
@@ -91,15 +92,18 @@ def with_market(sums: pd.DataFrame, errors: SharedErrors, rates: Mapping[tuple[s
     }
     pairs = list(zip(sums["shared_error_id"], sums["year"], sums["pool"], strict=True))
     rate = pd.DataFrame([given[pair] for pair in pairs], columns=["value", "low", "high"], index=sums.index)
-    energy = pd.DataFrame(
-        {name: sums[ENERGY_FACILITY.name + suffix] for name, suffix in zip(rate.columns, SUFFIXES, strict=True)}
-    )
-    joined = join_market(energy, rate)
+    columns = {name: ENERGY_FACILITY.name + suffix for name, suffix in zip(rate.columns, SUFFIXES, strict=True)}
+    sides = {name: suffix for name, suffix in zip(columns, SUFFIXES, strict=True) if MARKET.name + suffix in sums}
+    energy = pd.DataFrame({name: sums[columns[name]] for name in sides})
+    if len(sides) == len(columns):
+        joined = join_market(energy, rate)
+    else:
+        joined = pd.DataFrame({"value": market_based_kg_co2e(energy["value"], rate["value"])})
     priced = sums["shared_error_id"].map(errors.market).notna()
     covered = np.array([(errors.market[error] or "", pool, year) in rates for error, year, pool in pairs], dtype=bool)
     follows = priced & (sums[MARKET.name].isna() | (covered & (sums["pool"] != "")))
     filled = sums.copy()
-    for name, suffix in zip(rate.columns, SUFFIXES, strict=True):
+    for name, suffix in sides.items():
         column = MARKET.name + suffix
         filled[column] = joined[name].where(follows, sums[column])
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -162,6 +166,22 @@ def rebooked(sums: pd.DataFrame, not_controlled: frozenset[str]) -> pd.DataFrame
 _COUNTED: Final = ("records", "requests")
 
 
+Bounds = bool | Collection[str]
+"""Which figures get an interval: all, none, or those of these names."""
+
+
+def added_up(basis: str, include: Sequence[str]) -> tuple[str, ...]:
+    """Name the figures that the total adds up."""
+    return (BASES[basis].name, *(PARTS[part].name for part in include))
+
+
+def with_interval(bounds: Bounds, added: Sequence[str], impacts: Sequence[Impact]) -> set[str]:
+    """Name the figures that get an interval; that of the total needs those of what it adds up."""
+    every = {impact.name for impact in impacts} | {TOTAL}
+    wanted = (every if bounds else set()) if isinstance(bounds, bool) else set(bounds)
+    return wanted | set(added) if TOTAL in wanted else wanted
+
+
 def reported(
     sums: pd.DataFrame,
     keys: Sequence[str],
@@ -171,7 +191,7 @@ def reported(
     include: Sequence[str],
     measures: Sequence[str] = (),
     impacts: Sequence[Impact] = REPORTED,
-    bounds: bool = True,
+    bounds: Bounds = True,
 ) -> pd.DataFrame:
     """
     Add partial sums up to one row per combination of keys, with reported intervals.
@@ -184,10 +204,11 @@ def reported(
         basis, include: what is in the total.
         measures: further columns to add up.
         impacts: ``REPORTED``, or these and ``RESOURCES``.
-        bounds: leave intervals out where they are not shown: they cost more than the sums.
+        bounds: which figures get an interval: all, none, or those of these names. Intervals cost more than the sums.
 
     Returns:
-        keys, records, requests, measures, then each figure (with ``_low`` and ``_high``), the total before water. NaN
+        keys, records, requests, measures, then each figure (with ``_low`` and ``_high`` where it has an interval), the total
+        before water. NaN
         is null. Ordered by the keys. The total's interval adds those of its parts: what they share, such as the energy,
         is thereby fully correlated (methodology 9.3), so it is never too narrow.
     """
@@ -199,8 +220,12 @@ def reported(
         result[name] = np.bincount(codes, weights=values, minlength=size).astype(np.int64)
     for name in measures:
         result[name] = _plain_sum(sums[name].to_numpy(float), codes, size)
-    figures = {impact.name: _interval(sums, impact, codes, size, errors, bounds=bounds) for impact in impacts}
-    figures[TOTAL] = _total([figures[BASES[basis].name], *(figures[PARTS[part].name] for part in include)])
+    added = added_up(basis, include)
+    wanted = with_interval(bounds, added, impacts)
+    figures = {
+        impact.name: _interval(sums, impact, codes, size, errors, bounds=impact.name in wanted) for impact in impacts
+    }
+    figures[TOTAL] = _total([figures[name] if TOTAL in wanted else figures[name][:1] for name in added])
     names = [impact.name for impact in impacts]
     names.insert(names.index(WATER.name), TOTAL)
     for name in names:

@@ -16,6 +16,8 @@ from reporting.selectors.periods import Activity, covered_share, elapsed
 from reporting.selectors.targets import limits_kg_co2e
 
 TOTAL: Final = "total_kg_co2e"
+LEADING: Final = (TOTAL, "energy_facility_kwh", "water_l")
+"""The figures that the overview shows with their interval."""
 CHOICES: Final = ("team", "model", "stage", "provider")
 """Dimensions of the filter bar."""
 MIXED: Final = (*CHOICES, "evidence", "source", "account")
@@ -94,10 +96,11 @@ def overview(
         today: UTC; slots after it are not drawn.
     """
     plain = replace(filtered, by=(), grain="total")
-    totals = emissions(organization_id, plain, view=view)
+    totals = emissions(organization_id, plain, bounds=LEADING, view=view)
     total = first(totals)
     grain = grain_for(plain)
-    now = mixed(organization_id, replace(plain, grain=grain), view)
+    now = mixed(organization_id, plain, view)
+    staged = emissions(organization_id, replace(plain, by=("stage",), grain=grain), bounds=False, view=view).rows
     then = mixed(organization_id, replace(comparison, by=(), grain="total"), view) if comparison else None
     slots = slots_of(plain, grain, today)
     limits = Limits.none()
@@ -120,7 +123,7 @@ def overview(
         limit_kg=limits.whole,
         limit_days=limits.days,
         shares=evidence_shares(now),
-        trend=trend_by_stage(now, plain, slots),
+        trend=trend_by_stage(staged, plain, slots),
         slots=slots,
         grain=grain,
         slot_limits=limits.slots,
@@ -216,7 +219,7 @@ def ranked(organization_id: int, filtered: Filter, before: Filter | None, dim: s
     plain = replace(filtered, by=(), grain="total")
     then = mixed(organization_id, replace(before, by=(), grain="total"), view) if before else None
     rows = ranked_rows(mixed(organization_id, plain, view), then, dim)
-    bounded = emissions(organization_id, replace(plain, by=(dim,)), view=view).rows
+    bounded = emissions(organization_id, replace(plain, by=(dim,)), bounds=(TOTAL,), view=view).rows
     amounts = {key_of(row[dim]): amount(row, TOTAL) for _, row in bounded.iterrows()}
     return [replace(row, kg=amounts[row.key]) for row in rows]
 

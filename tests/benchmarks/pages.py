@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -203,7 +203,7 @@ def aggregate_ms(on: Stage) -> float:
     from core.accounting.figures import Filter
     from core.accounting.selectors import emissions
 
-    last = date.today().replace(day=1) - timedelta(days=1)
+    last = datetime.now(UTC).date().replace(day=1) - timedelta(days=1)
     took = []
     for _ in range(5):
         started = time.perf_counter()

@@ -97,7 +97,7 @@ def scope_3_once(sums: pd.DataFrame, errors: SharedErrors) -> pd.DataFrame:
     """
     once = sums["scope"] != OF_TWO_BASES
     given = sums.copy()
-    for suffix in SUFFIXES:
+    for suffix in (each for each in SUFFIXES if MARKET.name + each in sums):
         given[MARKET.name + suffix] = sums[MARKET.name + suffix].mask(once, sums[LOCATION.name + suffix])
     for side, column in enumerate(("market_below", "market_above")):
         widths = sums["shared_error_id"].map(

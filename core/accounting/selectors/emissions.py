@@ -7,7 +7,7 @@ runs from the ledger's records.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import product
@@ -19,16 +19,19 @@ from django.db import connection
 from core.accounting.aggregate import (
     REPORTED,
     RESOURCES,
+    Bounds,
     Rate,
     SharedErrors,
+    added_up,
     by_scope,
     named_unattributed,
     plain_rows,
     rebooked,
     reported,
+    with_interval,
     with_market,
 )
-from core.accounting.columns import EMBODIED, SUFFIXES, Impact
+from core.accounting.columns import EMBODIED, ENERGY_FACILITY, LOCATION, MARKET, SUFFIXES, Impact
 from core.accounting.figures import Filter, FilterError
 from core.accounting.models import MarketRate, SharedError, View
 from core.accounting.pools import pool_sql
@@ -97,7 +100,7 @@ def emissions(
     *,
     measures: Sequence[str] = (),
     resources: bool = False,
-    bounds: bool = True,
+    bounds: Bounds = True,
     known: Sequence[str] = (),
     view: View | None = None,
 ) -> EmissionsResult:
@@ -108,7 +111,8 @@ def emissions(
         asked: period, dimensions, grouping, basis, parts, role and booking.
         measures: further measures to add up, by their name in the activity table: ``output_tokens``, ``device_hours``, ...
         resources: answer ``primary_energy_mj`` and ``adpe_kg_sbeq`` too, after the water.
-        bounds: False leaves the intervals out, which cost more than the sums; for charts and shares that show none.
+        bounds: which figures get an interval: all, none, or those of these names. Intervals cost more than the sums, so charts,
+            shares and tables ask for those that they show.
         known: count only what knows all of these measures (as above) and figures: an intensity divides by them.
         view: another view than the current one, such as a rehearsal.
 
@@ -132,7 +136,8 @@ def emissions(
             read = sums_on_read(organization_id, view, widened, measures, impacts, folded, known)
             sums, errors, rates = read.sums, read.errors, read.rates
         else:
-            sums, rates = _sums(organization_id, view, widened, measures, impacts, folded, known)
+            sided = _sided(bounds, asked, impacts)
+            sums, rates = _sums(organization_id, view, widened, measures, impacts, folded, known, sided)
             errors = _errors(organization_id, sums["shared_error_id"].unique().tolist())
         if asked.booking == "disclosed" and not known and (lines := lines_of(organization_id, view, widened, folded)):
             of_register, own = as_sums(organization_id, lines, asked, measures, impacts, folded)
@@ -177,7 +182,7 @@ def _reported(
     measures: Sequence[str],
     impacts: Sequence[Impact],
     *,
-    bounds: bool,
+    bounds: Bounds,
 ) -> pd.DataFrame:
     sums = with_market(sums, errors, rates).assign(kept_records=sums["records"])  # which each scope will need
     if asked.booking == "disclosed":
@@ -206,7 +211,13 @@ def _reported(
     return named_unattributed(rows, asked.by)
 
 
-def _empty(asked: Filter, measures: Sequence[str], impacts: Sequence[Impact], *, bounds: bool) -> pd.DataFrame:
+def _sided(bounds: Bounds, asked: Filter, impacts: Sequence[Impact]) -> set[str]:
+    """Name the figures whose low and high are read: market figures follow from energy, and may take those of location."""
+    wanted = with_interval(bounds, added_up(asked.basis, asked.include), impacts)
+    return wanted | {ENERGY_FACILITY.name, LOCATION.name} if MARKET.name in wanted else wanted
+
+
+def _empty(asked: Filter, measures: Sequence[str], impacts: Sequence[Impact], *, bounds: Bounds) -> pd.DataFrame:
     """Answer without rows, in the columns of an answer with rows."""
     names = ["shared_error_id", "year", "start", *asked.by, "records", "requests", *measures]
     names += ["market_below", "market_above"]
@@ -232,9 +243,12 @@ def _sums(
     impacts: Sequence[Impact],
     folded: frozenset[str],
     known: Sequence[str],
+    sided: Collection[str],
 ) -> tuple[pd.DataFrame, Mapping[RateOf, Rate]]:
     """
     Add integers up by slot, dimensions, shared error, year and pool of the market rate; convert to kWh, kg and L.
+
+    `sided` are the figures that are read with their low and high.
 
     Sums and rates come from one statement, so no sum is weighed by a rate that was made for another. The statement has to
     know the pools; where they change in between it is made anew.
@@ -242,7 +256,9 @@ def _sums(
     pools = pools_with_rates(organization_id, view.id)
     for _ in range(ATTEMPTS):
         elsewhere = sites_not_controlled(organization_id) if pools else frozenset()  # pools alone ask for them
-        sums, rates, found = _summed(organization_id, view, asked, measures, impacts, folded, known, pools, elsewhere)
+        sums, rates, found = _summed(
+            organization_id, view, asked, measures, impacts, folded, known, sided, pools, elsewhere
+        )
         if found == pools:
             return sums, rates
         pools = found
@@ -261,6 +277,7 @@ def _summed(
     impacts: Sequence[Impact],
     folded: frozenset[str],
     known: Sequence[str],
+    sided: Collection[str],
     pools: frozenset[str],
     elsewhere: frozenset[str],
 ) -> tuple[pd.DataFrame, Mapping[RateOf, Rate], frozenset[str]]:
@@ -285,6 +302,8 @@ def _summed(
         **{name: f"sum(d.{MEASURED[name].column})::float8 / {MEASURED[name].per_unit}" for name in measures},
     }
     for impact, suffix in product(impacts, SUFFIXES):
+        if suffix and impact.name not in sided:
+            continue
         column = f"sum(d.{impact.column}{suffix})"
         if impact is EMBODIED and asked.booking == "disclosed":
             column += f" filter (where r.scope_embodied is distinct from '{OWN_HARDWARE}')"

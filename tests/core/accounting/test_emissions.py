@@ -334,3 +334,26 @@ def test_another_organization_sees_nothing(organization, other_organization, thr
 @pytest.mark.parametrize("options", [{"grain": "hour"}, {"by": ("run",)}, {"dims": {"run": ("nobody",)}}])
 def test_nothing_to_quantify_on_read_is_no_rows(organization, three_meters, options):
     assert rows(organization, period=(date(2020, 1, 1), date(2020, 1, 2)), **options).empty
+
+
+@pytest.mark.parametrize(
+    "shown", [(), ("total_kg_co2e",), ("market_kg_co2e", "water_l"), ("total_kg_co2e", "energy_facility_kwh")]
+)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"by": ("team",), "grain": "month"},
+        {"by": ("scope",)},
+        {"basis": "market"},
+        {"booking": "disclosed"},
+        {"booking": "disclosed", "basis": "market"},
+    ],
+)
+def test_intervals_that_are_not_shown_change_no_figure(organization, three_meters, options, shown):
+    asked = Filter(*YEAR, **options)
+    every, some = emissions(organization.id, asked).rows, emissions(organization.id, asked, bounds=shown).rows
+    sides = {f"{name}{suffix}" for name in shown for suffix in ("_low", "_high")}
+
+    assert sides <= set(some.columns) < set(every.columns)
+    pd.testing.assert_frame_equal(some, every[some.columns], check_exact=True)
