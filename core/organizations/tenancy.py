@@ -6,9 +6,9 @@ Rows are visible only inside ``organization_scope(id)``: outside it a query of a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -17,6 +17,8 @@ from django.db.backends.utils import CursorWrapper
 
 ORGANIZATION = "wattledger.org"
 PERSON = "wattledger.person"
+
+Fact = TypeVar("Fact")
 
 
 @contextmanager
@@ -37,13 +39,42 @@ def organization_snapshot(organization_id: int) -> Iterator[None]:
 
     Inside a transaction that is open already, that one's isolation holds.
     """
-    outermost = not connection.in_atomic_block
-    with transaction.atomic():
-        if outermost:
-            with connection.cursor() as cursor:
-                cursor.execute("set transaction isolation level repeatable read, read only")
+    if connection.in_atomic_block:
         with organization_scope(organization_id):
             yield
+        return
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("set transaction isolation level repeatable read, read only")
+        connection.of_this_moment = {}  # type: ignore[attr-defined]
+        try:
+            with organization_scope(organization_id):
+                yield
+        finally:
+            connection.of_this_moment = None  # type: ignore[attr-defined]
+
+
+def _of_this_moment() -> dict[Hashable, Any] | None:
+    """Give what has been read in the snapshot that is open; None outside of one."""
+    found: dict[Hashable, Any] | None = getattr(connection, "of_this_moment", None)
+    return found
+
+
+def once_a_snapshot(name: Hashable, read: Callable[[], Fact]) -> Fact:
+    """
+    Read something that many parts of an answer need, once in a snapshot: there it cannot change. Elsewhere it is read anew.
+
+    Args:
+        name: of what is read, with the organization and all that it depends on.
+        read: reads it.
+    """
+    known = _of_this_moment()
+    if known is None:
+        return read()
+    if name not in known:
+        known[name] = read()
+    fact: Fact = known[name]
+    return fact
 
 
 def scoped_rows(organization_id: int, query: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -78,12 +109,22 @@ def person_scope(person_id: int) -> Iterator[None]:
 def _set_within(name: str, value: int) -> Iterator[None]:
     """Open a transaction (or savepoint) in which a setting has a value; afterwards it has again what it had before."""
     wanted = str(int(value))
+    known = _of_this_moment()
+    if known is not None and known.get(name) == wanted:
+        yield  # nothing is written in a snapshot, so there is nothing to take back either
+        return
     nested = connection.in_atomic_block  # else the setting ends with the transaction
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("select current_setting(%s, true), set_config(%s, %s, true)", [name, name, wanted])
             outer = cursor.fetchone()[0] or ""
-        yield
+        if known is not None:
+            known[name] = wanted
+        try:
+            yield
+        finally:
+            if known is not None:
+                known[name] = outer
         if nested and outer != wanted and not connection.needs_rollback:  # a rollback restores it by itself
             with connection.cursor() as cursor:
                 cursor.execute("select set_config(%s, %s, true)", [name, outer])

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from core.accounting.figures import Filter, FilterError
 from core.accounting.selectors.explain import NothingToExplain, explain
 from core.organizations.access import requires
+from core.organizations.middleware import one_snapshot
 from core.organizations.policy import Action, may
 from reporting import figures
 from reporting.handbook.terms import METHODS, page_of_factor, page_of_impact
@@ -66,6 +67,7 @@ WITHOUT: Final = {
 
 @require_safe
 @requires(Action.SEE_OWN_TEAM)
+@one_snapshot
 def explain_page(request: HttpRequest) -> HttpResponse:
     """Explain the total, or the impact or record that the address names."""
     query = asked(request)

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 
 from core.accounting.figures import INCLUDES
 from core.organizations.access import requires
+from core.organizations.middleware import one_snapshot
 from core.organizations.policy import Action, may
 from core.quantification.intensity import Bounded
 from reporting import figures
@@ -36,6 +37,7 @@ ENTITIES: Final = ("team", "application", "model")
 
 @require_safe
 @requires(Action.SEE_OWN_TEAM)
+@one_snapshot
 def intensity(request: HttpRequest) -> HttpResponse:
     """Show the scores of one functional unit with their components, over time and by entity."""
     organization_id = request.identity.organization_id  # type: ignore[attr-defined]

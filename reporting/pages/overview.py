@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from core.organizations.access import requires
+from core.organizations.middleware import one_snapshot
 from core.organizations.policy import Action, may
 from reporting import figures
 from reporting.charts import Chart, trend
@@ -40,6 +41,7 @@ COLOURED: Final = (
 
 @require_safe
 @requires(Action.SEE_OWN_TEAM)
+@one_snapshot
 def overview_page(request: HttpRequest) -> HttpResponse:
     """Show the state of the period on one screen, or the first steps where there is no record at all."""
     query = asked(request)

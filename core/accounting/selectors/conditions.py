@@ -13,7 +13,7 @@ from core.accounting.figures import ATTRIBUTION, UNATTRIBUTED, Filter
 from core.accounting.small_groups import SMALL_GROUPS, folded_teams, unfolded_filter
 from core.ledger.models import Source
 from core.organizations.models import Team
-from core.organizations.tenancy import organization_scope
+from core.organizations.tenancy import once_a_snapshot, organization_scope
 
 ELSEWHERE = ("scope", "run")
 """A row books in several scopes, and daily rows know no runs: these two are filtered where they are split or read."""
@@ -94,11 +94,16 @@ def needs_scopes(asked: Filter) -> bool:
 
 def source_names(organization_id: int) -> dict[int, str]:
     """Name an organization's sources by their id."""
-    return dict(Source.objects.filter(organization_id=organization_id).values_list("id", "name"))
+    rows = Source.objects.filter(organization_id=organization_id).values_list("id", "name")
+    return once_a_snapshot(("source names", organization_id), lambda: dict(rows))
 
 
 def folded_teams_of(organization_id: int) -> frozenset[str]:
     """Name the teams that are too small to be shown by themselves."""
+    return once_a_snapshot(("folded teams", organization_id), lambda: _folded_teams_of(organization_id))
+
+
+def _folded_teams_of(organization_id: int) -> frozenset[str]:
     with organization_scope(organization_id):
         teams = Team.objects.filter(organization_id=organization_id)
         rows = list(teams.values_list("name", "head_count", "organization__minimum_group_size"))

@@ -48,7 +48,7 @@ from core.accounting.selectors.on_read import MEASURED, OWN_HARDWARE, asks_for_r
 from core.accounting.selectors.views import current_view, watermark
 from core.accounting.small_groups import SMALL_GROUPS
 from core.catalog.selectors import sites_not_controlled
-from core.organizations.tenancy import organization_snapshot
+from core.organizations.tenancy import once_a_snapshot, organization_snapshot
 from core.quantification.booking import Bridge
 from core.quantification.register_lines import Line
 
@@ -364,16 +364,17 @@ def _table(asked: Filter) -> tuple[str, str]:
 
 
 def _errors(organization_id: int, ids: list[int]) -> SharedErrors:
-    rows = list(SharedError.objects.filter(organization_id=organization_id, id__in=ids))
-    return SharedErrors(
-        group={row.id: row.group for row in rows},
-        zone_group={row.id: row.zone_group for row in rows},
-        market={row.id: row.market for row in rows},
-        widths={row.id: row.widths for row in rows},
-    )
+    """Read what sums share; each row once in a snapshot, where many figures are of the same."""
+    known: dict[int, tuple[Any, ...]] = once_a_snapshot(("shared errors", organization_id), dict)
+    missing = [each for each in ids if each not in known]
+    if missing:
+        found = SharedError.objects.filter(organization_id=organization_id, id__in=missing)
+        known |= {row[0]: row[1:] for row in found.values_list("id", "group", "zone_group", "market", "widths")}
+    return SharedErrors(*({each: known[each][at] for each in ids} for at in range(4)))
 
 
 def pools_with_rates(organization_id: int, view_id: int) -> frozenset[str]:
     """List the pools that instruments have made rates for."""
     rates = MarketRate.objects.filter(organization_id=organization_id, view_id=view_id).exclude(pool="")
-    return frozenset(rates.values_list("pool", flat=True).distinct())
+    pools = rates.values_list("pool", flat=True).distinct()
+    return once_a_snapshot(("pools", organization_id, view_id), lambda: frozenset(pools))

@@ -8,6 +8,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from core.accounting.models import View, ViewState
+from core.organizations.tenancy import once_a_snapshot
 
 
 def views(organization_id: int) -> QuerySet[View]:
@@ -17,7 +18,8 @@ def views(organization_id: int) -> QuerySet[View]:
 
 def current_view(organization_id: int) -> View | None:
     """Return the view that is read; None before anything was derived. A page reads its id once and keeps to it."""
-    return views(organization_id).filter(state=ViewState.CURRENT).first()
+    current = views(organization_id).filter(state=ViewState.CURRENT)
+    return once_a_snapshot(("current view", organization_id), current.first)
 
 
 def live_views(organization_id: int) -> list[View]:
@@ -31,6 +33,10 @@ def watermark(organization_id: int) -> datetime:
 
     The time of the oldest mark that derive has not worked off; now, when there is none.
     """
+    return once_a_snapshot(("watermark", organization_id), lambda: _watermark(organization_id))
+
+
+def _watermark(organization_id: int) -> datetime:
     with connection.cursor() as cursor:
         cursor.execute(
             "select coalesce(min(marked_at), statement_timestamp()) from ledger_dirty_day where organization_id = %s",
