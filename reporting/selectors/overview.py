@@ -235,22 +235,27 @@ def ranked_rows(now: pd.DataFrame, then: pd.DataFrame | None, dim: str) -> list[
     earlier = pd.Series(dtype=float)
     if then is not None and len(then):
         earlier = then.assign(key=then[dim].map(key_of)).groupby("key")[TOTAL].sum(min_count=1)
-    by_evidence = keyed.assign(kg=keyed[TOTAL].fillna(-1.0)).groupby(["key", "evidence"])["kg"].sum()
+    by_evidence = keyed.assign(kg=keyed[TOTAL].fillna(-1.0)).groupby(["key", "evidence"])["kg"].sum().reset_index()
+    strongest = by_evidence.sort_values("kg", ascending=False, kind="stable").drop_duplicates("key")
+    evidence = dict(zip(strongest["key"], strongest["evidence"], strict=True))
     whole = sum_of(sums)
+    served, inference, before = tokens["output_tokens"].to_dict(), tokens[TOTAL].to_dict(), earlier.to_dict()
+    order = sums.fillna(-1.0).sort_values(ascending=False, kind="stable").index
     found = []
-    for key in sums.fillna(-1.0).sort_values(ascending=False, kind="stable").index:
-        kg = value_or_none(sums[key])
-        served = value_or_none(tokens["output_tokens"].get(key))
-        inference = value_or_none(tokens[TOTAL].get(key))
+    for key, value in sums.reindex(order).items():
+        kg = value_or_none(value)
+        output_tokens, generating_kg = value_or_none(served.get(key)), value_or_none(inference.get(key))
         found.append(
             Row(
                 key=str(key),
                 label=str(key),
                 kg=Amount(kg, None, None),
-                previous_kg=value_or_none(earlier.get(key)),
+                previous_kg=value_or_none(before.get(key)),
                 share=kg / whole if kg is not None and whole else None,
-                per_1000_tokens_kg=inference / served * 1000 if served and inference is not None else None,
-                evidence=str(by_evidence[key].idxmax()),
+                per_1000_tokens_kg=generating_kg / output_tokens * 1000
+                if output_tokens and generating_kg is not None
+                else None,
+                evidence=str(evidence[key]),
             )
         )
     return found
