@@ -11,6 +11,7 @@ import codecs
 import json
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, BinaryIO, Final, NoReturn
 
 import msgspec
@@ -45,6 +46,18 @@ def items(stream: BinaryIO, what: str, mend: Callable[[bytes], bytes] | None = N
         yield from _document(window, nested=False)
     if not found:
         window.fail("it is empty")
+
+
+def chunks(values: Iterator[Any], size: int) -> Iterator[list[Any]]:
+    """
+    Give values some at a time; of nothing there is one empty chunk.
+
+    >>> list(chunks(iter("abc"), 2)), list(chunks(iter(""), 2))
+    ([['a', 'b'], ['c']], [[]])
+    """
+    yield list(islice(values, size))
+    while chunk := list(islice(values, size)):
+        yield chunk
 
 
 def _document(window: _Window, *, nested: bool) -> Iterator[tuple[Any, bool]]:

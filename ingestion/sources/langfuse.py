@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any, BinaryIO, Final, cast
 
 import msgspec
@@ -152,17 +151,9 @@ def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
         choose(stream, context, delivery)
         stream.seek(start)
     first = 1
-    for values in _chunks(_observations(stream)):
+    for values in json_stream.chunks(_observations(stream), CHUNK_ROWS):
         yield _parsed(first, values, context, memory, delivery)
         first += len(values)
-
-
-def _chunks(values: Iterator[Any]) -> Iterator[list[Any]]:
-    """Give values some at a time; an empty file is one empty chunk."""
-    chunk = list(islice(values, CHUNK_ROWS))
-    yield chunk
-    while chunk := list(islice(values, CHUNK_ROWS)):
-        yield chunk
 
 
 def _parsed(first: int, values: list[Any], context: Context, memory: Memory, delivery: Delivery) -> Parsed:

@@ -129,7 +129,7 @@ def observation(name: str, version: int, tokens: int) -> dict[str, Any]:
     random=st.randoms(use_true_random=False),
 )
 def test_newest_version_of_an_observation_stands_in_whatever_order_files_come(
-    deliver: Any, exports: list[dict[str, int]], together: list[bool], random: Any
+    deliver: Any, organization: Any, exports: list[dict[str, int]], together: list[bool], random: Any
 ) -> None:
     example = uuid4().hex  # the ledger is one for all examples
     before = deliver("langfuse", ("none.json", b'{"data": []}'))
@@ -153,6 +153,8 @@ def test_newest_version_of_an_observation_stands_in_whatever_order_files_come(
 
     assert after[0] - before[0] == sum(tokens for version, tokens in newest.values() if version)
     assert after[1] - before[1] == len(newest)
+    with organization_scope(organization.id):
+        assert selectors.quarantine(organization.id).count() == 0
 
 
 def test_older_export_that_comes_late_is_outside_and_a_contradiction_is_quarantined(
