@@ -43,7 +43,7 @@ with sent as (
     join accounting_resolved_series r on r.organization_id = d.organization_id and r.id = d.resolved_id
     join ledger_series s on s.organization_id = d.organization_id and s.id = r.series_id
     where d.organization_id = %(organization)s and d.view_id = %(view)s and d.day between %(from)s and %(to)s
-      and s.labels ? %(signal)s
+      and s.labels ->> %(signal)s = any(%(compared)s)
 )
 select source_id, account, service, signal, coalesce(together, false), provider, model, hardware, instance_type,
        sum(coalesce(input_tokens, 0))::bigint, sum(coalesce(output_tokens, 0))::bigint
@@ -86,6 +86,7 @@ def _parameters(organization_id: int, view_id: int, asked: Filter) -> dict[str, 
         "to": asked.to_day,
         "spans": [SPANS, SAMPLED_SPANS],
         "metrics": METRICS,
+        "compared": [SPANS, METRICS],
         "service": SERVICE,
         "signal": SIGNAL,
         "metric": METRIC,
