@@ -19,6 +19,8 @@ import msgspec
 from ingestion.sources.base import UnreadablePayload
 
 PIECE_BYTES: Final = 1 << 18
+CHUNK_ITEMS: Final = 4_000
+"""Items of which a chunk of records is made: objects take ten times the memory of a table's rows."""
 MOST_CHARACTERS: Final = 1 << 24
 """Of one item, or of one object that is no page; a larger one is no event and no observation."""
 

@@ -19,7 +19,6 @@ from core.quantification import records
 from core.quantification.rejections import Rejection
 from ingestion.sources import gateway_tags, json_stream
 from ingestion.sources.base import (
-    CHUNK_ROWS,
     Context,
     Parsed,
     UnreadablePayload,
@@ -151,7 +150,7 @@ def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
         choose(stream, context, delivery)
         stream.seek(start)
     first = 1
-    for values in json_stream.chunks(_observations(stream), CHUNK_ROWS):
+    for values in json_stream.chunks(_observations(stream), json_stream.CHUNK_ITEMS):
         yield _parsed(first, values, context, memory, delivery)
         first += len(values)
 

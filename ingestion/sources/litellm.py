@@ -19,7 +19,7 @@ import msgspec
 from core.quantification.records import Count
 from core.quantification.rejections import Rejection
 from ingestion.sources import gateway_tags, json_stream
-from ingestion.sources.base import CHUNK_ROWS, Context, Draft, Parsed, finish_draft, natural_id
+from ingestion.sources.base import Context, Draft, Parsed, finish_draft, natural_id
 from ingestion.sources.litellm_wire import WHAT, events_of, plain_events
 from ingestion.sources.otlp_resource import API_VENDORS, is_private, region_of
 from ingestion.sources.private_tables import Pieces
@@ -155,7 +155,7 @@ def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
     """Read scrubbed events, or a file as it was sent, in chunks."""
     avoided, first = _Avoided(), 1
     draft: Draft | None = None
-    for events in json_stream.chunks(_events(stream), CHUNK_ROWS):
+    for events in json_stream.chunks(_events(stream), json_stream.CHUNK_ITEMS):
         if draft is not None:
             yield finish_draft(draft, context)
         draft = _draft(events, first, context, avoided)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from ingestion.sources import bill_tables, gateway_tags, json_stream
-from ingestion.sources.base import CHUNK_ROWS, UnreadablePayload, open_maybe_compressed, unpacked, unpacked_head
+from ingestion.sources.base import UnreadablePayload, open_maybe_compressed, unpacked, unpacked_head
 from ingestion.sources.usage_pages import Shape, documents, pruned
 
 WHAT: Final = "LiteLLM"
@@ -179,7 +179,7 @@ def spend_event(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _csv_events(stream: BinaryIO) -> Iterator[dict[str, Any]]:
-    table = bill_tables.open_table(stream, bill_tables.picker(SPEND_COLUMNS), CHUNK_ROWS)
+    table = bill_tables.open_table(stream, bill_tables.picker(SPEND_COLUMNS), json_stream.CHUNK_ITEMS)
     missing = [
         name for name in ("request_id", "startTime") if name.lower() not in {n.strip().lower() for n in table.names}
     ]
