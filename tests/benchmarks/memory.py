@@ -38,7 +38,7 @@ def of_files(
     def peak(times: int) -> float:
         write(path, rows * times)
         most, read = printed(FILE, name, path)
-        if read != rows * times:
+        if not read or read % (rows * times):  # some formats make several records of a row
             raise RuntimeError(f"{name}: {read:.0f} of {rows * times} rows were read")
         return most
 
