@@ -25,6 +25,7 @@ from ingestion.models import Batch, CodeCarbonExperiment, CodeCarbonRun, Quarant
 from ingestion.sources import registry
 from ingestion.sources.base import Context, Draft, Parsed, UnreadablePayload
 from ingestion.sources.counters import Memory
+from ingestion.sources.versions import Delivery
 
 Chunk = Parsed
 OUTSIDE_KEYS: Final = ("classification", "service", "currency")
@@ -104,11 +105,20 @@ class Reader:
     def _surveyed(self, batch: Claimed, files: Sequence[Stored]) -> dict[str, Any]:
         """
         Look through the whole delivery first, where its format restates months by versions of a model: an older version
-        must not take the place of a newer one, in whatever file or delivery that came.
+        must not take the place of a newer one, in whatever file or delivery that came. So too where it shows one thing again
+        and again, in versions.
 
         Returns:
-            {"known": snapshot -> versions in the delivery and in the ledger}; {} for other formats.
+            {"known": snapshot -> versions in the delivery and in the ledger}, or what is known with the `delivery`; {} for
+            other formats.
         """
+        choose = getattr(registry.adapter(batch.kind), "choose", None)
+        if choose is not None:
+            delivery = Delivery()
+            for file in files:
+                with _opened(file) as stream:
+                    choose(stream, self.context(batch, file), delivery)
+            return {"known": {**self._facts(batch, None), "delivery": delivery}}
         survey = getattr(registry.adapter(batch.kind), "survey", None)
         if survey is None:
             return {}
@@ -210,7 +220,7 @@ def defaults_of(batch: Claimed | Batch, settings: Mapping[str, Any]) -> dict[str
 
 
 def counts_on(batch: Claimed) -> bool:
-    """Tell whether a batch may hold readings of counters."""
+    """Tell whether a batch may hold readings of counters, or versions of what was read before."""
     asked = getattr(registry.adapter(batch.kind), "counts_on", None)
     return asked is not None and bool(asked(batch.filename))
 

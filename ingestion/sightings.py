@@ -10,7 +10,7 @@ from uuid import UUID
 import pandas as pd
 
 from core.ledger.signals import Seen, note_signals
-from core.quantification.signals import SERVICE, SIGNAL, SPANS, signals_of
+from core.quantification.signals import SIGNAL, SPANS, signals_of, teller_of
 
 
 @dataclass
@@ -35,13 +35,13 @@ class Sightings:
             strict=True,
         )
         for batch_id, labels, trace, first, latest in rows:
-            if SIGNAL not in labels:
+            signals = signals_of(labels)
+            if not signals:
                 continue
             seen = self.signals.setdefault(batch_id, set())
-            service = str(labels.get(SERVICE, ""))
-            for signal in signals_of(labels):
-                seen.update((source_id, service, day, signal) for day in _days(first, latest))
-            if labels[SIGNAL] == SPANS and isinstance(trace, str):
+            for signal in signals:
+                seen.update((source_id, teller_of(labels), day, signal) for day in _days(first, latest))
+            if labels.get(SIGNAL) == SPANS and isinstance(trace, str):
                 self.traces.setdefault(batch_id, set()).add((source_id, trace))
 
     def keep(self, organization_id: int, left_out: Collection[UUID]) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 from core.quantification.pack import FactorPack, pack_from_tables
 
 DIRECTORY: Final = Path(__file__).parent / "data"
-NAME: Final = "wattledger-2026.12"
+NAME: Final = "wattledger-2027.01"
 
 
 class NoFactorTables(FileNotFoundError):  # said in the words of the product

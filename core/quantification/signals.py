@@ -1,4 +1,7 @@
-"""Spans and metrics of one service describe the same calls: which of them counts, day by day."""
+"""
+Spans and metrics of one service describe the same calls, a host's energy holds that of its parts: which of them counts, day
+by day.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +33,14 @@ TOKEN_HISTOGRAM: Final = "gen_ai.client.token.usage"  # noqa: S105  # the name o
 REQUEST_HISTOGRAM: Final = "gen_ai.client.operation.duration"
 TOKEN_COUNTERS: Final = "gen_ai.client.inference.usage."  # noqa: S105  # how the names of metrics begin
 
+HOST: Final = "host.name"
+PART_TYPE: Final = "hw.type"
+HOST_ENERGY: Final = "hw.host.energy"
+PART_ENERGY: Final = "hw.energy"
+GPU: Final = "gpu"
+ENERGY_OF: Final = "energy of "
+"""Followed by `host`, `gpu` or `others`: whose energy is metered. Others are processors and memory."""
+
 COUNT: Final = "count"
 """Setting of a source: `spans` or `metrics`, or these by service name."""
 
@@ -52,7 +63,11 @@ def signals_of(labels: Mapping[str, Any]) -> tuple[str, ...]:
     >>> signals_of({"signal": "spans", "sample_share": 0.1}), signals_of({"team": "search"})
     (('sampled spans',), ())
     """
-    signal = labels.get(SIGNAL)
+    signal, metered = labels.get(SIGNAL), labels.get(METRIC)
+    if metered == HOST_ENERGY:
+        return (f"{ENERGY_OF}host",)
+    if metered == PART_ENERGY:
+        return (f"{ENERGY_OF}{GPU}" if labels.get(PART_TYPE) == GPU else f"{ENERGY_OF}others",)
     if signal == SPANS:
         return (SAMPLED_SPANS if SHARE in labels else SPANS,)
     if signal != METRICS:
@@ -61,6 +76,18 @@ def signals_of(labels: Mapping[str, Any]) -> tuple[str, ...]:
     if metric == REQUEST_HISTOGRAM:
         return (REQUESTS,)
     return (METRICS, f"{COUNTERS}{labels.get(SCOPE, '')}") if metric.startswith(TOKEN_COUNTERS) else (METRICS,)
+
+
+def teller_of(labels: Mapping[str, Any]) -> str:
+    """
+    Name who sends the signals of a series: a service, or a host, whose meters may belong to several services.
+
+    >>> teller_of({"service.name": "rag"}), teller_of({"metric": "hw.energy", "host.name": "gpu-7"})
+    ('rag', 'host gpu-7')
+    """
+    if labels.get(METRIC) in (HOST_ENERGY, PART_ENERGY):
+        return f"host {labels.get(HOST, '')}"
+    return str(labels.get(SERVICE, ""))
 
 
 def counted_signal(signals: Collection[str], wanted: str | None) -> str:
@@ -115,9 +142,9 @@ def repeated_by_signal(
         found.setdefault((overlap.source_id, overlap.service), []).append(overlap)
     rows = zip(subjects["source_id"], subjects["labels"], subjects["day"], strict=True)
     for position, (source_id, labels, day) in enumerate(rows):
-        if not labels or SIGNAL not in labels:
+        if not labels or (SIGNAL not in labels and labels.get(METRIC) != PART_ENERGY):
             continue
-        service = str(labels.get(SERVICE, ""))
+        service = teller_of(labels)
         for overlap in found.get((source_id, service), ()):
             if overlap.from_day <= day < overlap.to_day:
                 wanted = wanted_signal(source_settings.get(source_id, {}), service)
@@ -126,6 +153,10 @@ def repeated_by_signal(
 
 
 def _is_repeated(labels: Mapping[str, Any], signals: Collection[str], wanted: str | None) -> bool:
+    if labels.get(METRIC) == PART_ENERGY:
+        # the factor that makes a host's energy of its devices' stands for processors and memory
+        is_gpu = labels.get(PART_TYPE) == GPU
+        return f"{ENERGY_OF}host" in signals or (not is_gpu and f"{ENERGY_OF}{GPU}" in signals)
     if labels[SIGNAL] != counted_signal(signals, wanted):
         return True
     return labels.get(METRIC) == TOKEN_HISTOGRAM and f"{COUNTERS}{labels.get(SCOPE, '')}" in signals

@@ -5,18 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 
-from core.quantification.coverage import LEVELS, MODELLED_BILL, MODELLED_USE, STATED
+from core.quantification.coverage import LEVELS, MODELLED_BILL, STATED
 from core.quantification.displacement import COMMON
+from core.quantification.signal_tokens import differences_in_unit
 
 NOT_COMPARABLE: Final = "not_comparable"
 SAMPLING_UNKNOWN: Final = "sampling_unknown"
-SAMPLING_TOLERANCE: Final = 0.05
-"""Share by which spans may miss the tokens of the bill before they are taken for a sample."""
 
-TOKENS: Final = ("output_tokens", "input_tokens")
 KEY_OF: Final = {
     "device_hours": "hardware_key",
     "instance_hours": "instance_key",
@@ -59,9 +56,9 @@ class UnitComparison:
         covered_share: of the worst modelled evidence in this measure, how much better evidence covers; None: nothing to compare.
         gap_kg: what the covered part would weigh by the worse evidence, less what the better evidence says of it; None: they do
             not compare.
-        flags: ``not_comparable`` (two kinds of evidence share no measure), ``sampling_unknown`` (tokens of spans and of the
-            bill differ by over 5 %).
-        differences: sampled source to the share of tokens by which it differs from the bill.
+        flags: ``not_comparable`` (two kinds of evidence share no measure), ``sampling_unknown`` (tokens of spans differ by over
+            5 % from those of metrics or of the bill).
+        differences: source of spans to the share of tokens by which it differs most.
     """
 
     evidence: tuple[Evidence, ...]
@@ -98,13 +95,14 @@ class UnitComparison:
         }
 
 
-def compare(rows: pd.DataFrame) -> UnitComparison:
+def compare(rows: pd.DataFrame, tokens: pd.DataFrame) -> UnitComparison:
     """
     Compare the evidence of one unit.
 
     Args:
         rows: ``source``, ``kind`` (of the source), ``level``, ``role``, ``records``, ``kg`` (NaN: not known), ``COMMON`` and the
             keys of `likeness.named_alike`.
+        tokens: of spans and metrics in the unit, as `signal_tokens.differences_in_unit` takes them.
     """
     found = tuple(_evidence(rows[rows["level"] == level], level) for level in LEVELS if (rows["level"] == level).any())
     modelled = [each for each in found if each.level != STATED]
@@ -117,7 +115,7 @@ def compare(rows: pd.DataFrame) -> UnitComparison:
             flags.append(NOT_COMPARABLE)
         else:
             share, gap = _share(own, measure), _gap(own, better, measure)
-    differences = token_differences(rows)
+    differences = differences_in_unit(tokens, rows[rows["level"] == MODELLED_BILL])
     if differences:
         flags.append(SAMPLING_UNKNOWN)
     return UnitComparison(found, measure, share, gap, tuple(flags), differences)
@@ -168,29 +166,3 @@ def _gap(worse: pd.DataFrame, better: pd.DataFrame, measure: str) -> float | Non
             part = min(1.0, float(own[measure].sum()) / held)
             gap += float(own["kg"].sum()) - part * float(other["kg"].sum())
     return gap if met else None
-
-
-def token_differences(rows: pd.DataFrame) -> dict[str, float]:
-    """
-    Find sources of spans whose tokens differ from the bill's by over 5 %, in the models that both name.
-
-    Args:
-        rows: as `compare`.
-
-    Returns:
-        Source to (spans - bill) / bill.
-    """
-    bill = rows[rows["level"] == MODELLED_BILL]
-    found = {}
-    for source, own in rows[(rows["level"] == MODELLED_USE) & rows["kind"].str.startswith("otlp")].groupby("source"):
-        for name in TOKENS:
-            both = set(own.loc[own[name] > 0, "model_key"].dropna()) & set(
-                bill.loc[bill[name] > 0, "model_key"].dropna()
-            )
-            if not both:
-                continue
-            spans, billed = (float(each.loc[each["model_key"].isin(both), name].sum()) for each in (own, bill))
-            if np.abs(spans - billed) > SAMPLING_TOLERANCE * billed:
-                found[str(source)] = (spans - billed) / billed
-            break
-    return found

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from core.accounting.figures import Filter
 from core.accounting.selectors.conditions import teams_of_unknown_size
+from core.accounting.selectors.signal_tokens import signal_differences
 from core.accounting.selectors.unit_reconciliation import ReconciledUnit, reconciled_units
 from core.organizations.access import requires
 from core.organizations.policy import Action, may
@@ -40,11 +41,13 @@ def quality(request: HttpRequest) -> HttpResponse:
         for group in selectors.quarantine_groups(identity.organization_id, source_id)
     ]
     today = datetime.now(UTC).date()
-    units = reconciled_units(identity.organization_id, Filter(today - timedelta(days=364), today))
+    asked = Filter(today - timedelta(days=364), today)
+    units = reconciled_units(identity.organization_id, asked)
     context = {
         "title": _("Data quality"),
         "groups": groups,
         "units": [unit.side_by_side() | {"covered_share": _share(unit), "of_words": ""} for unit in units],
+        "signals": signal_differences(identity.organization_id, asked),
         "unknown_teams": teams_of_unknown_size(identity.organization_id),
         "minimum": request.organization.minimum_group_size,  # type: ignore[attr-defined]
         "chosen": None if source_id is None else selectors.source_of_id(identity.organization_id, source_id),

@@ -7,6 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
+from django.utils.crypto import salted_hmac
 
 from core.identifiers import uuid7
 from core.ledger.selectors import live_runs
@@ -14,16 +15,17 @@ from core.organizations.identity import Identity
 from core.organizations.services import record_event
 from core.organizations.tenancy import organization_scope
 from ingestion.models import CodeCarbonExperiment, CodeCarbonRun
-from ingestion.sources.codecarbon import MACHINE
+from ingestion.sources.codecarbon import MACHINE, is_default_place
 
 
 def announce_run(*, identity: Identity, body: dict[str, Any]) -> UUID:
     """
-    Keep what a CodeCarbon tracker says of its machine; give the id under which its emissions come.
+    Keep what a CodeCarbon tracker says of its machine, but not where it stands; give the id under which its emissions come.
 
     Runs that track a whole machine and look alike are numbered while they live, so that derive counts the machine once.
     """
     run_id = uuid7()
+    body = _without_coordinates(identity.organization_id, body)
     with organization_scope(identity.organization_id):
         if body.get("tracking_mode") == "machine":
             body = {**body, "concurrent": _concurrent(identity.organization_id, body, datetime.now(UTC))}
@@ -31,6 +33,19 @@ def announce_run(*, identity: Identity, body: dict[str, Any]) -> UUID:
             [CodeCarbonRun(id=run_id, organization_id=identity.organization_id, body=body, token_id=identity.token_id)]
         )
     return run_id
+
+
+COORDINATES: Final = ("longitude", "latitude")
+
+
+def _without_coordinates(organization_id: int, body: dict[str, Any]) -> dict[str, Any]:
+    """Replace the coordinates by a keyed hash, which tells machines at different places apart and nothing else."""
+    longitude, latitude = (body.get(name) for name in COORDINATES)
+    rest = {name: value for name, value in body.items() if name not in COORDINATES}
+    if longitude is None or latitude is None:
+        return rest
+    hashed = salted_hmac("wattledger.codecarbon.place", f"{organization_id} {longitude} {latitude}", algorithm="sha256")
+    return rest | {"unlocated": is_default_place(longitude, latitude), "place": hashed.hexdigest()[:16]}
 
 
 LIVE_UNHEARD: Final = timedelta(minutes=15)
@@ -44,7 +59,7 @@ def _concurrent(organization_id: int, body: dict[str, Any], now: datetime) -> in
 
     A run lives for a quarter of an hour after it was announced, and an hour after the end of its latest record.
     """
-    alike = {f"body__{name}": body[name] for name in MACHINE if body.get(name) is not None}
+    alike = {f"body__{name}": body[name] for name in (*MACHINE, "place") if body.get(name) is not None}
     with connection.cursor() as cursor:
         key = f"wattledger codecarbon {organization_id} {body.get('experiment_id')}"
         cursor.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])

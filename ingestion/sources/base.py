@@ -177,8 +177,9 @@ class Adapter(Protocol):
 
     It may also have `read` (small payloads as a Draft, finished with others), `scrub_file` (as `scrub`, for a seekable
     stream of any size) and `survey` (snapshot -> model versions in a file; `parse` then gets those of the whole delivery
-    and of the ledger in `Context.known`), and `SUMMED` (true: records of one id may come in pieces, which are added up over
-    all files of a delivery).
+    and of the ledger in `Context.known`), `choose` (notes the versions of things that a file shows in a
+    `versions.Delivery`, which `parse` then gets), and `SUMMED` (true: records of one id may come in pieces, which are added
+    up over all files of a delivery).
     """
 
     NAME: str

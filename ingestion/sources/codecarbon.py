@@ -26,7 +26,9 @@ from ingestion.sources.vocabulary import provider_slug
 NAME: Final = "codecarbon"
 SNAPSHOT: Final = False
 
-DROPPED: Final = "Everything but the known fields of a run and an emission."
+DROPPED: Final = (
+    "Everything but the known fields of a run and an emission; of the coordinates of a run a keyed hash stays."
+)
 """What never reaches the inbox, in words for the privacy page."""
 
 FALLBACK: Final = {"stage": "experimentation"}
@@ -72,7 +74,10 @@ class Run(msgspec.Struct):
     region: str | None = None
     provider: str | None = None
     tracking_mode: str | None = None
-    concurrent: int = 0  # written by `announce_run`, never by a client: how many live runs of one machine came before
+    # The rest is written by `announce_run`, never by a client. Coordinates are not stored: `place` tells places apart.
+    concurrent: int = 0  # how many live runs of one machine came before
+    unlocated: bool = False
+    place: str | None = None
 
 
 class Emission(msgspec.Struct):
@@ -111,7 +116,7 @@ def read_run(body: bytes) -> dict[str, Any]:
     """
     run = _read(body, Run)
     _time(run.timestamp)
-    run.concurrent = 0
+    run.concurrent, run.unlocated, run.place = 0, False, None
     plain: dict[str, Any] = msgspec.to_builtins(run)
     return plain
 
@@ -235,6 +240,11 @@ def energy_boundary(pue: object) -> tuple[str, list[str]]:
     return ("facility" if pue > 1 else "it"), []
 
 
+def is_default_place(longitude: float | None, latitude: float | None) -> bool:
+    """Tell whether these are the coordinates of an agent that does not know its place."""
+    return (longitude, latitude) == DEFAULT_PLACE
+
+
 def run_place(run: Run, experiment: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """
     Say where a run was: cloud and region as it sends them, else as the experiment's setting says.
@@ -242,7 +252,7 @@ def run_place(run: Run, experiment: Mapping[str, Any]) -> tuple[dict[str, Any], 
     A place off-cloud comes as coordinates only; they are not kept, and derive names the fallback zone it takes.
     """
     provider = provider_slug(run.provider) or experiment.get("provider")
-    unlocated = (run.longitude, run.latitude) == DEFAULT_PLACE and not run.provider
+    unlocated = (run.unlocated or is_default_place(run.longitude, run.latitude)) and not run.provider
     place = {
         "hosting": "cloud" if provider else experiment.get("hosting") or "owned",
         "provider": provider,
@@ -269,7 +279,7 @@ def parts_mismatch(parts_kwh: list[float | None], total_kwh: float) -> bool:
     return len(known) == len(parts_kwh) and abs(sum(known) - total_kwh) > PARTS_TOLERANCE * total_kwh
 
 
-MACHINE: Final = ("experiment_id", "cpu_model", "ram_total_size", "longitude", "latitude", "region")
+MACHINE: Final = ("experiment_id", "cpu_model", "ram_total_size", "region")
 """What tells machines apart, as far as a tracker says: it names no host."""
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, BinaryIO, Final
@@ -30,6 +30,7 @@ from ingestion.sources.codecarbon import (
     energy_boundary,
     experiment_setting,
     host_labels,
+    is_default_place,
     is_of_our_time,
     overlap_flags,
     parts_mismatch,
@@ -40,7 +41,7 @@ from ingestion.sources.vocabulary import provider_slug
 NAME: Final = "codecarbon_csv"
 SNAPSHOT: Final = True
 
-DROPPED: Final = "Cells of all columns that are not the client's own, “user” among them."
+DROPPED: Final = "Cells of all columns that are not the client's own, “user” among them; coordinates."
 """What never reaches the inbox, in words for the privacy page."""
 
 TELLING: Final = ("timestamp", "duration", "emissions", "energy_consumed", "tracking_mode")
@@ -53,7 +54,10 @@ KEPT: Final = (  # noqa: SIM905  # forty words read better so
     " longitude latitude ram_total_size tracking_mode cpu_utilization_percent gpu_utilization_percent"
     " ram_utilization_percent ram_used_gb on_cloud pue wue"
 ).split()
-"""Columns, and fields of the HTTP output, that are stored; `user` and any that a later client or somebody adds are not."""
+"""
+Columns, and fields of the HTTP output, that are stored; `user` and any that a later client or somebody adds are not, and
+coordinates only where they are those of an agent that does not know its place.
+"""
 
 MORE_CELLS: Final = "(cells beyond the header)"
 
@@ -80,7 +84,30 @@ def stores(column: str) -> bool:
     return column in KEPT or column == "task_name"
 
 
-RULES: Final = Rules(stores=stores)
+def without_coordinate(name: str, value: object) -> object:
+    """
+    Drop a coordinate, unless it is that of an agent that does not know its place.
+
+    >>> without_coordinate("longitude", "-71.2"), without_coordinate("longitude", "8.7"), without_coordinate("latitude", 50.1)
+    ('-71.2', None, None)
+    """
+    try:
+        known = float(value)  # type: ignore[arg-type]  # anything else is none
+    except (TypeError, ValueError):
+        return None
+    return value if known == COORDINATES[name] else None
+
+
+COORDINATES: Final = dict(zip(("longitude", "latitude"), DEFAULT_PLACE, strict=True))
+
+
+def _coordinate(column: str) -> Callable[[str], str | None] | None:
+    if column not in COORDINATES:
+        return None
+    return lambda text: text if without_coordinate(column, text) is not None else None
+
+
+RULES: Final = Rules(stores=stores, own=_coordinate)
 
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
@@ -155,7 +182,9 @@ def _concurrent(
         except Bad:
             continue
         if duration_s:
-            machine = tuple(str(row.get(name) or "") for name in (*MACHINE, "cloud_region", "gpu_count"))
+            machine = tuple(
+                str(row.get(name) or "") for name in (*MACHINE, "country_iso_code", "cloud_region", "gpu_count")
+            )
             runs.setdefault(machine, []).append((end - duration_s, end, record_id_of(row, zone), number))
     numbers: dict[int, int] = {}
     for alike in runs.values():
@@ -302,8 +331,7 @@ def totals_record(row: Mapping[str, Any], zone: ZoneInfo, context: Context, conc
 
 def _place(row: Mapping[str, Any], experiment: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     cloud = text_of(row, "cloud_provider")
-    coordinates = (number_of(row, "longitude"), number_of(row, "latitude"))
-    unlocated = coordinates == DEFAULT_PLACE and not cloud
+    unlocated = is_default_place(number_of(row, "longitude"), number_of(row, "latitude")) and not cloud
     provider = provider_slug(cloud) or experiment.get("provider")
     place = {
         "hosting": "cloud" if provider else experiment.get("hosting") or "owned",

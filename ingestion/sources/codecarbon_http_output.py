@@ -16,12 +16,21 @@ from core.quantification.private import without_private
 from core.quantification.rejections import Rejection
 from ingestion.sources.base import Context, Parsed, UnreadablePayload, finish, unpacked
 from ingestion.sources.codecarbon import FALLBACK, InvalidBody
-from ingestion.sources.codecarbon_csv import KEPT, REQUIRED, Bad, clock_zone, record_id_of, totals_record
+from ingestion.sources.codecarbon_csv import (
+    COORDINATES,
+    KEPT,
+    REQUIRED,
+    Bad,
+    clock_zone,
+    record_id_of,
+    totals_record,
+    without_coordinate,
+)
 
 NAME: Final = "codecarbon_http_output"
 SNAPSHOT: Final = True
 
-DROPPED: Final = "Everything but the client's own fields; “user” is dropped."
+DROPPED: Final = "Everything but the client's own fields; “user” and coordinates are dropped."
 """What never reaches the inbox, in words for the privacy page."""
 
 
@@ -42,7 +51,9 @@ def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
     missing = [name for name in REQUIRED if name not in value]
     if missing:
         raise InvalidBody(f"{missing[0]} is missing", missing[0])
-    return msgspec.json.encode({name: without_private(value[name]) for name in KEPT if name in value})
+    kept = {name: without_private(value[name]) for name in KEPT if name in value}
+    placeless = {name: without_coordinate(name, kept[name]) for name in COORDINATES if name in kept}
+    return msgspec.json.encode(kept | placeless)
 
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:

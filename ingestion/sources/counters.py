@@ -109,14 +109,22 @@ class Memory:
             found = self._ask(missing) if self._ask else {}
             self._latest |= {key: found.get(key) for key in missing}
 
+    def latest(self, key: Key) -> Reading | None:
+        """Give the latest reading of a counter."""
+        self.recall([key])
+        return self._latest[key]
+
+    def remember(self, key: Key, reading: Reading) -> None:
+        """Take a reading for the latest, whatever it is to the one before."""
+        self._latest[key] = self.changed[key] = reading
+
     def look(self, key: Key, reading: Reading) -> Step:
         """Tell what a reading adds, without remembering it."""
-        self.recall([key])
-        return step(key[1], self._latest[key], reading)
+        return step(key[1], self.latest(key), reading)
 
     def advance(self, key: Key, reading: Reading) -> Step:
         """Tell what a reading adds, and remember it as the latest unless it lies behind."""
         taken = self.look(key, reading)
         if taken.kind is not Kind.REPEATED:
-            self._latest[key] = self.changed[key] = reading
+            self.remember(key, reading)
         return taken

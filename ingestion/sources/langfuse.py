@@ -2,21 +2,34 @@
 Langfuse's observations (`GET /api/public/v2/observations`, also the older address), saved as JSON pages.
 
 Generations and embeddings are calls of a model; spans, tools and agents around them are not. Observations are completed
-after the fact, so one read again replaces what was read before; an answer speaks for nothing but what stands in it.
+after the fact, so the version that was updated last stands, whenever it is read; an answer speaks for nothing but what
+stands in it.
 """
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 
 import msgspec
 
+from core.quantification import records
 from core.quantification.rejections import Rejection
-from ingestion.sources import gateway_tags
-from ingestion.sources.base import Context, Parsed, UnreadablePayload, natural_id, open_maybe_compressed
-from ingestion.sources.usage_pages import Outcome, Reading, Shape, account_of, convert, documents, pruned, read_time
+from ingestion.sources import gateway_tags, json_stream
+from ingestion.sources.base import (
+    Context,
+    Parsed,
+    UnreadablePayload,
+    finish,
+    natural_id,
+    open_maybe_compressed,
+)
+from ingestion.sources.counters import Memory
+from ingestion.sources.private_tables import Pieces
+from ingestion.sources.usage_pages import Outcome, Shape, account_of, convert, pruned, read_time
+from ingestion.sources.versions import Delivery, Verdict, Version, memory_of
 
 NAME: Final = "langfuse"
 SNAPSHOT: Final = True
@@ -62,28 +75,39 @@ def detect(head: bytes, filename: str) -> str | None:
     return None
 
 
+def counts_on(filename: str) -> bool:
+    """Versions are compared with those that were read before, as readings of counters are."""
+    return True
+
+
 def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
     """
     Keep what activity is made of: no input, output, names, users, sessions, and of metadata only attribution.
 
     Raises UnreadablePayload when the body holds no observations.
     """
-    return msgspec.json.encode([_kept(value) for value in _observations(body)])
+    return b"".join(_scrubbed(io.BytesIO(body)))
 
 
-def _observations(body: bytes) -> list[Any]:
+def scrub_file(stream: BinaryIO) -> BinaryIO:
+    """Do the same to a file of any size, an observation at a time."""
+    return cast(BinaryIO, io.BufferedReader(Pieces(_scrubbed(stream))))
+
+
+def _scrubbed(stream: BinaryIO) -> Iterator[bytes]:
+    """Give observations as JSON lines."""
+    for value in _observations(stream):
+        yield msgspec.json.encode(_kept(value)) + b"\n"
+
+
+def _observations(stream: BinaryIO) -> Iterator[Any]:
     """Give the observations of pages, or observations that stand in the file by themselves."""
-    found: list[Any] = []
-    for value in documents(body, WHAT):
-        if isinstance(value, dict) and isinstance(value.get("data"), list):
-            found += value["data"]
-        elif isinstance(value, dict) and {"id", "type", "startTime"} <= value.keys():
-            found.append(value)
-        else:
+    for value, paged in json_stream.items(open_maybe_compressed(stream), WHAT):
+        if not paged and not (isinstance(value, dict) and {"id", "type", "startTime"} <= value.keys()):
             raise UnreadablePayload(
                 f"This is no page of {WHAT} (there is no list `data` in it). Save the answer of the API as it is."
             )
-    return found
+        yield value
 
 
 def _kept(value: object, *, stored: bool = False) -> object:
@@ -106,20 +130,65 @@ def _is_count(value: object) -> bool:
     return not isinstance(value, bool) and isinstance(value, int | float)
 
 
+def choose(stream: BinaryIO, context: Context, delivery: Delivery) -> None:
+    """Note the versions of a file, before any file of its delivery is read."""
+    for value in _observations(stream):
+        kept = _kept(value, stored=True)
+        record = _record(0, kept, context)
+        if isinstance(record, dict):
+            delivery.add([_version(record, kept)])
+
+
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
-    """Read observations; of one that stands in the file twice the one updated last counts."""
-    reading = Reading(context, FALLBACK)
-    values = [_kept(value, stored=True) for value in _observations(open_maybe_compressed(stream).read())]
-    rows = [(reading.next_row(), value) for value in values]
-    # An observation is a page of its own: a later version of it replaces an earlier one.
-    for number, (row, value) in enumerate(sorted(rows, key=lambda each: (_updated(each[1]), each[0]))):
-        reading.take(_record(row, value, context), number)
-    yield from reading.parsed()
+    """
+    Read observations in chunks. One that was read before, or stands in the delivery, in a newer version is outside; one of the
+    same version with other content is quarantined. `context.known` holds what was read before, and the delivery.
+    """
+    memory, delivery = memory_of(context), context.known.get("delivery")
+    if not isinstance(delivery, Delivery):
+        delivery, start = Delivery(), stream.tell()
+        choose(stream, context, delivery)
+        stream.seek(start)
+    first = 1
+    for values in json_stream.chunks(_observations(stream), json_stream.CHUNK_ITEMS):
+        yield _parsed(first, values, context, memory, delivery)
+        first += len(values)
+
+
+def _parsed(first: int, values: list[Any], context: Context, memory: Memory, delivery: Delivery) -> Parsed:
+    kept = [_kept(value, stored=True) for value in values]
+    outcomes: list[Outcome | Verdict] = [_record(row, value, context) for row, value in enumerate(kept, first)]
+    versions = {at: _version(each, kept[at]) for at, each in enumerate(outcomes) if isinstance(each, dict)}
+    memory.recall(version.key for version in versions.values())
+    for at, version in versions.items():
+        verdict = delivery.judge(memory, version)
+        if verdict is Verdict.CONFLICT:
+            detail = "it was read before with other content and the same time of update"
+            outcomes[at] = Rejection(first + at, version.name, "updatedAt", "conflicting_duplicate", detail, kept[at])
+        elif verdict is not Verdict.STANDS:
+            outcomes[at] = verdict
+    older = sum(each is Verdict.OLDER for each in outcomes)
+    return finish(
+        records.to_activity([each for each in outcomes if isinstance(each, dict)]),
+        context,
+        received=len(values),
+        rejected=[each for each in outcomes if isinstance(each, Rejection)],
+        outside=sum(each is None or isinstance(each, Verdict) for each in outcomes),
+        log=[f"{older:,} observations were read before in a newer version: left out."] if older else [],
+        fallback=FALLBACK,
+    )
+
+
+def _version(record: dict[str, Any], value: object) -> Version:
+    content = msgspec.json.encode(msgspec.convert(value, _Observation), order="sorted")
+    return Version(record["record_id"], _updated(value), content)
 
 
 def _updated(value: object) -> datetime:
-    moment = read_time(value.get("updatedAt")) if isinstance(value, dict) else None
-    return moment or datetime.min.replace(tzinfo=UTC)
+    """Give the time of a version: when it was updated; where the answer leaves that out, when it ended, else began."""
+    fields = ("updatedAt", "endTime", "startTime")
+    moments = [read_time(value.get(name)) for name in fields] if isinstance(value, dict) else []
+    return next((moment for moment in moments if moment is not None), datetime.min.replace(tzinfo=UTC))
 
 
 def _record(row: int, value: object, context: Context) -> Outcome:

@@ -7,20 +7,23 @@ request without tokens. The callback and the spend log name a call alike, so a c
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 
 import msgspec
 
 from core.quantification.records import Count
 from core.quantification.rejections import Rejection
-from ingestion.sources import gateway_tags
-from ingestion.sources.base import CHUNK_ROWS, Context, Draft, Parsed, finish_draft, natural_id
-from ingestion.sources.litellm_wire import plain_events
+from ingestion.sources import gateway_tags, json_stream
+from ingestion.sources.base import Context, Draft, Parsed, finish_draft, natural_id
+from ingestion.sources.litellm_wire import WHAT, events_of, plain_events
 from ingestion.sources.otlp_resource import API_VENDORS, is_private, region_of
-from ingestion.sources.usage_pages import account_of, convert
+from ingestion.sources.private_tables import Pieces
+from ingestion.sources.usage_pages import account_of, convert, documents
 from ingestion.sources.vocabulary import provider_slug, tier_of
 
 NAME: Final = "litellm"
@@ -142,31 +145,57 @@ def accept(body: bytes) -> tuple[bytes, int]:
     return msgspec.json.encode(events), len(events)
 
 
+def scrub_file(stream: BinaryIO) -> BinaryIO:
+    """Do the same to a file of any size, an event at a time."""
+    pieces = (msgspec.json.encode(event) + b"\n" for event in events_of(stream))
+    return cast(BinaryIO, io.BufferedReader(Pieces(pieces)))
+
+
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
-    """Read scrubbed events, or a body as it was sent."""
-    draft = read(stream.read(), context)
-    records, rejected = draft.records, draft.rejected
-    for start in range(0, max(len(records), 1), CHUNK_ROWS):
-        chunk, last = records[start : start + CHUNK_ROWS], start + CHUNK_ROWS >= len(records)
-        yield finish_draft(
-            Draft(
-                records=chunk,
-                rejected=rejected if last else [],
-                received=len(chunk) + (len(rejected) + draft.outside if last else 0),
-                outside=draft.outside if last else 0,
-                log=draft.log if last else [],
-                fallback=FALLBACK,
-            ),
-            context,
-        )
+    """Read scrubbed events, or a file as it was sent, in chunks."""
+    avoided, first = _Avoided(), 1
+    draft: Draft | None = None
+    for events in json_stream.chunks(_events(stream), json_stream.CHUNK_ITEMS):
+        if draft is not None:
+            yield finish_draft(draft, context)
+        draft = _draft(events, first, context, avoided)
+        first += len(events)
+    if draft is not None:
+        draft.log += avoided.log()
+        yield finish_draft(draft, context)
 
 
 def read(body: bytes, context: Context) -> Draft:
     """Read one payload as a draft; see `parse`."""
-    events = _stored(body)
+    avoided = _Avoided()
+    draft = _draft(_stored(body), 1, context, avoided)
+    draft.log += avoided.log()
+    return draft
+
+
+@dataclass
+class _Avoided:
+    """What answers from the gateway's cache would have taken."""
+
+    hits: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    def add(self, event: _Event) -> None:
+        """Count one such answer."""
+        self.hits += 1
+        self.input_tokens += event.prompt_tokens or 0
+        self.output_tokens += event.completion_tokens or 0
+
+    def log(self) -> list[str]:
+        """Say it for the batch's log."""
+        tokens = f"{self.input_tokens:,} input and {self.output_tokens:,} output tokens avoided"
+        return [f"{self.hits:,} answers came from the gateway's cache: {tokens}"] if self.hits else []
+
+
+def _draft(events: Sequence[dict[str, Any]], first: int, context: Context, avoided: _Avoided) -> Draft:
     draft = Draft(received=len(events), fallback=FALLBACK)
-    hits = avoided_input = avoided_output = 0
-    for row, value in enumerate(events, 1):
+    for row, value in enumerate(events, first):
         event = _checked(row, value)
         if isinstance(event, Rejection):
             draft.rejected.append(event)
@@ -179,23 +208,30 @@ def read(body: bytes, context: Context) -> Draft:
         else:
             draft.records.append(record)
             if event.cache_hit:
-                hits += 1
-                avoided_input += event.prompt_tokens or 0
-                avoided_output += event.completion_tokens or 0
-    if hits:
-        draft.log.append(
-            f"{hits:,} answers came from the gateway's cache: {avoided_input:,} input and {avoided_output:,} output tokens"
-            " avoided"
-        )
+                avoided.add(event)
     return draft
+
+
+STORED: Final = (b'[{"form":', b'{"form":')
+"""How what the door has stored begins: an array of a body, lines of a file."""
 
 
 def _stored(body: bytes) -> list[dict[str, Any]]:
     """Read what the door has stored; a body as sent is brought to that form first."""
-    if body[:9] == b'[{"form":' or body == b"[]":
-        stored: list[dict[str, Any]] = msgspec.json.decode(body)
+    if body.startswith(STORED) or body == b"[]":
+        stored: list[dict[str, Any]] = documents(body, WHAT)
         return stored
     return plain_events(body)
+
+
+def _events(stream: BinaryIO) -> Iterator[dict[str, Any]]:
+    """Do the same, an event at a time."""
+    start = stream.tell()
+    head = stream.read(len(STORED[0]))
+    stream.seek(start)
+    if not head.startswith(STORED):
+        return events_of(stream) if head != b"[]" else iter(())
+    return (event for event, _ in json_stream.items(stream, WHAT))
 
 
 def _checked(row: int, value: dict[str, Any]) -> _Event | Rejection:

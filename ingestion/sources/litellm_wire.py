@@ -8,16 +8,17 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
-from ingestion.sources import bill_tables, gateway_tags
-from ingestion.sources.base import CHUNK_ROWS, UnreadablePayload, unpacked
+from ingestion.sources import bill_tables, gateway_tags, json_stream
+from ingestion.sources.base import UnreadablePayload, open_maybe_compressed, unpacked, unpacked_head
 from ingestion.sources.usage_pages import Shape, documents, pruned
 
 WHAT: Final = "LiteLLM"
+HEAD_BYTES: Final = 4096
 
 OLD_FORM: Final = (
     "This is the old object of LiteLLM's callback, in which every value is text. Take `generic_api_use_v1` out of its"
@@ -77,10 +78,25 @@ def plain_events(body: bytes) -> list[dict[str, Any]]:
     """
     plain = unpacked(body)
     if plain.lstrip()[:1] not in (b"{", b"["):
-        return list(_csv_events(plain))
+        return list(_csv_events(io.BytesIO(plain)))
     found = _json_values(plain)
     rows = [each for value in found for each in (value["data"] if _is_page(value) else [value])]
     return [_plain(value) for value in rows]
+
+
+def events_of(stream: BinaryIO) -> Iterator[dict[str, Any]]:
+    """
+    Read a file of either wire, of any size, as `plain_events` reads a body: an event at a time.
+
+    Args:
+        stream: seekable, at its start; may be packed.
+    """
+    if unpacked_head(stream, HEAD_BYTES).lstrip()[:1] not in (b"{", b"["):
+        yield from _csv_events(stream)
+        return
+    values = json_stream.items(open_maybe_compressed(stream), WHAT, lambda body: _NOT_JSON.sub(b"null", body))
+    for value, _ in values:
+        yield _plain(value)
 
 
 def _json_values(plain: bytes) -> list[Any]:
@@ -162,8 +178,8 @@ def spend_event(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _csv_events(plain: bytes) -> Iterator[dict[str, Any]]:
-    table = bill_tables.open_table(io.BytesIO(plain), bill_tables.picker(SPEND_COLUMNS), CHUNK_ROWS)
+def _csv_events(stream: BinaryIO) -> Iterator[dict[str, Any]]:
+    table = bill_tables.open_table(stream, bill_tables.picker(SPEND_COLUMNS), json_stream.CHUNK_ITEMS)
     missing = [
         name for name in ("request_id", "startTime") if name.lower() not in {n.strip().lower() for n in table.names}
     ]

@@ -20,7 +20,19 @@ from typing import Any, Final
 from core.quantification import units
 from core.quantification.record_checks import CLOCK_TOLERANCE
 from core.quantification.rejections import Rejection
-from core.quantification.signals import METRIC, METRICS, REQUEST_HISTOGRAM, SCOPE, SIGNAL, TOKEN_HISTOGRAM
+from core.quantification.signals import (
+    GPU,
+    HOST,
+    HOST_ENERGY,
+    METRIC,
+    METRICS,
+    PART_ENERGY,
+    PART_TYPE,
+    REQUEST_HISTOGRAM,
+    SCOPE,
+    SIGNAL,
+    TOKEN_HISTOGRAM,
+)
 from ingestion.sources import otlp_ecologits
 from ingestion.sources.base import Context, Draft, digest, natural_id
 from ingestion.sources.counters import Key, Kind, Memory, Reading, Step
@@ -49,12 +61,17 @@ DURATION: Final = REQUEST_HISTOGRAM
 INPUT_COUNTER: Final = "gen_ai.client.inference.usage.input_tokens"
 OUTPUT_COUNTER: Final = "gen_ai.client.inference.usage.output_tokens"
 CACHED_COUNTER: Final = "gen_ai.client.inference.usage.cache_read.input_tokens"
-HOST_ENERGY: Final = "hw.host.energy"
 TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105  # the name of an attribute
 MODALITY: Final = "gen_ai.token.modality"
 
-READ: Final = frozenset({TOKEN_USAGE, DURATION, INPUT_COUNTER, OUTPUT_COUNTER, CACHED_COUNTER, HOST_ENERGY})
+READ: Final = frozenset(
+    {TOKEN_USAGE, DURATION, INPUT_COUNTER, OUTPUT_COUNTER, CACHED_COUNTER, HOST_ENERGY, PART_ENERGY}
+)
 """Metrics that are read; all others are outside."""
+
+ENERGY: Final = frozenset({HOST_ENERGY, PART_ENERGY})
+PARTS: Final = frozenset({GPU, "cpu", "memory"})
+"""Types of components whose energy is read. Power supplies and enclosures hold that of others; fans and disks are the host's."""
 
 TOKEN_UNITS: Final = frozenset({"", "1", "{token}", "{tokens}", "token", "tokens"})
 KWH_OF: Final[Mapping[str, float]] = {
@@ -76,7 +93,22 @@ DIRECTIONS: Final[Mapping[str, str]] = {
 }
 
 KEYS: Final = frozenset(
-    {*PROVIDER, *OPERATION, *MODEL, *TIER, TOKEN_TYPE, MODALITY, FAILURE, SERVER, *OWN, "hw.id", "host.name"}
+    {
+        *PROVIDER,
+        *OPERATION,
+        *MODEL,
+        *TIER,
+        TOKEN_TYPE,
+        MODALITY,
+        FAILURE,
+        SERVER,
+        *OWN,
+        "hw.id",
+        "hw.model",
+        "hw.name",
+        PART_TYPE,
+        HOST,
+    }
 )
 """Attributes of data points that are read; of others only that they differ is kept."""
 
@@ -213,17 +245,21 @@ class _Body:
     def _point(self, point: Point, scope: Scope, about: Mapping[str, Any], cached: Mapping[Any, Point]) -> None:
         attributes = point.data.attributes
         operation = text(attributes, OPERATION)
-        if point.metric.name != HOST_ENERGY and operation is not None and operation not in COUNTED:
+        metered = point.metric.name in ENERGY
+        if not metered and operation is not None and operation not in COUNTED:
             self.draft.outside += point.rows  # agents repeat the calls below them
+            return
+        if point.metric.name == PART_ENERGY and text(attributes, (PART_TYPE,)) not in PARTS:
+            self.draft.outside += point.rows
             return
         part = cached.get(_place_of(point)) if point.metric.name == INPUT_COUNTER else None
         rows = point.rows + (part.rows if part else 0)
         taken = self._taken(point, rows)
         if taken is None:
             return
-        if point.metric.name == HOST_ENERGY:
+        if metered:
             self.draft.per_host = True
-            measures, dimensions = _energy(point, taken), _host(scope.resource, about, attributes)
+            measures, dimensions = _energy(point, taken), _host(point, scope.resource, about)
         else:
             measures = self._tokens(point, taken, part)
             dimensions = about_call(attributes, scope.resource, about, self.context)
@@ -328,15 +364,30 @@ def _direction(point: Point) -> str:
 
 
 def _energy(point: Point, taken: Step) -> dict[str, Any]:
-    return {"energy_kwh": taken.value * KWH_OF[point.metric.unit], "energy_boundary": "it"}
+    """Give the energy, and of an accelerator the time that it was held."""
+    energy = {"energy_kwh": taken.value * KWH_OF[point.metric.unit], "energy_boundary": "it"}
+    if not _is_gpu(point):
+        return energy
+    hours = (point.data.time_ns - taken.start_ns) / (units.S_PER_H * 1e9)
+    return {**energy, "energy_boundary": "device", "device_hours": hours}
 
 
-def _host(resource: Mapping[str, Value], about: Mapping[str, Any], attributes: Mapping[str, Value]) -> dict[str, Any]:
-    """Give the dimensions of a host's own energy."""
-    host = text(attributes, ("host.name",)) or text(resource, ("host.name",)) or text(attributes, ("hw.id",))
-    labels = {**about["labels"], METRIC: HOST_ENERGY} | ({"host.name": host} if host else {})
+def _is_gpu(point: Point) -> bool:
+    return point.metric.name == PART_ENERGY and text(point.data.attributes, (PART_TYPE,)) == GPU
+
+
+def _host(point: Point, resource: Mapping[str, Value], about: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the dimensions of the energy of a host, or of a part of it."""
+    attributes, name = point.data.attributes, point.metric.name
+    host = text(attributes, (HOST,)) or text(resource, (HOST, "host.id"))
+    if host is None and name == HOST_ENERGY:
+        host = text(attributes, ("hw.id",))
+    labels = {**about["labels"], METRIC: name} | ({HOST: host} if host else {})
+    if name == PART_ENERGY:
+        labels[PART_TYPE] = text(attributes, (PART_TYPE,))
     named = {name: about[name] for name in ("team", "project", "environment", "application", "task", "account")}
-    return {**named, **own_place(resource), "evidence": "measured", "labels": labels}
+    hardware = text(attributes, ("hw.model", "hw.name")) if _is_gpu(point) else None
+    return {**named, **own_place(resource), "evidence": "measured", "hardware": hardware, "labels": labels}
 
 
 def _fault(metric: Metric, data: DataPoint) -> tuple[str, str, str] | None:
@@ -388,7 +439,7 @@ def _time_order_fault(data: DataPoint) -> tuple[str, str, str] | None:
 
 
 def _unit_fault(metric: Metric, data: DataPoint) -> tuple[str, str, str] | None:
-    if metric.name == HOST_ENERGY:
+    if metric.name in ENERGY:
         odd = metric.unit not in KWH_OF
     elif metric.name == TOKEN_USAGE:
         token_type = data.attributes.get(TOKEN_TYPE)

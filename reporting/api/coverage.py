@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from core.accounting.figures import Filter, FilterError, parse_period
+from core.accounting.selectors.signal_tokens import signal_differences
 from core.accounting.selectors.suggested_links import suggested_links
 from core.accounting.selectors.unit_reconciliation import reconciled_units
 from core.organizations.models import Organization
@@ -32,7 +33,7 @@ class CoverageView(APIView):
         operation_id="coverage", parameters=PARAMETERS, responses={(200, "application/json"): OpenApiTypes.OBJECT}
     )
     def get(self, request: Request) -> Response:
-        """Answer every unit: ``{"from", "to", "units", "suggested_links"}``; kg CO2e, location-based with all parts."""
+        """Answer every unit: ``{"from", "to", "units", "signal_differences", "suggested_links"}``; kg CO2e, location-based."""
         organization_id = int(request.user.organization_id)  # type: ignore[union-attr]
         organization = Organization.objects.only("fiscal_year_start_month").get(id=organization_id)
         text = request._request.GET.get("period") or "last-365d"
@@ -46,6 +47,7 @@ class CoverageView(APIView):
                 "from": period.from_day.isoformat(),
                 "to": period.to_day.isoformat(),
                 "units": [unit.as_dict() for unit in reconciled_units(organization_id, asked)],
+                "signal_differences": [each.as_dict() for each in signal_differences(organization_id, asked)],
                 "suggested_links": [each.as_dict() for each in suggested_links(organization_id)],
             }
         )

@@ -18,6 +18,7 @@ import pyarrow.csv
 
 from ingestion.sources import aws_cur2
 from ingestion.sources.base import Context
+from tests.benchmarks import memory
 from tests.payloads.aws.make_large import write_report
 
 ROWS = 200_000
@@ -48,6 +49,7 @@ def measure() -> list[dict[str, Any]]:
                 | {"spread": max(spread, decode_spread)}
                 for unit, amount in rates
             ]
+        found += memory.of_files("aws_cur2", path, write_report, ROWS // 4, (1, 4))
     return found
 
 

@@ -8,20 +8,19 @@ line), of which the rest can take no more than all.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks import memory
 from tests.payloads.azure.make_large import write_cost_details
 from tests.payloads.gcp.make_large import billing_rows, carbon_rows, write_lines
 
 AZURE_ITEMS = Path(__file__).parents[1] / "payloads" / "azure" / "carbon-item-details.json"
 
 ADAPTER = """
-import json, resource, sys, time
+import sys, time
 from datetime import UTC, datetime
 from ingestion.sources import registry
 from ingestion.sources.base import Context
@@ -30,7 +29,7 @@ setting = {"reported_basis": "location", "month": "2026-10"}
 started = time.process_time()
 with open(sys.argv[2], "rb") as stream:
     rows = sum(chunk.received for chunk in adapter.parse(stream, Context(datetime(2026, 11, 22, tzinfo=UTC), setting)))
-print(time.process_time() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, rows)
+print(time.process_time() - started, rows)
 """
 CSV = """
 import sys, time
@@ -53,22 +52,21 @@ print(time.process_time() - started)
 
 
 def measure() -> list[dict[str, Any]]:
-    """Measure every adapter on a large file, and its peak memory on a file four times as large."""
+    """Measure every adapter on a large file, and its peak memory on one four times as large."""
     results = []
     with tempfile.TemporaryDirectory() as folder:
         for name, write, rows, decoder, what in SOURCES:
             path = Path(folder) / name
             write(path, rows)
             results += _measure(name, path, rows, decoder, what)
-            if name in ("azure_cost", "gcp_billing"):
-                results.append(_memory(name, path, write, rows))
+            results += memory.of_files(name, path, write, rows, (1, 4))
             path.unlink()
     return results
 
 
 def _measure(name: str, path: Path, rows: int, decoder: str, what: str) -> list[dict[str, Any]]:
-    seconds, _, _ = _run(ADAPTER, name, path)
-    (decoder_s,) = _run(decoder, name, path)
+    seconds, _ = memory.printed(ADAPTER, name, path)
+    (decoder_s,) = memory.printed(decoder, name, path)
     common: dict[str, Any] = {"compared_with": what, "ratio": decoder_s / seconds, "runs": 1, "spread": None}
     size_mb = path.stat().st_size / 1e6
     return [
@@ -81,28 +79,6 @@ def _measure(name: str, path: Path, rows: int, decoder: str, what: str) -> list[
         }
         for suffix, unit, amount in (("", "rows/CPU s", rows), ("_bytes", "MB/CPU s", size_mb))
     ]
-
-
-def _memory(name: str, path: Path, write: Callable[[Path, int], None], rows: int) -> dict[str, Any]:
-    _, small_mb, _ = _run(ADAPTER, name, path)
-    write(path, 4 * rows)
-    _, large_mb, _ = _run(ADAPTER, name, path)
-    return {
-        "name": f"read_{name}_memory",
-        "value": large_mb,
-        "unit": "MB peak",
-        "compared_with": "a quarter of the file",
-        "compared_value": small_mb,
-        "ratio": large_mb / small_mb,
-        "runs": 1,
-        "spread": None,
-    }
-
-
-def _run(program: str, *arguments: object) -> tuple[float, ...]:
-    command = [sys.executable, "-c", program, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return tuple(float(part) for part in done.stdout.split())
 
 
 def _write_items(path: Path, rows: int) -> None:

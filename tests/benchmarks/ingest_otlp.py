@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -16,6 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from ingestion.sources import otlp
 from ingestion.sources.base import Context, finish_draft
 from ingestion.sources.counters import Memory
+from tests.benchmarks import memory
 from tests.benchmarks.stage import Stage, stage
 
 ITEMS = 512  # of a request: the SDK's largest batch of spans
@@ -47,7 +48,24 @@ def measure() -> list[dict[str, Any]]:
             bodies = [make(number) for number in range(REQUESTS)]
             read = timed(lambda bodies=bodies, signal=signal: read_all(bodies, signal))
             results.append(result(f"otlp_{signal}_ledger", ITEMS * REQUESTS, took, "items/s", read, "adapter only"))
+    for signal in ("traces", "metrics"):
+        results += memory.grown(f"otlp_{signal}_memory", lambda times, signal=signal: peak(signal, times), (1, 4))
     return results
+
+
+STREAM = """
+import sys
+from tests.benchmarks import ingest_otlp as bench
+make = {"traces": bench.traces, "metrics": bench.points}[sys.argv[1]]
+bench.read_all((make(at % bench.REQUESTS, at // bench.REQUESTS) for at in range(int(sys.argv[2]))), sys.argv[1])
+print(bench.memory.own_peak_mb())
+"""
+
+
+def peak(signal: str, times: int) -> float:
+    """Read requests one after the other in a process of its own; give its peak memory. [MB]"""
+    (most,) = memory.printed(STREAM, signal, times * REQUESTS)
+    return most
 
 
 def timed(work: Callable[[], Any]) -> list[float]:
@@ -60,7 +78,7 @@ def timed(work: Callable[[], Any]) -> list[float]:
     return took
 
 
-def read_all(bodies: list[bytes], signal: str) -> None:
+def read_all(bodies: Iterable[bytes], signal: str) -> None:
     memory = Memory()
     context = Context(datetime.now(UTC), content_type=PROTOBUF, filename=signal, known={"counters": memory})
     for body in bodies:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 
 from core.organizations import services as organizations
 from core.organizations.tenancy import organization_scope
+from ingestion import payloads, services
 from ingestion.models import CodeCarbonRun
+from ingestion.sources.base import open_maybe_compressed
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
@@ -162,3 +168,72 @@ def test_a_run_that_is_no_longer_heard_of_leaves_its_number(post: Any, organizat
 
     with organization_scope(organization.id):
         assert CodeCarbonRun.objects.get(id=second).body["concurrent"] == 0
+
+
+def test_coordinates_of_a_run_are_not_stored_but_tell_places_apart(post: Any, organization: Any) -> None:
+    places = [(8.7, 50.1), (8.7, 50.1), (2.3, 48.9), (-71.2, 46.8)]
+    bodies = [run_body(longitude=lon, latitude=lat, provider=None, region=None, place="x") for lon, lat in places]
+
+    ids = [post("/codecarbon/runs", body).json()["id"] for body in bodies]
+
+    with organization_scope(organization.id):
+        kept = {str(run.id): run.body for run in CodeCarbonRun.objects.all()}
+    assert not any({"longitude", "latitude"} & body.keys() for body in kept.values())
+    assert [kept[run_id]["concurrent"] for run_id in ids] == [0, 1, 0, 0]
+    assert [kept[run_id]["unlocated"] for run_id in ids] == [False, False, False, True]
+    assert not any(str(number) in str(kept[ids[2]].values()) for number in places[2])
+
+
+def read_stored(body: Any, location: str | None, encoding: str) -> str:
+    """Read what the inbox keeps, in its row or as a file."""
+    if body is not None:
+        return payloads.unpack(bytes(body), encoding, 10**6).decode()
+    with payloads.open_stored(location or "") as stream:
+        return open_maybe_compressed(stream).read().decode()
+
+
+def test_coordinates_reach_neither_ledger_nor_inbox_nor_quarantine(
+    client: Any, token: str, post: Any, organization: Any, woken: Any
+) -> None:
+    """By all three ways of the client, and in a row that is refused; the country is the client's own word."""
+    where = {"longitude": 8.6821, "latitude": 50.1109}
+    run_id = post("/codecarbon/runs", run_body(**where, provider=None, region=None)).json()["id"]
+    post("/codecarbon/emissions", emission_body(run_id, **where))
+    now = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
+    totals = {
+        "timestamp": now,
+        "project_name": "p",
+        "duration": 60,
+        "emissions": 0.1,
+        "tracking_mode": "machine",
+        "country_iso_code": "DEU",
+        "energy_consumed": 0.001,
+        **where,
+    }
+    for run, energy in (("a", 0.001), ("b", -1)):
+        body = totals | {"run_id": run, "energy_consumed": energy}
+        client.post(f"/codecarbon/http-output/{token}", body, content_type="application/json")
+        table = io.StringIO()
+        writer = csv.DictWriter(table, list(body))
+        writer.writeheader()
+        writer.writerow(body)
+        form = {"file": SimpleUploadedFile("emissions.csv", table.getvalue().encode()), "source": "codecarbon_csv"}
+        client.post("/api/v1/imports", form, headers={"Authorization": f"Bearer {token}"})
+    services.drain_inbox(organization.id)
+
+    with organization_scope(organization.id), connection.cursor() as cursor:
+        cursor.execute("select zone, count(*) from ledger_series group by 1 order by 1")
+        assert cursor.fetchall() == [("DEU", 2), (None, 1)]
+        cursor.execute("select body, location, encoding from ingestion_payload")
+        stored = [read_stored(*row) for row in cursor.fetchall()]
+        cursor.execute("select payload::text from ingestion_quarantine")
+        refused = [text for (text,) in cursor.fetchall()]
+        cursor.execute("select body::text from ingestion_codecarbon_run")
+        runs = [text for (text,) in cursor.fetchall()]
+        cursor.execute("select labels::text from ledger_series")
+        labels = [text for (text,) in cursor.fetchall()]
+    assert len(refused) == 2
+    assert len(stored) == 5
+    for text in [*stored, *refused, *runs, *labels]:
+        assert "8.68" not in text
+        assert "50.11" not in text

@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection
 
+from core.accounting.services import derive_dirty_days
+from core.factors.pack import load_pack
+from core.factors.services import load_factor_set
 from core.ledger import series as ledger_series
 from core.ledger.services import ensure_source, update_source
 from core.organizations.tenancy import organization_scope
@@ -19,6 +22,7 @@ from ingestion import counting, selectors, services
 from ingestion.models import State
 from ingestion.services import drain as draining
 from ingestion.services.house import COUNTER_RETENTION, keep_house
+from tests.ingestion.sources.test_otlp import attribute
 from tests.ingestion.sources.test_otlp_metrics import SECOND, body, counter, tokens, usage
 
 pytestmark = pytest.mark.usefixtures("committed_db")
@@ -249,3 +253,29 @@ def test_file_of_metrics_is_imported_once(organization: Any, client: Any, token:
     assert counted(organization) == 10
     with organization_scope(organization.id):
         assert {batch.state for batch in selectors.batches(organization.id)} == {State.DONE}
+
+
+def test_energy_of_parts_counts_only_where_the_host_is_not_metered(send: Any, organization: Any) -> None:
+    """Two hosts: one sends itself and its GPU in bodies of their own, the other its GPU and processor."""
+    load_factor_set(load_pack())
+
+    def export(host: str, name: str, joules: float, part: str = "") -> None:
+        point = {"startTimeUnixNano": str(BEGUN_NS), "timeUnixNano": str(BEGUN_NS + 600 * SECOND), "asDouble": joules}
+        attributes = [attribute("hw.id", f"{host}-{part}"), attribute("hw.type", part)]
+        send(body(counter(name, point | {"attributes": attributes}, unit="J"), resource={"host.name": host}))
+        services.drain_inbox(organization.id)
+
+    export("metered", "hw.energy", 360_000, "gpu")
+    export("metered", "hw.host.energy", 720_000)
+    export("unmetered", "hw.energy", 180_000, "gpu")
+    export("unmetered", "hw.energy", 90_000, "cpu")
+    while derive_dirty_days(organization.id).left:
+        pass
+
+    with organization_scope(organization.id), connection.cursor() as cursor:
+        cursor.execute(
+            "select s.labels ->> 'host.name', coalesce(s.labels ->> 'hw.type', 'host') from accounting_daily d"
+            " join accounting_resolved_series r on r.id = d.resolved_id join ledger_series s on s.id = r.series_id"
+            " where r.role = 'counted' group by 1, 2 order by 1"
+        )
+        assert cursor.fetchall() == [("metered", "host"), ("unmetered", "gpu")]

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from core.accounting.services import derive_dirty_days
+from core.factors.pack import load_pack
+from core.factors.services import load_factor_set
 from core.organizations import services as organizations
 from core.organizations.models import Role
 from core.organizations.tenancy import organization_scope
 from ingestion import selectors, services
 from ingestion.models import State
+from tests.ingestion.sources.test_otlp import CHAT, span
+from tests.ingestion.sources.test_otlp import body as traces
+from tests.ingestion.sources.test_otlp_metrics import SECOND, tokens, usage
+from tests.ingestion.sources.test_otlp_metrics import body as metrics
+
+HOUR = 3600 * SECOND
 
 pytestmark = pytest.mark.usefixtures("committed_db", "woken")
 
@@ -195,3 +205,29 @@ def test_a_paused_source_keeps_its_batches_waiting(
     signed_in.post(f"/sources/{source}/pause/", {"paused": "0"})
     services.drain_inbox(organization.id)
     assert batch_of(batch).state == State.DONE
+
+
+def test_service_whose_spans_miss_tokens_of_its_metrics_is_shown(
+    signed_in: Client, organization: Any, post: Any
+) -> None:
+    """An exporter sends both through the door: metrics of 1,000 tokens of output, spans of 700."""
+    load_factor_set(load_pack())
+    began = (time.time_ns() // HOUR - 1) * HOUR  # an hour lies on one day
+    times = {"startTimeUnixNano": str(began), "timeUnixNano": str(began + 60 * SECOND)}
+    resource = {"service.name": "rag-api"}
+    call = span(
+        CHAT | {"gen_ai.usage.output_tokens": 700},
+        startTimeUnixNano=str(began),
+        endTimeUnixNano=str(began + 60 * SECOND),
+    )
+    post("/otlp/v1/traces", traces(call, resource=resource))
+    post("/otlp/v1/metrics", metrics(tokens(usage(1000, "output") | times), resource=resource))
+    services.drain_inbox(organization.id)
+    while derive_dirty_days(organization.id).left:
+        pass
+
+    page = signed_in.get("/quality/").content.decode()
+
+    row = re.search(r'<th scope="row">rag-api</th>.*?</tr>', page, re.DOTALL)[0]
+    cells = [" ".join(cell.split()) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL)]
+    assert cells == ["otlp", "700", "1,000", "−30 %"]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from core.ledger.services import ensure_source, update_source
 from core.organizations.tenancy import organization_scope
@@ -100,6 +103,77 @@ def test_observation_completed_later_is_corrected_and_no_other_vanishes(deliver:
 
     assert before == (872 + 881 + 607, 3)
     assert after == (872 + 881 + 1000, 3)
+
+
+def observation(name: str, version: int, tokens: int) -> dict[str, Any]:
+    """Make one version of an observation; the first has neither end nor usage."""
+    moment = datetime(2026, 10, 1, 9, version, tzinfo=UTC).isoformat()
+    usage = {"endTime": moment, "usageDetails": {"input": tokens, "output": 1}} if version else {"usageDetails": {}}
+    about = {"id": name, "type": "GENERATION", "startTime": "2026-10-01T09:00:00Z", "model": "gpt-4o"}
+    return {**about, "traceId": "t", "updatedAt": moment, **usage}
+
+
+@settings(
+    deadline=None,
+    max_examples=8,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(
+    exports=st.lists(
+        st.dictionaries(st.sampled_from("abc"), st.integers(0, 3), min_size=1),
+        min_size=2,
+        max_size=5,
+    ),
+    together=st.lists(st.booleans(), min_size=5, max_size=5),
+    random=st.randoms(use_true_random=False),
+)
+def test_newest_version_of_an_observation_stands_in_whatever_order_files_come(
+    deliver: Any, organization: Any, exports: list[dict[str, int]], together: list[bool], random: Any
+) -> None:
+    example = uuid4().hex  # the ledger is one for all examples
+    before = deliver("langfuse", ("none.json", b'{"data": []}'))
+    newest: dict[str, tuple[int, int]] = {}
+    files = []
+    for number, export in enumerate(exports):
+        # what an observation says follows from its version
+        seen = {name: (version, 100 * version + ord(name)) for name, version in export.items()}
+        newest |= {name: max(newest.get(name, (0, 0)), each) for name, each in seen.items()}
+        content = [observation(f"{example}-{name}", *each) for name, each in seen.items()]
+        files.append((f"{number}.json", json.dumps({"data": content}).encode()))
+    random.shuffle(files)
+    deliveries: list[list[tuple[str, bytes]]] = []
+    for file, joined in zip(files, together, strict=False):
+        if joined and deliveries:
+            deliveries[-1].append(file)
+        else:
+            deliveries.append([file])
+    for delivery in [*deliveries, deliveries[0]]:
+        after = deliver("langfuse", *delivery)
+
+    assert after[0] - before[0] == sum(tokens for version, tokens in newest.values() if version)
+    assert after[1] - before[1] == len(newest)
+    with organization_scope(organization.id):
+        assert selectors.quarantine(organization.id).count() == 0
+
+
+def test_older_export_that_comes_late_is_outside_and_a_contradiction_is_quarantined(
+    deliver: Any, organization: Any
+) -> None:
+    def send(name: str, *observations: dict[str, Any]) -> tuple[int, int]:
+        return deliver("langfuse", (name, json.dumps({"data": observations}).encode()))  # type: ignore[no-any-return]
+
+    assert send("new.json", observation("a", 2, 500)) == (500, 1)
+    assert send("old.json", observation("a", 1, 300)) == (500, 1)
+    assert send("other.json", observation("a", 2, 900)) == (500, 1)
+    assert send("newer.json", observation("a", 3, 700)) == (700, 1)
+
+    with organization_scope(organization.id):
+        batches = list(selectors.batches(organization.id).order_by("received_at"))
+        reasons = [(row.reason, row.field) for row in selectors.quarantine(organization.id)]
+    assert [batch.counts["outside"] for batch in batches] == [0, 1, 0, 0]
+    assert "newer version" in batches[1].log[-1]
+    assert reasons == [("conflicting_duplicate", "updatedAt")]
 
 
 def test_team_that_gave_its_seats_back_is_corrected_away(deliver: Any, organization: Any) -> None:

@@ -13,6 +13,7 @@ from core.accounting.figures import Filter
 from core.accounting.selectors.coverage import coverage_of
 from core.accounting.selectors.emissions import emissions
 from core.accounting.selectors.rules import rules_of
+from core.accounting.selectors.signal_tokens import signal_tokens
 from core.accounting.selectors.views import current_view
 from core.factors.selectors import pack_of
 from core.ledger.models import Source
@@ -75,6 +76,7 @@ def reconciled_units(organization_id: int, asked: Filter) -> list[ReconciledUnit
     """
     held = coverage_of(organization_id)
     rows = _rows(organization_id, asked)
+    tokens = _tokens(organization_id, asked)
     return [
         ReconciledUnit(
             id=unit["id"],
@@ -83,10 +85,28 @@ def reconciled_units(organization_id: int, asked: Filter) -> list[ReconciledUnit
             precedence=tuple(unit["precedence"]),
             reason=unit["reason"],
             links=tuple(link for link in held.links if link["unit"] == unit["name"]),
-            comparison=compare(own) if len(own := rows[rows["unit"] == unit["id"]]) else None,
+            comparison=_comparison(rows[rows["unit"] == unit["id"]], tokens[tokens["unit"] == unit["id"]]),
         )
         for unit in held.units
     ]
+
+
+def _comparison(rows: pd.DataFrame, tokens: pd.DataFrame) -> UnitComparison | None:
+    return compare(rows, tokens) if len(rows) else None
+
+
+def _tokens(organization_id: int, asked: Filter) -> pd.DataFrame:
+    """Read the tokens of spans and metrics of what lies in a unit."""
+    with organization_scope(organization_id):
+        view = current_view(organization_id)
+        rules = rules_of(organization_id)
+        found = signal_tokens(organization_id, asked)
+        if view is None or not any(link.unit_id for link in rules.links) or found.empty:
+            return found.iloc[:0].assign(unit=[], model_key=[])
+        catalog = catalog_of(pack_of(view.factor_set.content_hash))
+    inside = linked(found.assign(series_id=np.arange(len(found)), evidence=None), rules)
+    rows = found.iloc[inside["series_id"].to_numpy()].assign(unit=inside["unit"].to_numpy())
+    return named_alike(rows, catalog)
 
 
 def _rows(organization_id: int, asked: Filter) -> pd.DataFrame:

@@ -52,6 +52,38 @@ def test_evidence_that_shares_no_measure_is_flagged(committed_db, organization, 
     )
 
 
+@pytest.mark.parametrize(
+    ("spans", "metrics", "billed_tokens", "difference"),
+    [
+        (900, None, 1000, -0.1),  # against the bill
+        (1000, 1250, None, -0.2),  # against the metrics of a gateway in the same unit
+        (1000, 1250, 1000, -0.2),  # against what it differs from most
+        (980, 1000, 1000, None),
+    ],
+)
+def test_spans_that_miss_tokens_of_bill_or_metrics_flag_their_unit(
+    committed_db, organization, factor_set, write, spans, metrics, billed_tokens, difference
+):
+    said = {"spans": spans, "metrics": metrics, "bill": billed_tokens}
+    labels = {name: {"signal": name, "service.name": name} for name in ("spans", "metrics")}
+    linked = [
+        write(
+            call(1, output_tokens=tokens, labels=labels.get(name), snapshot=None if name in labels else "bill"),
+            source=name,
+        )
+        for name, tokens in said.items()
+        if tokens is not None
+    ]
+    unit_of(organization, *linked)
+    services.derive_dirty_days(organization.id)
+
+    (unit,) = reconciled_units(organization.id, JULY_LOCATION)
+
+    assert unit.comparison is not None
+    expected = {} if difference is None else {"spans": pytest.approx(difference)}
+    assert (unit.comparison.flags, unit.comparison.differences) == (("sampling_unknown",) if expected else (), expected)
+
+
 def test_the_command_says_the_same(committed_db, organization, factor_set, write):
     bill = write(billed(1, 4), source="bill")
     agent = write(node(1, 11.0), source="agent")

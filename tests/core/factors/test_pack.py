@@ -9,13 +9,14 @@ import pytest
 
 from core.factors.pack import DIRECTORY, NoFactorTables, load_pack
 from core.quantification.pack import FILE, pack_from_tables
+from core.quantification.resolve import catalog_of
 
 A = b"zone_id,year\nNA,2020\nDE,2021\n"
 B = b"zone_id,year\nFR,2020\n"
 
 
-RELEASED = "sha256:0ca07533ea0917dad6e9fabd8e90c68bdbe7c74d49b38ca2cf562967628f8b02"
-"""Of wattledger-2026.12. Released tables never change: a new edition is a new file, a new name and a new hash."""
+RELEASED = "sha256:7d02a184c06e1e4b478934df7af881e7e0ae8b00d9ef758fcf9c85a1da183474"
+"""Of wattledger-2027.01. Released tables never change: a new edition is a new file, a new name and a new hash."""
 
 
 @pytest.fixture(scope="module")
@@ -116,9 +117,30 @@ def test_aliases_point_at_models_that_are_shipped(pack):
     assert {row["model_name"] for row in pack.rows("model_aliases")} <= models
 
 
+@pytest.mark.parametrize(
+    ("size", "accelerators", "hardware_id", "memory_gb"),
+    [
+        ("Standard_NC40ads_H100_v5", 1, "nvidia-h100-nvl-94gb", 94),
+        ("Standard_NC80adis_H100_v5", 2, "nvidia-h100-nvl-94gb", 188),
+        ("Standard_ND96isr_H100_v5", 8, "nvidia-h100-sxm5-80gb", 640),
+        ("Standard_ND96isr_H200_v5", 8, "nvidia-h200-sxm-141gb", 1128),
+        ("Standard_ND96isr_MI300X_v5", 8, "amd-mi300x", 1535),
+    ],
+)
+def test_sizes_of_azure_have_the_accelerators_of_microsofts_tables(pack, size, accelerators, hardware_id, memory_gb):
+    """Counts and memory as Microsoft Learn states them; the chip that the row names has that memory."""
+    found = catalog_of(pack).instance(size.lower(), "azure")
+
+    assert (found.first("accelerator_count"), found.first("hardware_id")) == (f"{accelerators}.0", hardware_id)
+    chip = catalog_of(pack).hardware(found.first("accelerator_name")) or catalog_of(pack).hardware(hardware_id)
+    each = {"nvidia-h100-nvl-94gb": 94, "nvidia-h100-sxm5-80gb": 80, "nvidia-h200-sxm-141gb": 141, "amd-mi300x": 192}
+    assert accelerators * each[hardware_id] == pytest.approx(memory_gb, rel=0.001)
+    assert float(found.first("accelerator_tdp_w_total")) == accelerators * chip.tdp_w
+
+
 def test_calling_twice_reads_the_same(pack):
     assert load_pack() == pack
 
 
 def test_released_tables_are_unchanged(pack):
-    assert (pack.name, pack.content_hash) == ("wattledger-2026.12", RELEASED)
+    assert (pack.name, pack.content_hash) == ("wattledger-2027.01", RELEASED)

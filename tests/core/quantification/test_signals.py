@@ -7,12 +7,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from core.quantification.signals import SignalDays, repeated_by_signal, signals_of
+from core.quantification.signals import SignalDays, repeated_by_signal, signals_of, teller_of
 
 SPAN: dict[str, Any] = {"signal": "spans", "service.name": "rag"}
 SAMPLED = SPAN | {"sample_share": 0.1}
 HISTOGRAM = {"signal": "metrics", "service.name": "rag", "metric": "gen_ai.client.token.usage", "scope": "openai"}
 DURATION = HISTOGRAM | {"metric": "gen_ai.client.operation.duration"}
+HOST = {"metric": "hw.host.energy", "host.name": "node"}
 COUNTER = HISTOGRAM | {"metric": "gen_ai.client.inference.usage.input_tokens"}
 
 
@@ -60,3 +61,29 @@ def test_other_services_sources_and_series_are_left_alone() -> None:
 
     overlap = SignalDays(1, "rag", 10, 12, frozenset({"spans", "metrics"}))
     assert repeated_by_signal(subjects, [overlap], {}).tolist() == [False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("sent", "counting"),
+    [
+        ({"host", "gpu", "others"}, ["host"]),
+        ({"host", "others"}, ["host"]),
+        ({"gpu", "others"}, ["gpu"]),
+        ({"others"}, ["cpu", "memory"]),
+    ],
+)
+def test_energy_of_a_host_holds_that_of_its_parts(sent: set[str], counting: list[str]) -> None:
+    names = {"host": "host", "gpu": "gpu", "cpu": "others", "memory": "others"}
+    labels = {
+        name: {"metric": "hw.energy", "hw.type": name, "host.name": "node"} if name != "host" else HOST
+        for name, kind in names.items()
+        if kind in sent
+    }
+    days = SignalDays(1, "host node", 10, 12, frozenset(f"energy of {kind}" for kind in sent))
+    frame = pd.DataFrame({"source_id": 1, "labels": list(labels.values()), "day": 10})
+
+    repeated = repeated_by_signal(frame, [days], {})
+
+    assert [name for name, again in zip(labels, repeated, strict=True) if not again] == counting
+    assert {signal for each in labels.values() for signal in signals_of(each)} == days.signals
+    assert {teller_of(each) for each in labels.values()} == {days.service}

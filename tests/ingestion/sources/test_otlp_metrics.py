@@ -248,6 +248,31 @@ def test_energy_of_a_host_is_measured() -> None:
     assert "signal" not in found["labels"]
 
 
+def test_energy_of_a_gpu_is_that_of_a_device() -> None:
+    resource = {"service.name": "node-agent", "host.id": "7", "team": "vision"}
+    gpu = {"hw__id": "GPU-1", "hw__type": "gpu", "hw__model": "NVIDIA H100 80GB HBM3", "hw__name": "slot 3"}
+
+    [found] = one(body(counter("hw.energy", point(1.8e6, 5400, **gpu), unit="J"), resource=resource)).activity.to_dict(
+        "records"
+    )
+
+    assert found["energy_kwh"] == pytest.approx(0.5)  # 1.8 MJ
+    assert found["device_hours"] == pytest.approx(1.5)  # one device for 5,400 s
+    assert (found["energy_boundary"], found["hardware"]) == ("device", "NVIDIA H100 80GB HBM3")
+    assert (found["team"], found["labels"]["host.name"], found["labels"]["hw.type"]) == ("vision", "7", "gpu")
+
+
+def test_parts_that_hold_others_are_outside() -> None:
+    types = ("cpu", "memory", "power_supply", "enclosure", "fan", "disk_controller")
+    points = [point(3600.0, 60, hw__id=f"part-{each}", hw__type=each) for each in types]
+
+    parsed = one(body(counter("hw.energy", *points, unit="J")))
+
+    assert parsed.activity["labels"].map(lambda labels: labels["hw.type"]).tolist() == ["cpu", "memory"]
+    assert parsed.activity["energy_boundary"].tolist() == ["it", "it"]
+    assert (parsed.outside, parsed.rejected) == (4, [])
+
+
 def test_energy_beyond_what_a_host_draws_is_quarantined() -> None:
     content = body(counter("hw.host.energy", point(3.6e6 * 61, 3600), unit="J"))  # 61 kW
 

@@ -188,7 +188,7 @@ def test_a_comparison_is_a_file_too_and_unknown_sets_are_said(client, organizati
 
 
 def test_one_set_has_nothing_to_be_compared_with(client, organization, figures, monkeypatch):
-    shipped = FactorSet.objects.filter(name="wattledger-2026.12")
+    shipped = FactorSet.objects.filter(name="wattledger-2027.01")
     monkeypatch.setattr("core.factors.selectors.factor_sets", lambda: shipped)
 
     assert "There is one set only" in signed_in(client, organization).get("/factors/diff/").content.decode()
@@ -274,7 +274,7 @@ def test_the_api_answers_what_the_page_shows_by_cursor(client, organization, fig
     (germany,) = [row for row in rows if row["id"] == GERMANY]
     assert germany["kg_co2e"] == pytest.approx(10.908)
     assert germany["licence"] == "CC BY 4.0 (EEA)"
-    assert answer["set"]["name"] == "wattledger-2026.12"
+    assert answer["set"]["name"] == "wattledger-2027.01"
 
 
 @pytest.mark.parametrize(

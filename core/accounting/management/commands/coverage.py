@@ -18,6 +18,7 @@ from core.accounting.selectors import overlap_warnings
 from core.accounting.selectors.completeness import completeness
 from core.accounting.selectors.coverage import coverage_of
 from core.accounting.selectors.reconciliation import span_of_cells
+from core.accounting.selectors.signal_tokens import signal_differences
 from core.accounting.selectors.suggested_links import suggested_links
 from core.accounting.selectors.unit_reconciliation import reconciled_units
 from core.ledger.models import Source
@@ -119,12 +120,15 @@ class Command(BaseCommand):
         span = span_of_cells(organization.id)
         given = options["period"] or options["from_day"] or options["to_day"]
         period = period_of(options, organization) if given or span is None else Period(*span)
-        units = reconciled_units(organization.id, Filter(period.from_day, period.to_day))
+        asked = Filter(period.from_day, period.to_day)
+        units = reconciled_units(organization.id, asked)
+        signals = [each.as_dict() for each in signal_differences(organization.id, asked)]
         if options["format"] == "json":
             answer = {
                 "from": period.from_day.isoformat(),
                 "to": period.to_day.isoformat(),
                 "units": [unit.as_dict() for unit in units],
+                "signal_differences": signals,
                 "suggested_links": [each.as_dict() for each in suggested_links(organization.id)],
             }
             self.stdout.write(json.dumps(answer, indent=2, allow_nan=False))
@@ -135,6 +139,11 @@ class Command(BaseCommand):
         )
         if any(unit.comparison and unit.comparison.of(STATED) for unit in units):
             self.stdout.write("A statement covers the whole account, so no gap is taken to it.")
+        if signals:
+            self.stdout.write(
+                "Services whose spans and metrics differ by over 5 % of tokens: sampled, or some of the calls"
+            )
+            self.stdout.write(as_table(SIGNALS, signals))
 
     def completeness(self, organization: Organization, options: dict[str, Any]) -> None:
         yesterday = datetime.now(UTC).date() - timedelta(days=1)
@@ -213,6 +222,7 @@ COMPLETENESS: Final = (
     "proposed_estimate_kg_co2e",
 )
 RECONCILED: Final = ("unit", *LEVELS[:4], "counted", "covered_percent", "of", "gap_kg", "flags")
+SIGNALS: Final = ("source", "service", "measure", "spans", "metrics", "difference")
 
 
 def _add_reason(parser: ArgumentParser) -> None:
