@@ -93,6 +93,8 @@ def test_who_sees_the_own_team_sees_its_runs_only(organization, runs, role):
     assert client.get("/runs/exp/7/").status_code == 200
     assert client.get("/api/v1/runs/other").status_code == 404
     assert client.get("/runs/other/").status_code == 404
+    assert client.get("/api/v1/runs/a%00b").status_code == 404
+    assert client.get("/runs/%00/").status_code == 404
 
 
 def test_a_member_of_no_team_sees_no_run(organization, runs):
