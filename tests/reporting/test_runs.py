@@ -48,6 +48,15 @@ def sign_in(organization, role, team=None):
     return client
 
 
+def test_a_token_that_only_sends_is_told_which_scope_reads(organization, runs):
+    _, secret = services.issue_token(organization_id=organization.id, name="agent", scopes=["ingest"])
+
+    answer = read("exp/7", secret)
+
+    assert answer.status_code == 403
+    assert answer.json()["detail"].endswith("or a token of scope read or admin.")
+
+
 def test_a_run_is_answered_by_the_id_that_its_sender_gave_it(runs, read_token):
     answer = read("exp/7", read_token).json()
 
