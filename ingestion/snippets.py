@@ -171,14 +171,24 @@ def _litellm(base_url: str, token: str) -> list[Snippet]:
     address = f"{base_url}/api/v1/sources/litellm"
     return [
         Snippet(
-            _("Environment variables"),
-            _("Of the proxy"),
-            f"export GENERIC_LOGGER_ENDPOINT={address}\nexport GENERIC_LOGGER_HEADERS='Authorization=Bearer {token}'",
+            _("Configuration file"),
+            _("In the proxy's config.yaml"),
+            'litellm_settings:\n  callbacks: ["wattledger"]\n'
+            "callback_settings:\n  wattledger:\n    callback_type: generic_api\n"
+            f"    endpoint: {address}\n"
+            f'    headers: {{Authorization: "Bearer {token}"}}\n'
+            "    max_retries: 3",
         ),
         Snippet(
-            _("Configuration file"),
-            _("The proxy's config.yaml, beside these variables"),
-            'litellm_settings:\n  callbacks: ["generic_api"]',
+            _("Python"),
+            _("In a program of your own, inside its running event loop"),
+            "import litellm\n"
+            "from litellm.integrations.generic_api.generic_api_callback import GenericAPILogger\n\n"
+            "litellm.callbacks = [GenericAPILogger(\n"
+            f'    endpoint="{address}",\n'
+            f'    headers={{"Authorization": "Bearer {token}"}},\n'
+            "    max_retries=3,\n"
+            ")]",
         ),
     ]
 
@@ -192,19 +202,32 @@ _MADE = {
 }
 
 
+# What exports of a format end with, where that is not csv.
+_ENDINGS = {
+    "anthropic_usage": "json",
+    "azure_carbon": "json",
+    "gcp_billing": "jsonl",
+    "gcp_carbon": "jsonl",
+    "langfuse": "json",
+    "openai_usage": "json",
+    "openrouter": "json",
+}
+
+
 def _files(kind: str, base_url: str, organization: str, name: str, token: str) -> list[Snippet]:
     named = "" if name == kind else f" --name '{name}'"
+    ending = _ENDINGS.get(kind, "csv")
     return [
         Snippet(
             _("Command line"),
             _("On this machine; a path, a pattern or a bucket"),
-            f"python manage.py import_usage {kind} 'exports/*.csv' --organization {organization}{named} --wait",
+            f"python manage.py import_usage {kind} 'exports/*.{ending}' --organization {organization}{named} --wait",
         ),
         Snippet(
             "curl",
             _("From anywhere, for a scheduled job"),
             f"curl {base_url}/api/v1/imports -H 'Authorization: Bearer {token}' \\\n"
-            f"  -F source={kind} -F file=@export.csv",
+            f"  -F source={kind} -F file=@export.{ending}",
         ),
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -76,10 +77,14 @@ def detect(uploads: Sequence[Upload], wanted: str = "") -> Detected:
     kinds: list[str] = []
     reasons: list[str] = []
     for upload in uploads:
-        found = registry.detect(head_of(upload), upload.filename)
+        head = head_of(upload)
+        name = upload.filename or "The file"
+        if mistaken := _mistaken(head, name):
+            raise UnknownFormatError(mistaken)
+        found = registry.detect(head, upload.filename)
         if found is None:
             raise UnknownFormatError(
-                f"{upload.filename or 'The file'} looks like none of the formats read here"
+                f"{name} looks like none of the formats read here"
                 f" ({', '.join(sorted(registry.SOURCES))}). Name its source if it is one of them."
             )
         kinds.append(found[0])
@@ -88,6 +93,18 @@ def detect(uploads: Sequence[Upload], wanted: str = "") -> Detected:
         listed = ", ".join(f"{upload.filename} is {kind}" for upload, kind in zip(uploads, kinds, strict=True))
         raise UnknownFormatError(f"One delivery has one format, but {listed}. Send them apart.")
     return Detected(kinds[0], reasons)
+
+
+def _mistaken(head: bytes, name: str) -> str:
+    """Say what a file is that was sent by mistake, and what to do; "" where it may be an export."""
+    workbook = b"[Content_Types].xml" in head or name.lower().endswith(".xlsx")
+    if head.startswith(b"PK\x03\x04") and not workbook:
+        return f"{name} is a ZIP archive. Unpack it and send the files inside together."
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return f"{name} is in UTF-16. Save it in UTF-8."
+    if head.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html")):
+        return f"{name} is a web page, perhaps of a sign-in or an error. Open it, and export again."
+    return ""
 
 
 def head_of(upload: Upload) -> bytes:

@@ -127,6 +127,11 @@ def narrowing_of_runs(identity: Identity) -> dict[str, tuple[str, ...]]:
     return narrowing(identity, requests=True)
 
 
+def scopes_that_may(action: Action) -> list[str]:
+    """Name the scopes of a token that allow an action."""
+    return [str(scope) for scope in Scope if action in ALLOWED_BY_SCOPE[scope]]
+
+
 def roles_that_may(action: Action) -> list[str]:
     """List the labels of the roles that allow an action, for the sentence of a refusal."""
     return [str(Role(role).label) for role, actions in ALLOWED.items() if action in actions]

@@ -113,7 +113,7 @@ def unlinked(organization_id: int, shown: Overview) -> list[Item]:
             _("counts {amount} and is tied to nothing it describes; another source may describe the same.").format(
                 amount=figures.quantity(float(own["total_kg_co2e"].sum()), "mass")
             ),
-            "/sources/",
+            "/quality/units/",
             float(own["total_kg_co2e"].sum()),
         )
         for name, own in open_rows.groupby("source")

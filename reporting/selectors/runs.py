@@ -63,7 +63,7 @@ def run_of(organization_id: int, name: str, narrowed: Mapping[str, tuple[str, ..
         None when no record within these limits names the run. Before anything was derived at all, its figures are not known
         yet, and whoever is narrowed is not told that it exists.
     """
-    extent = extent_of_run(organization_id, name)
+    extent = extent_of_run(organization_id, name) if "\0" not in name else None  # no text of the ledger holds NUL
     if extent is None:
         return None
     started_at, ended_at, records = extent

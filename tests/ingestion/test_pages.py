@@ -85,6 +85,23 @@ def test_an_unknown_format_is_said_beside_the_field(signed_in: Client) -> None:
     assert b"looks like none of the formats" in answer.content
 
 
+@pytest.mark.parametrize(
+    ("content", "filename", "said"),
+    [
+        (b"PK\x03\x04\x14\x00\x00\x00\x08\x00bill.csv", "bill.zip", b"is a ZIP archive. Unpack it"),
+        ("BilledCost,Tags\n1,2\n".encode("utf-16"), "bill.csv", b"is in UTF-16. Save it in UTF-8."),
+        (b"\n<!DOCTYPE html><title>403 Forbidden</title>", "usage.json", b"is a web page"),
+    ],
+)
+def test_what_was_sent_by_mistake_is_called_by_its_name(
+    signed_in: Client, content: bytes, filename: str, said: bytes
+) -> None:
+    answer = upload(signed_in, content, filename)
+
+    assert answer.status_code == 400
+    assert said in answer.content
+
+
 def test_rows_are_discarded_only_with_a_reason(signed_in: Client, organization: Any, record: Any) -> None:
     upload(signed_in, lines(record("a", model=7)))
     services.drain_inbox(organization.id)

@@ -17,6 +17,7 @@ from django.db import connection
 
 from core.organizations.tenancy import organization_scope
 from ingestion import services
+from ingestion.snippets import snippets
 from tests.ingestion import live
 
 pytestmark = [pytest.mark.usefixtures("committed_db", "servers"), pytest.mark.slow]
@@ -158,6 +159,42 @@ def test_litellm_reports_to_the_ledger(organization: Any, token: str, tmp_path: 
         stored = b"".join(bytes(row[0]) for row in cursor.fetchall())
     assert b"secret" not in stored
     assert b"lovelace" not in stored
+
+
+LITELLM_AS_SHOWN = """
+import asyncio, os, pathlib
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+import litellm, yaml
+from litellm.litellm_core_utils.logging_callback_manager import LoggingCallbackManager
+
+async def main():
+    if pathlib.Path("config.yaml").exists():  # the proxy reads it in this way
+        config = yaml.safe_load(pathlib.Path("config.yaml").read_text())
+        litellm.callback_settings = config["callback_settings"]
+        made = LoggingCallbackManager.add_custom_callback_generic_api_str
+        litellm.callbacks = [made(name) for name in config["litellm_settings"]["callbacks"]]
+    else:
+        exec(pathlib.Path("snippet.txt").read_text())
+    await litellm.acompletion(
+        model="openai/gpt-4o-mini", messages=[{"role": "user", "content": "hello"}], mock_response="hello", api_key="sk-none"
+    )
+    await asyncio.sleep(6.5)  # it sends every five seconds
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(("tab", "filename"), [(0, "config.yaml"), (1, "snippet.txt")])
+def test_litellm_reports_with_the_lines_that_the_page_shows(
+    organization: Any, token: str, tmp_path: Path, tab: int, filename: str
+) -> None:
+    with live.web(tmp_path) as address:
+        shown = snippets("litellm", address, "acme", "gateway", token)[tab]
+        (tmp_path / filename).write_text(shown.code)
+        said = run(LITELLM_AS_SHOWN, tmp_path)
+
+    services.drain_inbox(organization.id)
+    assert sums(organization.id, "requests") == (1, 1), said
 
 
 @pytest.mark.parametrize("status", [None, 503])

@@ -68,6 +68,14 @@ def test_every_format_can_be_chosen_with_one_sentence_or_none(signed_in: Client)
     assert set(re.findall(r'href="\?kind=(\w+)"', page)) == set(registry.SOURCES)
 
 
+@pytest.mark.parametrize(("kind", "ending"), [("openrouter", "json"), ("gcp_billing", "jsonl"), ("focus", "csv")])
+def test_the_lines_of_a_file_name_it_as_its_exporter_does(signed_in: Client, kind: str, ending: str) -> None:
+    page = unescape(made(signed_in, kind)[0])
+
+    assert f"import_usage {kind} 'exports/*.{ending}'" in page
+    assert f"file=@export.{ending}" in page
+
+
 @pytest.mark.parametrize("kind", ["activity", "otlp", "codecarbon"])
 def test_the_test_record_arrives_at_the_source_that_was_made(signed_in: Client, organization: Any, kind: str) -> None:
     load_factor_set(load_pack())

@@ -48,6 +48,15 @@ def sign_in(organization, role, team=None):
     return client
 
 
+def test_a_token_that_only_sends_is_told_which_scope_reads(organization, runs):
+    _, secret = services.issue_token(organization_id=organization.id, name="agent", scopes=["ingest"])
+
+    answer = read("exp/7", secret)
+
+    assert answer.status_code == 403
+    assert answer.json()["detail"].endswith("or a token of scope read or admin.")
+
+
 def test_a_run_is_answered_by_the_id_that_its_sender_gave_it(runs, read_token):
     answer = read("exp/7", read_token).json()
 
@@ -93,6 +102,8 @@ def test_who_sees_the_own_team_sees_its_runs_only(organization, runs, role):
     assert client.get("/runs/exp/7/").status_code == 200
     assert client.get("/api/v1/runs/other").status_code == 404
     assert client.get("/runs/other/").status_code == 404
+    assert client.get("/api/v1/runs/a%00b").status_code == 404
+    assert client.get("/runs/%00/").status_code == 404
 
 
 def test_a_member_of_no_team_sees_no_run(organization, runs):

@@ -47,7 +47,7 @@ def overlap_warnings(organization_id: int, asked: Filter) -> list[OverlapWarning
             organization_id, replace(asked, by=("source", "account"), grain="total", role=("counted",)), bounds=False
         ).rows
     rows = rows.assign(source_id=rows["source"].map(sources))
-    unlinked = rows[[unit is None for unit in units_of(rows, links)]]
+    unlinked = rows[pd.Series([unit is None for unit in units_of(rows, links)], index=rows.index, dtype=bool)]
     found = [
         OverlapWarning(
             source_id=int(own["source_id"].iloc[0]),

@@ -130,6 +130,8 @@ def test_an_agent_that_nobody_linked_counts_and_is_warned_of_with_its_kilograms(
     assert (warning.source, warning.records) == ("agent", 1)
     only_location = Filter(JULY.from_day, JULY.to_day, include=())
     assert overlap_warnings(organization.id, only_location)[0].kg_co2e == pytest.approx(11.0 * 0.329)
+    before_all = Filter(date(JULY.from_day.year - 1, 1, 1), date(JULY.from_day.year - 1, 3, 31))
+    assert overlap_warnings(organization.id, before_all) == []
 
 
 def test_hours_days_and_runs_part_the_same(committed_db, organization, factor_set, write):
