@@ -28,6 +28,7 @@ FIXES: Final[Mapping[str, tuple[str, ...]]] = {
     "implausible_energy": ("max_power_kw",),
     "implausible_hours": ("max_devices", "max_instances"),
     "bad_field": ("stage",),
+    "unknown_unit": ("units",),
 }
 """Reason -> the settings that may let its rows pass. Other reasons need another payload, or nothing but reading again."""
 

@@ -140,6 +140,19 @@ def quarantine(
     return rows.order_by("id")
 
 
+UNITS_LOOKED_AT = 5_000
+
+
+def units_in_quarantine(rows: QuerySet[QuarantinedRow]) -> list[str]:
+    """Name the distinct units that rows say in the field at fault, in the order of their first row."""
+    found: dict[str, None] = {}
+    for field, payload in rows.values_list("field", "payload")[:UNITS_LOOKED_AT]:
+        unit = payload.get(field) if isinstance(payload, dict) else None
+        if isinstance(unit, str) and unit.strip():
+            found[" ".join(unit.split())] = None
+    return list(found)
+
+
 EXPORTED = (
     *("first_seen", "source", "kind", "batch", "file", "row", "rows", "record_id", "field", "reason", "detail"),
     *("remedy", "payload"),

@@ -105,8 +105,13 @@ def show(
 def said(found: Source) -> list[tuple[Any, Any]]:
     """List the settings of a source that say something, as labels and values."""
     values = [(setting.label, found.settings.get(setting.name)) for setting in settings_of(found.kind)]
-    shown = [(label, ", ".join(map(str, value)) if isinstance(value, list) else value) for label, value in values]
-    return [(label, value) for label, value in shown if value not in (None, "")]
+    return [(label, _in_words(value)) for label, value in values if value not in (None, "")]
+
+
+def _in_words(value: Any) -> Any:
+    if isinstance(value, dict):
+        return ", ".join(f"{reported} = {known}" for reported, known in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else value
 
 
 def settings_form(found: Source, data: Any = None) -> SourceForm:
