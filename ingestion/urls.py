@@ -10,7 +10,7 @@ from ingestion.http.litellm import post_events
 from ingestion.http.otlp import post_otlp
 from ingestion.http.register import register
 from ingestion.http.sources import SourcesView
-from ingestion.pages import add_source, connections, privacy, quality, quality_fix, source, sources
+from ingestion.pages import add_source, connections, privacy, quality, quality_conflicts, quality_fix, source, sources
 
 # The CodeCarbon client appends its paths to whatever it was given, so a slash may come twice.
 CODECARBON = "^codecarbon/+"
@@ -53,6 +53,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/privacy/user-counts/end/", privacy.end_counts, name="end_user_counts"),
     path("settings/privacy/retention/", privacy.change_retention, name="change_retention"),
     path("quality/", quality.quality, name="quality"),
+    path("quality/<int:source_id>/conflicts/", quality_conflicts.conflicts, name="quality_conflicts"),
+    path(
+        "quality/<int:source_id>/conflicts/<int:row_id>/back/",
+        quality_conflicts.take_back,
+        name="quality_conflict_back",
+    ),
     path("quality/<int:source_id>/<slug:reason>/", quality.quality_rows, name="quality_rows"),
     path("quality/<int:source_id>/<slug:reason>/fix/", quality_fix.fix, name="quality_fix"),
     re_path("^quality/export\\.(?P<ending>csv|json)$", quality_fix.export, name="quality_export"),
