@@ -70,6 +70,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("factors/diff/", factor_sets.factor_diff, name="factor_diff"),
     path("factors/names/", factor_names.factor_names, name="factor_names"),
     path("factors/names/alias/", factor_names.set_alias, name="set_alias"),
+    path("factors/names/alias/<int:alias_id>/remove/", factor_names.remove_alias, name="remove_alias"),
     path("factors/instruments/", instruments.instruments, name="instruments"),
     path("factors/instruments/add/", instruments.add, name="instrument_add"),
     path("factors/instruments/import/", instruments.import_file, name="instrument_import"),

@@ -52,8 +52,8 @@ def suggested_links(organization_id: int) -> list[SuggestedLink]:
     found = []
     for first, second, account, count in (*same_requests, *same_accounts):
         linked = [_link(links, source_id, account) for source_id in (first, second)]
-        if all(linked):
-            continue
+        if all(linked) or any(link is not None and link.unit_id is None for link in linked):
+            continue  # linked both, or one of them is said to describe what nothing else does
         unit_id = next((link.unit_id for link in linked if link is not None), None)
         pair = (names[first], names[second])
         found.append(SuggestedLink((first, second), pair, account, count, units.get(unit_id or 0), unit_id))
