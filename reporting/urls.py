@@ -51,6 +51,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("intensity/denominators/template.csv", denominators.template_file, name="denominator_template"),
     path("quality/units/", coverage_units.units, name="coverage_units"),
     path("quality/units/save/", coverage_units.save_unit, name="coverage_unit"),
+    path("quality/units/proposed/", coverage_units.decide_proposed, name="coverage_proposed"),
     path("quality/units/link/", coverage_units.save_link, name="coverage_link"),
     path("quality/units/links/<int:link_id>/remove/", coverage_units.remove_link, name="coverage_remove"),
     path("quality/completeness/", completeness.register, name="completeness"),

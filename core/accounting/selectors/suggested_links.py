@@ -36,6 +36,15 @@ class SuggestedLink:
     unit: str | None
     unit_id: int | None
 
+    @property
+    def unit_name(self) -> str:
+        """Name the unit that both would be linked to: the one that is there, else the account, else the two sources."""
+        return self.unit or self.account or " + ".join(self.sources)
+
+    def links(self, new_unit_id: int) -> list[Link]:
+        """Give the links that would tie both to the unit; a unit that is not made yet has the id given."""
+        return [Link(source_id, self.account, self.unit_id or new_unit_id) for source_id in self.source_ids]
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain values that JSON takes."""
         return {"sources": list(self.sources), "account": self.account, "requests": self.requests, "unit": self.unit}
