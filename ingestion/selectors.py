@@ -366,6 +366,11 @@ def source_of_id(organization_id: int, source_id: int) -> Source | None:
     return Source.objects.filter(organization_id=organization_id, id=source_id).first()
 
 
+def sources_of_kinds(organization_id: int, kinds: Sequence[str]) -> list[Source]:
+    """List the source connections of some formats, by name."""
+    return list(Source.objects.filter(organization_id=organization_id, kind__in=kinds).order_by("name", "id"))
+
+
 def series_within(organization_id: int, dims: Mapping[str, Sequence[str]]) -> list[int]:
     """List the series whose records named these values themselves (team, project): all that may be read one by one."""
     with organization_scope(organization_id):

@@ -10,7 +10,7 @@ from ingestion.http.litellm import post_events
 from ingestion.http.otlp import post_otlp
 from ingestion.http.register import register
 from ingestion.http.sources import SourcesView
-from ingestion.pages import add_source, connections, privacy, quality, quality_conflicts, quality_fix, source, sources
+from ingestion.pages import add_source, bill_rules, connections, privacy, quality, quality_conflicts, quality_fix, source, sources
 
 # The CodeCarbon client appends its paths to whatever it was given, so a slash may come twice.
 CODECARBON = "^codecarbon/+"
@@ -47,6 +47,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sources/<int:source_id>/deletions/", source.deletion_progress, name="source_deletions"),
     path("sources/<int:source_id>/deletions/<int:deletion_id>/restore/", source.restore_data, name="source_restore"),
     path("sources/<int:source_id>/pause/", connections.pause, name="source_pause"),
+    path("settings/bill-rules/", bill_rules.bill_rules, name="bill_rules"),
+    path("settings/bill-rules/<int:source_id>/add/", bill_rules.bill_rule, name="bill_rule_add"),
+    path("settings/bill-rules/<int:source_id>/edit/<path:name>/", bill_rules.bill_rule, name="bill_rule_edit"),
+    path("settings/bill-rules/<int:source_id>/change/", bill_rules.change_rules, name="bill_rules_change"),
+    path("settings/bill-rules/<int:source_id>/import/", bill_rules.import_rules, name="bill_rules_import"),
+    path("settings/bill-rules/<int:source_id>/rules.csv", bill_rules.export_rules, name="bill_rules_export"),
     path("settings/privacy/", privacy.privacy, name="privacy"),
     path("settings/privacy/user-counts/", privacy.ask_for_user_counts, name="ask_for_user_counts"),
     path("settings/privacy/user-counts/approve/", privacy.approve_counts, name="approve_user_counts"),

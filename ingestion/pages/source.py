@@ -27,6 +27,7 @@ from core.organizations.policy import Action, may
 from core.organizations.services import OrganizationError, issue_token, revoke_token
 from ingestion import life, selectors, wake
 from ingestion.kinds import DEFAULTS, kind_of, settings_of
+from ingestion.rule_preview import KINDS as RULED
 from ingestion.pages.add_source import label_of, ready
 from ingestion.pages.source_forms import SourceForm
 from ingestion.pages.sources import described
@@ -93,6 +94,7 @@ def show(
         "may_manage": may_manage,
         "tokens": life.tokens_of(identity.organization_id, found.id, found.name) if may_manage else [],
         "settings": said(found),
+        "ruled": found.kind in RULED,
         "deletions": deletions.deletions_of(identity.organization_id, found.id),
         "at_stake": at_stake,
     }
