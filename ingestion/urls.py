@@ -34,6 +34,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sources/<int:source_id>/live/", add_source.live, name="source_live"),
     path("sources/import/", sources.import_files, name="import"),
     re_path("^sources/import/template\\.(?P<ending>csv|xlsx)$", sources.template_file, name="import_template"),
+    path("sources/import/seats.csv", sources.seats_template, name="seats_template"),
     path("sources/batches/", sources.batches, name="batches"),
     path("sources/batches/<uuid:batch_id>/", sources.batch, name="batch_page"),
     path("sources/batches/<uuid:batch_id>/commit/", sources.commit_batch, name="batch_commit"),
