@@ -182,7 +182,9 @@ def canonical(row: Mapping[str, Any]) -> Record:
 
 def without_empty(record: Mapping[str, Any]) -> Record:
     """Leave out what says nothing."""
-    shaped = {name: tuple(value) if name in ("techniques", "flags") and value else value for name, value in record.items()}
+    shaped = {
+        name: tuple(value) if name in ("techniques", "flags") and value else value for name, value in record.items()
+    }
     return {name: value for name, value in shaped.items() if value is not None and value not in ("", (), [], {})}
 
 

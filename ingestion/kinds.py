@@ -30,7 +30,8 @@ class Setting:
 
     Args:
         name: its key in the source's settings.
-        form: text, words (text split at commas and lines), pairs (lines of "this = that"), number, whole (a whole number), choice or flag.
+        form: text, words (text split at commas and lines), pairs (lines of "this = that"), number, whole (a whole number),
+            choice or flag.
         label, help: for people.
         choices: (value, label), for a choice.
         least, most: bounds of a number, both included.

@@ -10,7 +10,17 @@ from ingestion.http.litellm import post_events
 from ingestion.http.otlp import post_otlp
 from ingestion.http.register import register
 from ingestion.http.sources import SourcesView
-from ingestion.pages import add_source, bill_rules, connections, privacy, quality, quality_conflicts, quality_fix, source, sources
+from ingestion.pages import (
+    add_source,
+    bill_rules,
+    connections,
+    privacy,
+    quality,
+    quality_conflicts,
+    quality_fix,
+    source,
+    sources,
+)
 
 # The CodeCarbon client appends its paths to whatever it was given, so a slash may come twice.
 CODECARBON = "^codecarbon/+"

@@ -1,4 +1,4 @@
-"""Rules for bills: which rows of a bill are AI. An organization's own, in their order, with their effect shown before they hold."""
+"""Rules for bills: which rows of a bill are AI. An organization's own, in their order, with their effect shown first."""
 
 from __future__ import annotations
 
@@ -169,7 +169,9 @@ def change_rules(request: HttpRequest, source_id: int) -> HttpResponse:
         _save(source, rules, _("Order of rules"))
     elif verdict == "end":
         _save(source, rules, request.POST.get("why", "").strip() or _("Rule ended"))
-        messages.success(request, _("“%(rule)s” has ended. What was read by it stays until it is sent again.") % {"rule": name})
+        messages.success(
+            request, _("“%(rule)s” has ended. What was read by it stays until it is sent again.") % {"rule": name}
+        )
     return _back(source)
 
 
@@ -195,7 +197,7 @@ def import_rules(request: HttpRequest, source_id: int) -> HttpResponse:
         return _page(request, source, 400, import_error=str(error), import_text=text)
     except UnicodeDecodeError:
         return _page(request, source, 400, import_error=_("The file is no text in UTF-8."))
-    more = {"import_text": text, "imported": len(rules), "preview": preview, "moved": _moved(preview)}
+    more: dict[str, Any] = {"import_text": text, "imported": len(rules), "preview": preview, "moved": _moved(preview)}
     return _page(request, source, **more)
 
 
@@ -215,9 +217,7 @@ def export_rules(request: HttpRequest, source_id: int) -> HttpResponse:
 
 
 def _save(source: Source, rules: Rules, reason: str) -> None:
-    services.set_service_rules(
-        organization_id=source.organization_id, source_id=source.id, rules=rules, reason=reason
-    )
+    services.set_service_rules(organization_id=source.organization_id, source_id=source.id, rules=rules, reason=reason)
 
 
 def _moved(preview: rule_preview.RulesPreview | None) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from django.contrib import messages
 from django.db import transaction
@@ -53,9 +53,7 @@ def conflicts(request: HttpRequest, source_id: int) -> HttpResponse:
         "title": _("Same id, other content"),
         "source": source,
         "conflicts": [{"conflict": each, "fault": FAULTS.get(each.fault, "")} for each in found],
-        "open_rows": selectors.quarantine(
-            source.organization_id, source_id=source.id, reason=reading.REASON
-        ).count(),
+        "open_rows": selectors.quarantine(source.organization_id, source_id=source.id, reason=reading.REASON).count(),
         "change_kg": change,
         "without_figure": without,
         "taken": taken_rows(source.organization_id, source.id)[:LATEST_TAKEN],
@@ -70,14 +68,18 @@ def _decided(request: HttpRequest, source: Source) -> HttpResponse:
     organization_id, why = source.organization_id, request.POST.get("why", "")
     ids: list[int] | None = None
     if request.POST.get("which") != "all":
-        ids = [int(each) for each in request.POST.getlist("row") if each.isascii() and each.isdigit() and len(each) < 19]
+        ids = [
+            int(each) for each in request.POST.getlist("row") if each.isascii() and each.isdigit() and len(each) < 19
+        ]
         if not ids:
             raise services.ResolveError(_("Choose the rows that this is about."))
     if request.POST.get("verdict") == "keep":
         count = services.discard_quarantine(
             organization_id, source_id=source.id, reason=reading.REASON, why=why, ids=ids
         )
-        text = ngettext("The first content of %(count)d record stays.", "The first content of %(count)d records stays.", count)
+        text = ngettext(
+            "The first content of %(count)d record stays.", "The first content of %(count)d records stays.", count
+        )
         messages.success(request, text % {"count": count})
         return redirect("quality_conflicts", source.id)
     count, left = services.take_newer(organization_id, source_id=source.id, why=why, ids=ids)

@@ -1,4 +1,4 @@
-"""An organization's own names of units: the source setting `units`, from a unit as reported to one that the format's table knows."""
+"""An organization's own names of units: the source setting `units`, from a unit as reported to one that a table knows."""
 
 from __future__ import annotations
 

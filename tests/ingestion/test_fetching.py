@@ -21,7 +21,16 @@ from ingestion.sources import registry
 from ingestion.sources.base import Context
 
 DAY = datetime(2026, 10, 1, tzinfo=UTC)
-FETCHED = ("litellm", "anthropic_usage", "openrouter", "langfuse", "openai_usage", "aws_cur2", "azure_cost", "gcp_billing")
+FETCHED = (
+    "litellm",
+    "anthropic_usage",
+    "openrouter",
+    "langfuse",
+    "openai_usage",
+    "aws_cur2",
+    "azure_cost",
+    "gcp_billing",
+)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -113,7 +122,9 @@ def test_all_pages_of_openai_are_fetched_and_sent_as_one_file(provider: tuple[st
 
     lines = shell.code.replace("https://api.openai.com", address)
     environment = {"OPENAI_ADMIN_KEY": "key", "PATH": "/usr/bin:/bin"}
-    subprocess.run(["bash", "-e"], input=lines, text=True, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    subprocess.run(
+        ["bash", "-e"], input=lines, text=True, cwd=tmp_path, env=environment, check=True, capture_output=True
+    )
 
     assert "group_by%5B%5D=model" in stub.asked[0]
     assert len(stub.asked) == 2

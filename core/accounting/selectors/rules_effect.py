@@ -1,4 +1,4 @@
-"""What a change of names or of coverage would do to figures, seen on recent days before anything is changed. Nothing is stored."""
+"""What a change of names or of coverage would do to figures, seen on recent days before anything is changed."""
 
 from __future__ import annotations
 

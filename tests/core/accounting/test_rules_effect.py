@@ -45,7 +45,9 @@ def test_a_name_of_a_zone_puts_records_on_that_grid(committed_db, organization, 
     services.set_alias(organization_id=organization.id, kind="zone", reported="house-zone", resolves_to="PL")
     services.derive_dirty_days(organization.id)
 
-    assert table(organization, "select zone from accounting_resolved_series where zone = 'PL'")["zone"].tolist() == ["PL"]
+    assert table(organization, "select zone from accounting_resolved_series where zone = 'PL'")["zone"].tolist() == [
+        "PL"
+    ]
     assert effect is not None
     assert effect.after_kg_co2e == pytest.approx(counted_kg(organization), rel=1e-9)
     assert effect.change_kg_co2e != 0
