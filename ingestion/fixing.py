@@ -28,6 +28,7 @@ FIXES: Final[Mapping[str, tuple[str, ...]]] = {
     "implausible_energy": ("max_power_kw",),
     "implausible_hours": ("max_devices", "max_instances"),
     "bad_field": ("stage",),
+    "unknown_unit": ("units",),
 }
 """Reason -> the settings that may let its rows pass. Other reasons need another payload, or nothing but reading again."""
 
@@ -95,7 +96,7 @@ def effect_of(organization_id: int, source: Source, reason: str, settings: Mappi
             continue
         wanted.setdefault(batch_id, {}).setdefault(file, set()).add(row)
         effect.rows += rows
-    pack, methodology = _factors(organization_id)
+    pack, methodology = factors_of(organization_id)
     trial = _Trial(organization_id, wanted)
     batches = list(Batch.objects.filter(organization_id=organization_id, id__in=list(wanted)).order_by("id"))
     trial.fetch([_claimed(batch, source, settings) for batch in batches])
@@ -129,7 +130,7 @@ def _add(effect: Effect, chunk: reading.Chunk, pack: FactorPack | None, methodol
         effect.energy_kwh += energy["value"] if energy is not None else 0.0
 
 
-def _factors(organization_id: int) -> tuple[FactorPack | None, str]:
+def factors_of(organization_id: int) -> tuple[FactorPack | None, str]:
     """Take the factors that the organization's figures follow from, else the shipped ones."""
     view = current_view(organization_id)
     if view is not None:

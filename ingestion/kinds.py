@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from core.quantification.activity import HOSTINGS, STAGES
 from core.quantification.attribute import DEFAULTED
 from core.quantification.limits import DEVICES, HOST_POWER_KW, INSTANCES
-from ingestion.sources import registry
+from ingestion.sources import own_units, registry
 from ingestion.sources.base import DEFAULT_MAX_AGE_DAYS
 
 Text = str | Promise
@@ -30,7 +30,8 @@ class Setting:
 
     Args:
         name: its key in the source's settings.
-        form: text, words (text split at commas and lines), number, whole (a whole number), choice or flag.
+        form: text, words (text split at commas and lines), pairs (lines of "this = that"), number, whole (a whole number),
+            choice or flag.
         label, help: for people.
         choices: (value, label), for a choice.
         least, most: bounds of a number, both included.
@@ -129,6 +130,12 @@ LIMITS: Final = (
 )
 """Plausibility: what lies above waits in quarantine."""
 
+UNITS: Final = Setting(
+    own_units.SETTING,
+    "pairs",
+    _("Own names of units"),
+    _("One a line: the unit as reported, “=”, the unit it stands for, such as: kTok = 1K tokens."),
+)
 TIME_ZONE: Final = Setting(
     "timezone",
     "text",
@@ -161,11 +168,13 @@ _OTLP: Final = (
         _("Your own model servers"),
         _("Host names, one a line: what they serve runs on your hardware, not at an API vendor."),
     ),
+    UNITS,
     LABELS,
 )
 _FOCUS: Final = (
     Setting("plain_machines", "flag", _("Count machines without accelerators too")),
     Setting("include_supporting", "flag", _("Count storage and network of AI services too")),
+    UNITS,
     LABELS,
 )
 _BASIS: Final = Setting(

@@ -62,7 +62,7 @@ class Reader:
     def fetch(self, batches: Sequence[Claimed]) -> None:
         """Read the payloads' rows of a group with one query."""
         self._fetched = {}
-        for stored in _stored_files(self.organization_id, [batch.payload_of or batch.id for batch in batches]):
+        for stored in stored_files(self.organization_id, [batch.payload_of or batch.id for batch in batches]):
             self._fetched.setdefault(stored.batch_id, []).append(stored)
 
     def chunks(self, batch: Claimed) -> Iterator[Chunk]:
@@ -88,7 +88,7 @@ class Reader:
         for file in files:
             starts.append(start)
             latest_row = 0
-            with _opened(file) as stream:
+            with opened(file) as stream:
                 rows = None if only is None else only.get(file.number, set())
                 for parsed in adapter.parse(stream, replace(self.context(batch, file, rows), **surveyed)):
                     covers += parsed.cover
@@ -124,7 +124,7 @@ class Reader:
             return {}
         found: dict[str, set[str]] = {}
         for file in files:
-            with _opened(file) as stream:
+            with opened(file) as stream:
                 for snapshot, versions in survey(stream, self.context(batch, file)).items():
                     found.setdefault(snapshot, set()).update(versions)
         for snapshot, version in standing_versions(self.organization_id, batch.source_id, sorted(found)):
@@ -148,7 +148,7 @@ class Reader:
             self._drafted.add(batch.id)
             draft: Draft | None = None
             try:
-                with _opened(files[0]) as stream:
+                with opened(files[0]) as stream:
                     draft = read(stream.read(), context)
             except UnreadablePayload as error:
                 self.faults[batch.id] = str(error)
@@ -325,7 +325,7 @@ def to_json(value: object) -> str:
     return msgspec.json.encode(value).decode().replace("\\u0000", "\\ufffd")
 
 
-def _stored_files(organization_id: int, batch_ids: list[UUID]) -> Iterator[Stored]:
+def stored_files(organization_id: int, batch_ids: list[UUID]) -> Iterator[Stored]:
     with organization_scope(organization_id), connection.cursor() as cursor:
         cursor.execute(
             "select batch_id, number, content_type, encoding, filename, location, body from ingestion_payload"
@@ -340,7 +340,7 @@ def _stored_files(organization_id: int, batch_ids: list[UUID]) -> Iterator[Store
     )
 
 
-def _opened(file: Stored) -> BinaryIO:
+def opened(file: Stored) -> BinaryIO:
     """Open what is stored. Bodies of requests are unpacked in memory (the door has held them to its limit)."""
     if file.body is None:
         try:
@@ -390,7 +390,7 @@ def _shipped_pack() -> FactorPack | None:
 
 def preview_of(batch: Batch, number: int = 1) -> preview.Preview | None:
     """Read the beginning of one file of a batch; None when its payload is no longer kept."""
-    for stored in _stored_files(batch.organization_id, [batch.payload_of or batch.id]):
+    for stored in stored_files(batch.organization_id, [batch.payload_of or batch.id]):
         if stored.number != number:
             continue
         context = Context(
@@ -402,7 +402,7 @@ def preview_of(batch: Batch, number: int = 1) -> preview.Preview | None:
             known=runs_known(batch.organization_id) if batch.kind == "codecarbon" else {},
         )
         try:
-            with _opened(stored) as stream:
+            with opened(stored) as stream:
                 return preview.preview(stream, batch.kind, context, _shipped_pack())
         except UnreadablePayload:
             return None

@@ -140,6 +140,19 @@ def quarantine(
     return rows.order_by("id")
 
 
+UNITS_LOOKED_AT = 5_000
+
+
+def units_in_quarantine(rows: QuerySet[QuarantinedRow]) -> list[str]:
+    """Name the distinct units that rows say in the field at fault, in the order of their first row."""
+    found: dict[str, None] = {}
+    for field, payload in rows.values_list("field", "payload")[:UNITS_LOOKED_AT]:
+        unit = payload.get(field) if isinstance(payload, dict) else None
+        if isinstance(unit, str) and unit.strip():
+            found[" ".join(unit.split())] = None
+    return list(found)
+
+
 EXPORTED = (
     *("first_seen", "source", "kind", "batch", "file", "row", "rows", "record_id", "field", "reason", "detail"),
     *("remedy", "payload"),
@@ -351,6 +364,11 @@ def quarantine_page(
 def source_of_id(organization_id: int, source_id: int) -> Source | None:
     """Find a source connection of the organization."""
     return Source.objects.filter(organization_id=organization_id, id=source_id).first()
+
+
+def sources_of_kinds(organization_id: int, kinds: Sequence[str]) -> list[Source]:
+    """List the source connections of some formats, by name."""
+    return list(Source.objects.filter(organization_id=organization_id, kind__in=kinds).order_by("name", "id"))
 
 
 def series_within(organization_id: int, dims: Mapping[str, Sequence[str]]) -> list[int]:

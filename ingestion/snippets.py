@@ -11,16 +11,10 @@ from uuid import uuid4
 
 from django.utils.translation import gettext as _
 
+from ingestion import fetching
+from ingestion.fetching import Snippet
+
 TOKEN = "wl_…"  # noqa: S105  # a placeholder
-
-
-@dataclass(frozen=True)
-class Snippet:
-    """One tab: its name, the title above the text, and the text."""
-
-    tab: str
-    title: str
-    code: str
 
 
 @dataclass(frozen=True)
@@ -51,9 +45,11 @@ def snippets(kind: str, base_url: str, organization: str, name: str, token: str 
         name: of the source.
         token: its secret, or a placeholder.
     """
-    if kind in _MADE:
-        return _MADE[kind](base_url, token)
-    return _files(kind, base_url, organization, name, token)
+    made = _MADE[kind](base_url, token) if kind in _MADE else []
+    if kind in _PUSHED:
+        return made
+    fetched = fetching.fetched(kind, base_url, token)
+    return [*made, *fetched, *_files(kind, base_url, organization, name, token)]
 
 
 def _codecarbon(base_url: str, token: str) -> list[Snippet]:
@@ -202,7 +198,6 @@ _MADE = {
 }
 
 
-# What exports of a format end with, where that is not csv.
 _ENDINGS = {
     "anthropic_usage": "json",
     "azure_carbon": "json",
@@ -212,6 +207,10 @@ _ENDINGS = {
     "openai_usage": "json",
     "openrouter": "json",
 }
+"""What exports of a format end with, where that is not csv."""
+
+_PUSHED = frozenset({"codecarbon", "codecarbon_http_output", "otlp", "activity"})
+"""Formats that have no file form; LiteLLM has both."""
 
 
 def _files(kind: str, base_url: str, organization: str, name: str, token: str) -> list[Snippet]:

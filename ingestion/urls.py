@@ -10,7 +10,18 @@ from ingestion.http.litellm import post_events
 from ingestion.http.otlp import post_otlp
 from ingestion.http.register import register
 from ingestion.http.sources import SourcesView
-from ingestion.pages import add_source, connections, months, privacy, quality, quality_fix, source, sources
+from ingestion.pages import (
+    add_source,
+    bill_rules,
+    connections,
+    months,
+    privacy,
+    quality,
+    quality_conflicts,
+    quality_fix,
+    source,
+    sources,
+)
 
 # The CodeCarbon client appends its paths to whatever it was given, so a slash may come twice.
 CODECARBON = "^codecarbon/+"
@@ -36,6 +47,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sources/months/template.csv", months.template_file, name="months_template"),
     path("sources/import/", sources.import_files, name="import"),
     re_path("^sources/import/template\\.(?P<ending>csv|xlsx)$", sources.template_file, name="import_template"),
+    path("sources/import/seats.csv", sources.seats_template, name="seats_template"),
     path("sources/batches/", sources.batches, name="batches"),
     path("sources/batches/<uuid:batch_id>/", sources.batch, name="batch_page"),
     path("sources/batches/<uuid:batch_id>/commit/", sources.commit_batch, name="batch_commit"),
@@ -49,12 +61,24 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sources/<int:source_id>/deletions/", source.deletion_progress, name="source_deletions"),
     path("sources/<int:source_id>/deletions/<int:deletion_id>/restore/", source.restore_data, name="source_restore"),
     path("sources/<int:source_id>/pause/", connections.pause, name="source_pause"),
+    path("settings/bill-rules/", bill_rules.bill_rules, name="bill_rules"),
+    path("settings/bill-rules/<int:source_id>/add/", bill_rules.bill_rule, name="bill_rule_add"),
+    path("settings/bill-rules/<int:source_id>/edit/<path:name>/", bill_rules.bill_rule, name="bill_rule_edit"),
+    path("settings/bill-rules/<int:source_id>/change/", bill_rules.change_rules, name="bill_rules_change"),
+    path("settings/bill-rules/<int:source_id>/import/", bill_rules.import_rules, name="bill_rules_import"),
+    path("settings/bill-rules/<int:source_id>/rules.csv", bill_rules.export_rules, name="bill_rules_export"),
     path("settings/privacy/", privacy.privacy, name="privacy"),
     path("settings/privacy/user-counts/", privacy.ask_for_user_counts, name="ask_for_user_counts"),
     path("settings/privacy/user-counts/approve/", privacy.approve_counts, name="approve_user_counts"),
     path("settings/privacy/user-counts/end/", privacy.end_counts, name="end_user_counts"),
     path("settings/privacy/retention/", privacy.change_retention, name="change_retention"),
     path("quality/", quality.quality, name="quality"),
+    path("quality/<int:source_id>/conflicts/", quality_conflicts.conflicts, name="quality_conflicts"),
+    path(
+        "quality/<int:source_id>/conflicts/<int:row_id>/back/",
+        quality_conflicts.take_back,
+        name="quality_conflict_back",
+    ),
     path("quality/<int:source_id>/<slug:reason>/", quality.quality_rows, name="quality_rows"),
     path("quality/<int:source_id>/<slug:reason>/fix/", quality_fix.fix, name="quality_fix"),
     re_path("^quality/export\\.(?P<ending>csv|json)$", quality_fix.export, name="quality_export"),

@@ -15,7 +15,7 @@ from core.factors import own
 from core.factors.pack import load_pack
 from core.factors.services import load_factor_set
 from core.ledger.models import Deletion, DeletionState
-from core.ledger.services import ensure_source
+from core.ledger.services import create_source, ensure_source
 from core.organizations import services
 from core.organizations.models import Organization, Person
 from core.organizations.policy import Action
@@ -100,6 +100,18 @@ def batch_of(asker: Asker) -> UUID:
             person_id=asker.person.pk if asker.person else None,
         )
     return batch.id
+
+
+def bill_of(asker: Asker) -> int:
+    """Make a bill with one rule of its own."""
+    rule = {"rule": "ours", "service": "acme", "class": "outside"}
+    source = create_source(
+        organization_id=asker.organization.id,
+        kind="focus",
+        name=f"bill {uuid4()}",
+        settings={"service_rules": [rule]},
+    )
+    return source.id
 
 
 def source_of(asker: Asker) -> int:

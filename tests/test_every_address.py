@@ -23,6 +23,7 @@ from tests.askers import (
     Asker,
     Call,
     batch_of,
+    bill_of,
     deletion_of,
     do,
     door,
@@ -50,6 +51,7 @@ BATCH = {"batch_id": batch_of}
 INSTRUMENT = {"instrument_id": instrument_of}
 RULE = {"rule_id": rule_of}
 SOURCE = {"source_id": source_of}
+BILL = {"source_id": bill_of}
 WHO: dict[str, Address] = {
     # operators
     "healthz": Address((open_to_all(200),)),
@@ -71,6 +73,7 @@ WHO: dict[str, Address] = {
     "months": Address((see(A.MANAGE_SOURCES), do(A.MANAGE_SOURCES, 200))),
     "months_template": Address((see(A.SEE_SOURCES),)),
     "import": Address((see(A.MANAGE_SOURCES), do(A.MANAGE_SOURCES, 400))),
+    "seats_template": Address((see(A.SEE_SOURCES),)),
     "import_template": Address((see(A.SEE_SOURCES),), {"ending": lambda _: "csv"}),
     "batches": Address((see(A.SEE_SOURCES),)),
     "batch_page": Address((see(A.SEE_SOURCES),), BATCH),
@@ -92,12 +95,15 @@ WHO: dict[str, Address] = {
     "quality_fix": Address(
         (see(A.MANAGE_SOURCES), do(A.MANAGE_SOURCES, 200)), {"source_id": source_of, "reason": lambda _: "bad_field"}
     ),
+    "quality_conflicts": Address((see(A.MANAGE_SOURCES), do(A.MANAGE_SOURCES, 400)), SOURCE),
+    "quality_conflict_back": Address((do(A.MANAGE_SOURCES, 302),), SOURCE | {"row_id": lambda _: 1}),
     "quality_export": Address((see(A.SEE_SOURCES),), {"ending": lambda _: "csv"}),
     "quality_replay": Address((do(A.MANAGE_SOURCES, 302),)),
     "quality_discard": Address((do(A.MANAGE_SOURCES, 302),)),
     "coverage_units": Address((see(A.SEE_SOURCES),)),
     "coverage_unit": Address((do(A.MANAGE_SOURCES, 400),)),
     "coverage_link": Address((do(A.MANAGE_SOURCES, 400),)),
+    "coverage_proposed": Address((do(A.MANAGE_SOURCES, 302),)),
     "coverage_remove": Address((do(A.MANAGE_SOURCES, 302),), {"link_id": lambda _: 1}),
     "completeness": Address((see(A.SEE_SOURCES), do(A.MANAGE_SOURCES, 400))),
     "expected_remove": Address((do(A.MANAGE_SOURCES, 302),), {"expected_id": lambda _: 1}),
@@ -138,6 +144,7 @@ WHO: dict[str, Address] = {
     "factor_row": Address((see(A.SEE_OWN_TEAM, 404),)),  # without an id in the query string
     "factor_diff": Address((see(A.SEE_OWN_TEAM),)),
     "factor_names": Address((see(A.SEE_SOURCES),)),
+    "remove_alias": Address((do(A.MANAGE_SOURCES, 302),), {"alias_id": lambda _: 1}),
     "set_alias": Address((do(A.MANAGE_SOURCES, 400),)),
     "api_factors": Address((see(A.SEE_OWN_TEAM),)),
     "instruments": Address((see(A.SEE_ALL_TEAMS),)),
@@ -153,6 +160,12 @@ WHO: dict[str, Address] = {
     "audit": Address((see(A.SEE_AUDIT_LOG),)),
     # settings
     "settings": Address((see(A.SEE_OWN_TEAM),)),
+    "bill_rules": Address((see(A.SEE_SOURCES),)),
+    "bill_rule_add": Address((see(A.MANAGE_SOURCES), do(A.MANAGE_SOURCES, 400)), BILL),
+    "bill_rule_edit": Address((see(A.MANAGE_SOURCES), do(A.MANAGE_SOURCES, 400)), BILL | {"name": lambda _: "ours"}),
+    "bill_rules_change": Address((do(A.MANAGE_SOURCES, 302),), BILL),
+    "bill_rules_import": Address((do(A.MANAGE_SOURCES, 400),), BILL),
+    "bill_rules_export": Address((see(A.SEE_SOURCES),), BILL),
     "privacy": Address((see(A.SEE_OWN_TEAM),)),
     "change_retention": Address((do(A.MANAGE_PEOPLE, 400),)),
     "ask_for_user_counts": Address((do(A.MANAGE_PEOPLE, 400),)),

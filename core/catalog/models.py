@@ -19,6 +19,7 @@ class AliasKind(models.TextChoices):
     HARDWARE = "hardware", "Hardware"
     INSTANCE_TYPE = "instance_type", "Instance type"
     REGION = "region", "Region"
+    ZONE = "zone", "Grid zone"
     PROVIDER = "provider", "Provider"
 
 

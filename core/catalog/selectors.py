@@ -24,6 +24,11 @@ def aliases(organization_id: int) -> list[OwnAlias]:
     return [OwnAlias(row.kind, row.reported, row.resolves_to, row.valid_from, row.valid_to) for row in ordered]
 
 
+def all_aliases(organization_id: int) -> QuerySet[Alias]:
+    """List an organization's own aliases with their ids, by kind and name."""
+    return Alias.objects.filter(organization_id=organization_id).order_by("kind", "reported", "valid_from")
+
+
 def sites(organization_id: int) -> QuerySet[Site]:
     """List an organization's sites by name."""
     return Site.objects.filter(organization_id=organization_id).order_by("name", "id")

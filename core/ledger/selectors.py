@@ -281,9 +281,12 @@ def find_record(organization_id: int, record_id: str, source_id: int | None = No
     return {**rows[0], "record_id": record_id} if rows else None
 
 
-def corrections_of(organization_id: int, record_id: str) -> list[dict[str, Any]]:
-    """Read the corrections of a record, oldest first, from its own series and day on; columns as in ``records_page``."""
-    original = find_record(organization_id, record_id)
+def corrections_of(organization_id: int, record_id: str, source_id: int | None = None) -> list[dict[str, Any]]:
+    """
+    Read the corrections of a record of any source or of one, oldest first, that start when it does; columns as in
+    ``records_page``.
+    """
+    original = find_record(organization_id, record_id, source_id)
     if original is None:
         return []
     condition = (

@@ -44,7 +44,7 @@ REASONS: Final[Mapping[str, Reason]] = {
     ),
     "unknown_unit": Reason(
         "The unit of the quantity is not in the table of this format, and a unit is never guessed.",
-        "Tell us the unit, or correct it in the export; replay the row once the table knows it.",
+        "Say in the source's setting `units` what it stands for, or correct it in the export; then replay the row.",
     ),
     "unknown_run": Reason(
         "The run that this measurement belongs to was never announced.",

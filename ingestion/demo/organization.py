@@ -27,7 +27,7 @@ from core.organizations.identity import Actor, Identity
 from core.organizations.models import Organization, Person, Role, Scope, Team
 from core.organizations.services import add_member, create_organization, create_project, create_team, issue_token
 from core.organizations.tenancy import organization_scope
-from ingestion.demo import bills, bought, business, cluster, contracts, register
+from ingestion.demo import azure, bills, bought, business, cluster, contracts, register
 from ingestion.payloads import from_body, new_name
 from ingestion.services.accept import accept_payload
 from ingestion.services.drain import drain_inbox
@@ -161,6 +161,9 @@ def deliver(organization_id: int, now: datetime, today: date) -> None:
     monthly = list(bills.monthly(days))
     for name, body in (*monthly, monthly[-2]):  # the month before was delivered once more, unchanged
         send(finance, "focus", "cloud-bills", body, "text/csv", name)
+    for name, body in azure.monthly(days):
+        send(finance, "azure_cost", "azure-subscription", body, "text/csv", name)
+    send(gateway, "litellm", "litellm-gateway", azure.spend_log(days), "application/json", "spend-logs.json")
 
 
 def sender(organization_id: int, name: str, team: str = "", project: str = "") -> Identity:
@@ -222,6 +225,8 @@ def link_overlap(organization_id: int) -> None:
             ("openai_usage", "openai"),
             ("codecarbon_csv", "retrieval-lab"),
             ("focus", "cloud-bills"),
+            ("azure_cost", "azure-subscription"),
+            ("litellm", "litellm-gateway"),
         )
     }
     update_source(
@@ -237,6 +242,13 @@ def link_overlap(organization_id: int) -> None:
     )
     for name in ("openai", "gateway"):
         link_source(organization_id=organization_id, source_id=sources[name], unit_id=unit.id)
+    subscription = set_coverage_unit(
+        organization_id=organization_id,
+        name="Azure subscription",
+        reason="The bill holds every token; the gateway's log most of them, call by call.",
+    )
+    for name in ("azure-subscription", "litellm-gateway"):
+        link_source(organization_id=organization_id, source_id=sources[name], unit_id=subscription.id)
     for name in ("cluster", "retrieval-lab"):
         declare_independent(
             organization_id=organization_id, source_id=sources[name], reason="Own hardware, metered by one agent each."

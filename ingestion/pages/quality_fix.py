@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -29,6 +29,7 @@ from ingestion.kinds import Setting
 from ingestion.pages.add_source import label_of
 from ingestion.pages.source_forms import field_of, shown
 from ingestion.selectors import EXPORTED, exported, neutral
+from ingestion.sources import own_units
 
 FORMATS = ("csv", "json")
 EXPORT_PAGE = 2_000
@@ -37,11 +38,13 @@ EXPORT_PAGE = 2_000
 class FixForm(forms.Form):
     """The settings that may let the rows of a group pass."""
 
-    def __init__(self, data: Any, settings: list[Setting], source: Source) -> None:
+    def __init__(self, data: Any, settings: list[Setting], source: Source, unknown_units: Sequence[str] = ()) -> None:
         super().__init__(data)
         for setting in settings:
             field = field_of(setting)
             field.initial = shown(source.settings.get(setting.name))
+            if setting.name == own_units.SETTING:
+                field.initial = "\n".join([*filter(None, [field.initial]), *(f"{unit} = " for unit in unknown_units)])
             self.fields[setting.name] = field
 
     def settings(self, source: Source) -> dict[str, Any]:
@@ -49,7 +52,7 @@ class FixForm(forms.Form):
         wanted = dict(source.settings)
         for name, value in self.cleaned_data.items():
             wanted.pop(name, None)
-            if value not in (None, ""):
+            if value not in (None, "", {}):
                 wanted[name] = value
         return wanted
 
@@ -65,7 +68,8 @@ def fix(request: HttpRequest, source_id: int, reason: str) -> HttpResponse:
     rows = selectors.quarantine(identity.organization_id, source_id=source_id, reason=reason)
     fields = set(rows.order_by().values_list("field", flat=True).distinct())
     settings = fixing.fixing_settings(source.kind, reason, fields)
-    form = FixForm(request.POST if request.method == "POST" else None, settings, source)
+    unknown = selectors.units_in_quarantine(rows) if reason == "unknown_unit" else []
+    form = FixForm(request.POST if request.method == "POST" else None, settings, source, unknown)
     effect = None
     wanted = source.settings
     if request.method == "POST" and form.is_valid():

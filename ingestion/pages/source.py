@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from django import forms
+from django.conf import settings as site
 from django.contrib import messages
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
@@ -25,11 +26,12 @@ from core.organizations.access import requires
 from core.organizations.models import Scope
 from core.organizations.policy import Action, may
 from core.organizations.services import OrganizationError, issue_token, revoke_token
-from ingestion import life, selectors, wake
+from ingestion import life, selectors, snippets, wake
 from ingestion.kinds import DEFAULTS, kind_of, settings_of
 from ingestion.pages.add_source import label_of, ready
 from ingestion.pages.source_forms import SourceForm
 from ingestion.pages.sources import described
+from ingestion.rule_preview import KINDS as RULED
 
 BATCHES_SHOWN = 10
 
@@ -93,6 +95,13 @@ def show(
         "may_manage": may_manage,
         "tokens": life.tokens_of(identity.organization_id, found.id, found.name) if may_manage else [],
         "settings": said(found),
+        "ruled": found.kind in RULED,
+        "snippets": snippets.snippets(
+            found.kind,
+            site.BASE_URL,
+            request.organization.slug,  # type: ignore[attr-defined]
+            found.name,
+        ),
         "deletions": deletions.deletions_of(identity.organization_id, found.id),
         "at_stake": at_stake,
     }
@@ -105,8 +114,13 @@ def show(
 def said(found: Source) -> list[tuple[Any, Any]]:
     """List the settings of a source that say something, as labels and values."""
     values = [(setting.label, found.settings.get(setting.name)) for setting in settings_of(found.kind)]
-    shown = [(label, ", ".join(map(str, value)) if isinstance(value, list) else value) for label, value in values]
-    return [(label, value) for label, value in shown if value not in (None, "")]
+    return [(label, _in_words(value)) for label, value in values if value not in (None, "")]
+
+
+def _in_words(value: Any) -> Any:
+    if isinstance(value, dict):
+        return ", ".join(f"{reported} = {known}" for reported, known in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else value
 
 
 def settings_form(found: Source, data: Any = None) -> SourceForm:

@@ -70,7 +70,7 @@ class SourceForm(forms.Form):
         for setting in settings_of(self.kind):
             value = self.cleaned_data[setting.name]
             kept.pop(setting.name, None)
-            if value not in (None, "", [], False):
+            if value not in (None, "", [], {}, False):
                 kept[setting.name] = value
         return kept
 
@@ -96,6 +96,25 @@ class WordsField(forms.CharField):
         words = [word.strip() for line in text.splitlines() for word in line.split(",")]
         found = list(dict.fromkeys(word for word in words if word))
         if len(found) > MOST_WORDS or any(len(word) > LONGEST_TEXT for word in found):
+            raise ValidationError(_("At most 64 names of at most 200 characters."))
+        return found
+
+
+class PairsField(forms.CharField):
+    """What things stand for: one a line, the name as reported, "=", the name that is known."""
+
+    widget = forms.Textarea(attrs={"rows": 4})
+
+    def clean(self, value: Any) -> Any:
+        found: dict[str, str] = {}
+        for line in filter(None, map(str.strip, super().clean(value).splitlines())):
+            reported, _sign, known = (part.strip() for part in line.rpartition("="))
+            if not reported or not known:
+                raise ValidationError(_("Say what it stands for, as “this = that”: %(line)s") % {"line": line})
+            if max(len(reported), len(known)) > LONGEST_TEXT:
+                raise ValidationError(_("At most 64 names of at most 200 characters."))
+            found[reported] = known
+        if len(found) > MOST_WORDS:
             raise ValidationError(_("At most 64 names of at most 200 characters."))
         return found
 
@@ -129,11 +148,15 @@ def field_of(setting: Setting) -> forms.Field:
             return forms.BooleanField(**about)
         case "words":
             return WordsField(**about)
+        case "pairs":
+            return PairsField(**about)
     return forms.CharField(**about, max_length=LONGEST_TEXT)
 
 
 def shown(value: object) -> object:
     """Give a stored setting as its field shows it."""
+    if isinstance(value, Mapping):
+        return "\n".join(f"{reported} = {known}" for reported, known in value.items())
     if isinstance(value, Iterable) and not isinstance(value, str | Mapping):
         return "\n".join(str(each) for each in value)
     return value

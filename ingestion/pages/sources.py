@@ -24,7 +24,7 @@ from core.organizations.access import requires
 from core.organizations.middleware import own_scope
 from core.organizations.policy import Action, may
 from core.organizations.tenancy import organization_scope
-from ingestion import reading, selectors, services, uploads, wake
+from ingestion import fetching, reading, selectors, services, uploads, wake
 from ingestion.models import Batch, State
 from ingestion.sources import activity, registry
 from ingestion.sources.base import UnreadablePayload
@@ -170,6 +170,15 @@ def template_file(request: HttpRequest, ending: str) -> HttpResponse:
     )
     answer = HttpResponse(content, content_type=media_type)
     answer["Content-Disposition"] = f'attachment; filename="wattledger-activity.{ending}"'
+    return answer
+
+
+@requires(Action.SEE_SOURCES)
+@require_safe
+def seats_template(_request: HttpRequest) -> HttpResponse:
+    """Give the template of seats, with two lines that show how it is filled in."""
+    answer = HttpResponse(fetching.seats_template(), content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = 'attachment; filename="wattledger-seats.csv"'
     return answer
 
 

@@ -10,6 +10,7 @@ from ingestion.services.accept import (
 )
 from ingestion.services.agents import organizations_with_due_agents, settle_agents
 from ingestion.services.alerts import watch_sources
+from ingestion.services.conflicts import take_back, take_newer
 from ingestion.services.drain import Drained, drain_inbox
 from ingestion.services.files import accept_files
 from ingestion.services.house import (
@@ -58,6 +59,8 @@ __all__ = [
     "set_service_rules",
     "settle_agents",
     "source_of",
+    "take_back",
+    "take_newer",
     "wait_until_done",
     "watch_sources",
     "work_on_deletions",

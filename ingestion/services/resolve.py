@@ -74,9 +74,11 @@ def replay_quarantine(organization_id: int, *, dry_run: bool = False, **filters:
     return replay
 
 
-def discard_quarantine(organization_id: int, *, source_id: int | None, reason: str, why: str) -> int:
+def discard_quarantine(
+    organization_id: int, *, source_id: int | None, reason: str, why: str, ids: list[int] | None = None
+) -> int:
     """
-    Close the open rows of one source and reason for good; they stay readable.
+    Close the open rows of one source and reason for good, all or those of these ids; they stay readable.
 
     Raises ResolveError when it is not said which rows, or why.
     """
@@ -85,7 +87,7 @@ def discard_quarantine(organization_id: int, *, source_id: int | None, reason: s
     if source_id is None or not reason:
         raise ResolveError("Say which rows are discarded: those of one source, under one reason.")
     with organization_scope(organization_id):
-        rows = selectors.quarantine(organization_id, source_id=source_id, reason=reason)
+        rows = selectors.quarantine(organization_id, source_id=source_id, reason=reason, ids=ids)
         count = rows.update(state=QuarantineState.DISCARDED, discard_reason=why, resolved_at=datetime.now(UTC))
         source = selectors.source_of_id(organization_id, source_id)
         if count and source is not None:

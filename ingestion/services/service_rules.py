@@ -57,5 +57,10 @@ def read_rules(text: str) -> list[dict[str, Any]]:
     for number, line in enumerate(lines, 1):
         if None in line:
             raise SettingError(f"rule {number} has more cells than the header: put texts with commas into quotes")
-        found.append({name: value for name, value in line.items() if value})
+        found.append({name: _as_written(value) for name, value in line.items() if value})
     return found
+
+
+def _as_written(text: str) -> str:
+    """Take off the quote that an export puts before what a spreadsheet would run as a formula."""
+    return text[1:] if text[:1] == "'" and text[1:2] in ("=", "+", "-", "@") else text

@@ -10,6 +10,7 @@ from math import isfinite, nan
 from typing import Final
 
 from ingestion.sources import ai_services, meters
+from ingestion.sources.own_units import meant
 from ingestion.sources.service_rules import Rulebook
 from ingestion.sources.vocabulary import provider_slug
 
@@ -114,6 +115,8 @@ def understand(
         meter=" | ".join([*meter_texts, *billed_units]),
         instance=(machine or "") + ("+gpu" if gpu_count > 0 else ""),
     )
+    consumed_unit, pricing_unit = meant(consumed_unit, rules.units), meant(pricing_unit, rules.units)
+    billed_units = [unit for unit in dict.fromkeys((*billed_units, consumed_unit, pricing_unit)) if unit]
     tokens = rule.measure in ai_services.TOKEN_MEASURES
     says = (
         meters.read_token_meter(provider or "", service or "", meter_texts, family) if rule.hosting == "api" else None

@@ -53,6 +53,7 @@ from ingestion.sources.otlp_resource import (
     time_of,
 )
 from ingestion.sources.otlp_wire import Value
+from ingestion.sources.own_units import meant, own_units
 
 FALLBACK: Final = {"stage": "inference"}
 
@@ -163,6 +164,7 @@ class _Body:
         self.memory = known if isinstance(known, Memory) else Memory()
         only = context.known.get("only_rows")
         self.only = only if isinstance(only, set) else None
+        self.units = own_units(context.setting)
         self.draft = Draft(fallback=FALLBACK)
 
     def read(self, scopes: Iterable[Scope]) -> Draft:
@@ -200,13 +202,14 @@ class _Body:
         found: dict[tuple[str, int, int], Point] = {}
         for metric in scope.metrics:
             read = self._reads(scope, metric)
+            reported, metric = metric, replace(metric, unit=meant(metric.unit, self.units) or "")
             for data in metric.points:
                 self.draft.received += 1
                 fault = _fault(metric, data) if read else None
                 if not read or data.flags & NO_VALUE:
                     self.draft.outside += 1
                 elif fault is not None:
-                    self._refuse(self.draft.received, 1, None, fault, metric, data)
+                    self._refuse(self.draft.received, 1, None, fault, reported, data)
                 else:
                     own = (f"{key}={value}" for key, value in sorted(data.attributes.items()))
                     series = digest(origin, metric.name, metric.unit, metric.kind, metric.temporality, *own)[:32]

@@ -9,7 +9,7 @@ that no pattern can stop a worker.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pyarrow as pa
@@ -19,6 +19,7 @@ from core.quantification.activity import HOSTINGS, STAGES
 from ingestion.sources import ai_services
 from ingestion.sources.ai_services import Rule
 from ingestion.sources.base import SettingError
+from ingestion.sources.own_units import own_units
 
 pc: Any = pyarrow.compute  # the stubs know only some of its overloads
 
@@ -34,14 +35,21 @@ LONGEST_TEXT: Final = 500
 
 @dataclass(frozen=True)
 class Rulebook:
-    """The rules of a source, its own first."""
+    """
+    The rules of a source, its own first.
+
+    Args:
+        own: in the order of matching.
+        units: own names of units, see `own_units`.
+    """
 
     own: tuple[Rule, ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, setting: Mapping[str, object]) -> Rulebook:
         """Read the source's setting; raise SettingError naming the rule and the column at fault."""
-        return cls(own_rules(setting.get(SETTING)))
+        return cls(own_rules(setting.get(SETTING)), own_units(setting))
 
     def classify(self, *, provider: str, service: str, meter: str, instance: str) -> Rule:
         """Give the first rule that matches a bill row; arguments as in `ai_services.classify`."""

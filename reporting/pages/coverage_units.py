@@ -18,7 +18,8 @@ from core.accounting import services
 from core.accounting.models import CoverageUnit
 from core.accounting.selectors import overlap_warnings
 from core.accounting.selectors.coverage import coverage_of
-from core.accounting.selectors.suggested_links import suggested_links
+from core.accounting.selectors.rules_effect import NEW_UNIT, links_effect
+from core.accounting.selectors.suggested_links import SuggestedLink, suggested_links
 from core.accounting.selectors.unit_reconciliation import ReconciledUnit, reconciled_units
 from core.ledger.selectors import sources
 from core.organizations.access import requires
@@ -47,6 +48,8 @@ DESCRIBES: Final = {
     "whole": gettext_lazy("the whole unit; the source linked first goes first"),
 }
 INDEPENDENT: Final = "independent"
+WEIGHED: Final = 3
+"""Proposals whose effect is derived for the page; the next ones come up once these are decided."""
 
 
 class LinkForm(forms.Form):
@@ -177,6 +180,48 @@ def save_link(request: HttpRequest) -> HttpResponse:
 
 @requires(Action.MANAGE_SOURCES)
 @require_POST
+def decide_proposed(request: HttpRequest) -> HttpResponse:
+    """Link two sources that may describe the same to one unit, or declare one of them independent, with a reason."""
+    organization_id = _organization(request)
+    found = {_key(each): each for each in suggested_links(organization_id)}
+    proposed = found.get(request.POST.get("proposed", ""))
+    if proposed is None:
+        messages.error(request, _("This proposal is settled already."))
+        return redirect("coverage_units")
+    chosen, reason = request.POST.get("independent", ""), request.POST.get("reason", "").strip()
+    if not chosen:
+        services.link_together(
+            organization_id=organization_id,
+            source_ids=proposed.source_ids,
+            account=proposed.account,
+            unit=proposed.unit_name,
+            reason=_why(proposed),
+        )
+        text = _("Both are linked to %(unit)s; figures follow within a minute.") % {"unit": proposed.unit_name}
+        messages.success(request, text)
+    elif chosen not in map(str, proposed.source_ids) or not reason:
+        messages.error(request, _("Choose the source that is independent, and say why."))
+    else:
+        services.declare_independent(
+            organization_id=organization_id, source_id=int(chosen), account=proposed.account, reason=reason
+        )
+        messages.success(request, _("The source is marked independent; figures follow within a minute."))
+    return redirect("coverage_units")
+
+
+def _key(proposed: SuggestedLink) -> str:
+    first, second = proposed.source_ids
+    return f"{first}~{second}~{proposed.account or ''}"
+
+
+def _why(proposed: SuggestedLink) -> str:
+    if proposed.account is not None:
+        return _("Both name the account %(account)s.") % {"account": proposed.account}
+    return _("Both report the same requests (%(count)d seen).") % {"count": proposed.requests}
+
+
+@requires(Action.MANAGE_SOURCES)
+@require_POST
 def remove_link(request: HttpRequest, link_id: int) -> HttpResponse:
     """Take a link back."""
     try:
@@ -214,7 +259,16 @@ def _page(
             }
             for each in overlap_warnings(organization_id, whole)
         ],
-        "suggested": suggested_links(organization_id),
+        "suggested": [
+            {
+                "proposed": each,
+                "key": _key(each),
+                "either": list(zip(each.source_ids, each.sources, strict=True)),
+                "weighed": at < WEIGHED,
+                "effect": links_effect(organization_id, each.links(NEW_UNIT)) if at < WEIGHED else None,
+            }
+            for at, each in enumerate(suggested_links(organization_id))
+        ],
     }
     if may(request.identity, Action.MANAGE_SOURCES):  # type: ignore[attr-defined]
         context |= {

@@ -16,10 +16,13 @@ from django.views.decorators.http import require_POST, require_safe
 from core.accounting import services
 from core.accounting.selectors import NameMatch, name_matches
 from core.accounting.selectors.matches import LOOK_AT
-from core.catalog.models import AliasKind
+from core.accounting.selectors.rules_effect import alias_effect
+from core.catalog.models import Alias, AliasKind
+from core.catalog.selectors import all_aliases
 from core.catalog.services import CatalogError
 from core.organizations.access import requires
 from core.organizations.policy import Action, may
+from core.quantification.attribute import OwnAlias
 from core.quantification.matching import match_name
 from core.quantification.pack import FactorPack
 from core.quantification.resolve import catalog_of
@@ -86,12 +89,13 @@ def set_alias(request: HttpRequest) -> HttpResponse:
     """Say what a reported name stands for; days that report it are derived again."""
     query = asked(request)
     form = AliasForm(request.POST, pack=query.pack)
+    if form.is_valid() and request.POST.get("verdict") == "try":
+        given = form.cleaned_data
+        effect = alias_effect(_organization(request), OwnAlias(given["kind"], given["reported"], given["resolves_to"]))
+        return _page(request, query, form, {"tried": True, "effect": effect})
     if form.is_valid():
         try:
-            alias = services.set_alias(
-                organization_id=request.identity.organization_id,  # type: ignore[attr-defined]
-                **form.cleaned_data,
-            )
+            alias = services.set_alias(organization_id=_organization(request), **form.cleaned_data)
         except CatalogError as error:
             form.add_error(None, str(error))
         else:
@@ -101,7 +105,27 @@ def set_alias(request: HttpRequest) -> HttpResponse:
     return _page(request, query, form)
 
 
-def _page(request: HttpRequest, query: FactorQuery, form: AliasForm | None) -> HttpResponse:
+@require_POST
+@requires(Action.MANAGE_SOURCES)
+def remove_alias(request: HttpRequest, alias_id: int) -> HttpResponse:
+    """Take a name back; days that report it are derived again."""
+    try:
+        alias = services.remove_alias(organization_id=_organization(request), alias_id=alias_id)
+    except CatalogError as error:
+        messages.error(request, str(error))
+    else:
+        text = gettext("“{reported}” stands for itself again. Its days are derived again.")
+        messages.success(request, text.format(reported=alias.reported))
+    return redirect("factor_names")
+
+
+def _organization(request: HttpRequest) -> int:
+    return int(request.identity.organization_id)  # type: ignore[attr-defined]
+
+
+def _page(
+    request: HttpRequest, query: FactorQuery, form: AliasForm | None, more: dict[str, Any] | None = None
+) -> HttpResponse:
     identity: Any = request.identity  # type: ignore[attr-defined]
     found: list[NameMatch] = []
     if query.view is not None and query.pack is not None:
@@ -125,9 +149,16 @@ def _page(request: HttpRequest, query: FactorQuery, form: AliasForm | None) -> H
             "doubtful": len(doubtful),
             "all": len(found),
             "form": form,
+            "own": [_own(alias) for alias in all_aliases(identity.organization_id)[:MOST_ROWS]],
+            **(more or {}),
         },
-        status=400 if form is not None and form.is_bound else 200,
+        status=400 if form is not None and form.is_bound and not form.is_valid() else 200,
     )
+
+
+def _own(alias: Alias) -> dict[str, Any]:
+    kind = KINDS.get(alias.kind, alias.get_kind_display())
+    return {"id": alias.id, "kind": kind, "reported": alias.reported, "resolves_to": alias.resolves_to}
 
 
 _WORDS: Final = ("none", "guess", "sure", "exact")
@@ -169,8 +200,6 @@ def _todo(each: NameMatch) -> str:
         return ""
     if each.reported is None:
         return gettext("Send a region or zone with the records")
-    if not each.takes_alias:
-        return gettext("Send a zone of the grid table, such as DE")
     return gettext("Say what it stands for") if each.confidence == "none" else gettext("Confirm or correct it")
 
 

@@ -57,6 +57,7 @@ PAGES: Final = {
     "attribution": "/settings/attribution/",
     "attribution-rule": "/settings/attribution/add/",
     "privacy": "/settings/privacy/",
+    "bill-rules": "/settings/bill-rules/",
     "sites": "/settings/sites/",
     "site": "/settings/sites/fra-1/",
     "register-upload": "/settings/register/upload/",

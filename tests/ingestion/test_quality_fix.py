@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
 
 from core.factors.pack import load_pack
@@ -20,6 +22,7 @@ from core.organizations import services as organizations
 from core.organizations.models import AuditEvent, Role
 from core.organizations.tenancy import organization_scope
 from ingestion import selectors, services
+from tests.ingestion.sources.bills import MACHINE
 
 from .conftest import stamp
 
@@ -146,3 +149,46 @@ def test_all_open_rows_are_exported_with_their_payload(signed_in: Client, organi
     assert cells["record_id"] == "'=cmd()"
     assert json.loads(cells["payload"])["energy_kwh"] == 10.0
     assert json.loads(out.getvalue()) == rows
+
+
+def deliver(organization: Any, *rows: dict[str, str]) -> Any:
+    """Send one bill, as a new delivery."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(MACHINE))
+    writer.writeheader()
+    writer.writerows(rows)
+    _token, secret = organizations.issue_token(organization_id=organization.id, name="bill", scopes=["ingest"])
+    form = {"file": SimpleUploadedFile("bill.csv", text.getvalue().encode()), "source": "focus"}
+    answer = Client().post("/api/v1/imports", form, headers={"Authorization": f"Bearer {secret}"})
+    assert answer.status_code == 202, answer.content
+    services.drain_inbox(organization.id)
+    with organization_scope(organization.id):
+        return Source.objects.get(kind="focus")
+
+
+def test_a_unit_that_no_table_knows_is_said_what_it_stands_for(signed_in: Client, organization: Any) -> None:
+    load_factor_set(load_pack())
+    odd = MACHINE | {"ConsumedUnit": "Std", "ConsumedQuantity": "3", "SkuId": "ODD"}
+    bill = deliver(organization, MACHINE, odd)
+    address = f"/quality/{bill.id}/unknown_unit/fix/"
+
+    form = signed_in.get(address).context["form"]
+    tried = signed_in.post(address, {"units": "std = Hours", "verdict": "try"}).context["effect"]
+    wrong = signed_in.post(address, {"units": "std = barrels", "verdict": "try"}).context["effect"]
+    unsaid = signed_in.post(address, {"units": "std = ", "verdict": "apply"})
+    signed_in.post(address, {"units": "std = Hours", "verdict": "apply"})
+    services.drain_inbox(organization.id)
+
+    assert form["units"].value() == "Std = "
+    assert (tried.rows, tried.records, dict(tried.still)) == (1, 1, {})
+    assert tried.kg_co2e > 0
+    assert (wrong.records, dict(wrong.still)) == (0, {"unknown_unit": 1})
+    assert unsaid.status_code == 400
+    assert open_rows(organization, "unknown_unit") == 0
+    with organization_scope(organization.id):
+        assert Source.objects.get(id=bill.id).settings == {"units": {"std": "Hours"}}
+        event = AuditEvent.objects.get(action="update_source")
+        with connection.cursor() as cursor:
+            cursor.execute("select sum(instance_hours) from ledger_record")
+            assert cursor.fetchone() == (4.0,)  # 1 as billed, 3 by the new name
+    assert event.reason == "rows in quarantine: unknown_unit"

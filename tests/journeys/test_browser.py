@@ -49,6 +49,7 @@ PAGES = [
     "/settings/attribution/",
     "/settings/attribution/add/?condition=account+is+prod",
     "/settings/privacy/",
+    "/settings/bill-rules/",
     "/settings/sites/",
     "/settings/sites/berlin/",
     "/settings/register/upload/",

@@ -16,9 +16,14 @@ from core.quantification.series_grid import factors_of
 from core.quantification.site_factors import factors_of_site
 
 
-def rules_of(organization_id: int) -> Rules:
-    """Collect an organization's rules, inside its scope."""
-    links = links_in_order(organization_id)
+def rules_of(organization_id: int, *, links: tuple[Link, ...] | None = None) -> Rules:
+    """
+    Collect an organization's rules, inside its scope.
+
+    Args:
+        links: of sources, in place of those in force: to see what they would do.
+    """
+    links = links_in_order(organization_id) if links is None else links
     described = sorted({link.source_id for link in links if link.unit_id is not None})
     restated = Snapshot.objects.filter(organization_id=organization_id, source_id__in=described)
     stating = Series.objects.filter(organization_id=organization_id, source_id__in=described, evidence=STATED)

@@ -36,6 +36,15 @@ class SuggestedLink:
     unit: str | None
     unit_id: int | None
 
+    @property
+    def unit_name(self) -> str:
+        """Name the unit that both would be linked to: the one that is there, else the account, else the two sources."""
+        return self.unit or self.account or " + ".join(self.sources)
+
+    def links(self, new_unit_id: int) -> list[Link]:
+        """Give the links that would tie both to the unit; a unit that is not made yet has the id given."""
+        return [Link(source_id, self.account, self.unit_id or new_unit_id) for source_id in self.source_ids]
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain values that JSON takes."""
         return {"sources": list(self.sources), "account": self.account, "requests": self.requests, "unit": self.unit}
@@ -52,8 +61,8 @@ def suggested_links(organization_id: int) -> list[SuggestedLink]:
     found = []
     for first, second, account, count in (*same_requests, *same_accounts):
         linked = [_link(links, source_id, account) for source_id in (first, second)]
-        if all(linked):
-            continue
+        if all(linked) or any(link is not None and link.unit_id is None for link in linked):
+            continue  # linked both, or one of them is said to describe what nothing else does
         unit_id = next((link.unit_id for link in linked if link is not None), None)
         pair = (names[first], names[second])
         found.append(SuggestedLink((first, second), pair, account, count, units.get(unit_id or 0), unit_id))

@@ -110,6 +110,32 @@ def link_source(
         return _link(organization_id, source_id, account, unit_id, reason, part)
 
 
+def link_together(
+    *, organization_id: int, source_ids: Sequence[int], account: str | None, unit: str, reason: str
+) -> CoverageUnit:
+    """
+    Link sources that describe the same to one unit, which is made where there is none of that name.
+
+    Args:
+        account: that they all name; None: whole sources.
+        unit: its name. A unit that is there keeps its order of evidence, and sources keep the links that they have.
+
+    Raises CoverageError when there is no such source, or the unit has no name.
+    """
+    with organization_scope(organization_id):
+        found = CoverageUnit.objects.filter(organization_id=organization_id, name=unit.strip()).first()
+        if found is None:
+            found = set_coverage_unit(organization_id=organization_id, name=unit, reason=reason)
+        own = SourceLink.objects.filter(organization_id=organization_id, unit_id=found.id)
+        linked = set(own.filter(account__isnull=True).values_list("source_id", flat=True))
+        if account is not None:
+            linked |= set(own.filter(account=account).values_list("source_id", flat=True))
+        for source_id in source_ids:
+            if source_id not in linked:
+                _link(organization_id, source_id, account, found.id, reason)
+    return found
+
+
 def declare_independent(
     *, organization_id: int, source_id: int, account: str | None = None, reason: str = ""
 ) -> SourceLink:

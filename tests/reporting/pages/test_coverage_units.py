@@ -10,7 +10,11 @@ from core.accounting import services as accounting
 from core.accounting.selectors.coverage import coverage_of
 from core.ledger.services import ensure_source
 from core.organizations import services
-from core.organizations.models import Person, Role
+from core.organizations.models import AuditEvent, Person, Role
+from core.organizations.tenancy import organization_scope
+from tests.core.accounting.conftest import call, factor_set, write
+
+__all__ = ["factor_set", "write"]
 
 pytestmark = pytest.mark.django_db
 
@@ -107,3 +111,49 @@ def test_the_api_says_what_the_page_says(sign_in, organization, bill):
     assert (answer["from"], answer["to"]) == (str(date(2026, 7, 1)), str(date(2026, 7, 31)))
     assert [(each["unit"], each["sources"][0]["source"]) for each in answer["units"]] == [("Cluster A", "bill")]
     assert client.get("/api/v1/coverage?period=whenever").status_code == 400
+
+
+@pytest.fixture
+def proposed(organization, factor_set, write):
+    """Two sources that name the same account, with the same use on the same day."""
+    sources = [write(call(number, account="org-1"), source=name) for number, name in enumerate(("gateway", "export"))]
+    accounting.derive_dirty_days(organization.id)
+    return sources
+
+
+def test_a_proposed_link_is_one_click_and_shows_what_it_displaces(committed_db, sign_in, organization, proposed):
+    client = sign_in(Role.SUSTAINABILITY_LEAD)
+    (entry,) = client.get("/quality/units/").context["suggested"]
+
+    page = client.post("/quality/units/proposed/", {"proposed": entry["key"]}, follow=True)
+
+    effect = entry["effect"]
+    assert effect.displaced_kg_co2e == pytest.approx(effect.before_kg_co2e / 2, rel=1e-9)
+    assert effect.displaced_kg_co2e > 0
+    assert page.context["suggested"] == []
+    links = coverage_of(organization.id).links
+    assert {(each["source"], each["account"], each["unit"]) for each in links} == {
+        ("gateway", "org-1", "org-1"),
+        ("export", "org-1", "org-1"),
+    }
+    assert "Both name the account org-1." in page.content.decode()
+    with organization_scope(organization.id):
+        events = list(AuditEvent.objects.filter(action="link_source").values_list("reason", flat=True))
+    assert events == ["Both name the account org-1."] * 2
+
+
+def test_one_of_two_is_marked_independent_with_a_reason(committed_db, sign_in, organization, proposed):
+    client = sign_in(Role.SUSTAINABILITY_LEAD)
+    (entry,) = client.get("/quality/units/").context["suggested"]
+    given = {"proposed": entry["key"], "independent": proposed[0]}
+
+    client.post("/quality/units/proposed/", given)
+    unsaid = coverage_of(organization.id).links
+    page = client.post("/quality/units/proposed/", given | {"reason": "its own traffic"}, follow=True)
+    again = client.post("/quality/units/proposed/", given | {"reason": "twice"}, follow=True)
+
+    assert unsaid == []
+    assert page.context["suggested"] == []
+    (linked,) = coverage_of(organization.id).links
+    assert (linked["source"], linked["unit"], linked["reason"]) == ("gateway", None, "its own traffic")
+    assert "settled already" in again.content.decode()
