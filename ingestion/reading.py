@@ -116,7 +116,7 @@ class Reader:
         if choose is not None:
             delivery = Delivery()
             for file in files:
-                with _opened(file) as stream:
+                with opened(file) as stream:
                     choose(stream, self.context(batch, file), delivery)
             return {"known": {**self._facts(batch, None), "delivery": delivery}}
         survey = getattr(registry.adapter(batch.kind), "survey", None)
