@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, BinaryIO, Final
@@ -27,6 +27,8 @@ from ingestion.sources.base import Context, Draft, Parsed, UnreadablePayload
 from ingestion.sources.counters import Memory
 
 Chunk = Parsed
+Again = dict[int, object]
+"""Rows that are read again -> what quarantine holds of each, for formats with counters; else None."""
 OUTSIDE_KEYS: Final = ("classification", "service", "currency")
 OUTSIDE_LINES: Final = 500
 """Lines of the summary of rows outside; the rest is summed up as one."""
@@ -88,7 +90,7 @@ class Reader:
             starts.append(start)
             latest_row = 0
             with _opened(file) as stream:
-                rows = None if only is None else only.get(file.number, set())
+                rows = None if only is None else only.get(file.number, {})
                 for parsed in adapter.parse(stream, replace(self.context(batch, file, rows), **surveyed)):
                     covers += parsed.cover
                     latest_row = max(latest_row, _latest_row(parsed))
@@ -155,7 +157,7 @@ class Reader:
         file = max((at for at, start in enumerate(starts) if start < row), default=0)
         return file + 1, row - starts[file]
 
-    def context(self, batch: Claimed, file: Stored | None = None, only_rows: set[int] | None = None) -> Context:
+    def context(self, batch: Claimed, file: Stored | None = None, only_rows: Again | None = None) -> Context:
         """Give what the adapter may know of a batch, and of one of its files."""
         return Context(
             received_at=batch.received_at,
@@ -173,7 +175,7 @@ class Reader:
             self._experiments = {"experiments": experiments(self.organization_id)}
         return batch.settings | self._experiments
 
-    def _facts(self, batch: Claimed, only_rows: set[int] | None) -> Mapping[str, object]:
+    def _facts(self, batch: Claimed, only_rows: Again | None) -> Mapping[str, object]:
         kind = batch.kind
         if counts_on(batch):
             memory = self.memories.setdefault(
@@ -190,13 +192,18 @@ class Reader:
         """List the CodeCarbon runs whose emissions were read."""
         return list(self._known.get("codecarbon", {}))
 
-    def _rows_to_replay(self, batch: Claimed) -> dict[int, set[int]]:
+    def _rows_to_replay(self, batch: Claimed) -> dict[int, Again]:
         with organization_scope(self.organization_id):
             rows = QuarantinedRow.objects.filter(organization_id=self.organization_id, replayed_by=batch.id)
-            wanted: dict[int, set[int]] = {}
-            for file, row in rows.values_list("file", "row"):
-                wanted.setdefault(file, set()).add(row)
-        return wanted
+            return by_file(rows.values_list("file", "row", *(("payload",) if counts_on(batch) else ())))
+
+
+def by_file(rows: Iterable[tuple[Any, ...]]) -> dict[int, Again]:
+    """Sort rows by the file that they are of: (file, row), perhaps with what quarantine holds of it."""
+    found: dict[int, Again] = {}
+    for file, row, *held in rows:
+        found.setdefault(file, {})[row] = held[0] if held else None
+    return found
 
 
 def defaults_of(batch: Claimed | Batch, settings: Mapping[str, Any]) -> dict[str, str | None]:
@@ -363,9 +370,9 @@ def _numbered(chunk: Chunk, start: int) -> Chunk:
     )
 
 
-def _only_rows(chunk: Chunk, rows: set[int]) -> Chunk:
+def _only_rows(chunk: Chunk, rows: Again) -> Chunk:
     """Keep only some rows of a chunk, for a replay."""
-    activity = chunk.activity[chunk.activity["row"].isin(rows)].reset_index(drop=True)
+    activity = chunk.activity[chunk.activity["row"].isin(list(rows))].reset_index(drop=True)
     rejected = [rejection for rejection in chunk.rejected if rejection.row in rows]
     received = int(activity["rows"].sum()) + sum(rejection.rows for rejection in rejected)
     return Parsed(activity, rejected, received, log=chunk.log)

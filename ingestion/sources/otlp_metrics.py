@@ -14,10 +14,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from core.quantification import units
+from core.quantification.activity import COUNTS, NUMBERS
 from core.quantification.record_checks import CLOCK_TOLERANCE
 from core.quantification.rejections import Rejection
 from core.quantification.signals import METRIC, METRICS, REQUEST_HISTOGRAM, SCOPE, SIGNAL, TOKEN_HISTOGRAM
@@ -130,7 +131,7 @@ class _Body:
         known = context.known.get("counters")
         self.memory = known if isinstance(known, Memory) else Memory()
         only = context.known.get("only_rows")
-        self.only = only if isinstance(only, set) else None
+        self.only = only if isinstance(only, Mapping) else None
         self.draft = Draft(fallback=FALLBACK)
 
     def read(self, scopes: Iterable[Scope]) -> Draft:
@@ -237,7 +238,7 @@ class _Body:
             return {"requests": taken.count, "failed_requests": taken.count if failed else 0, **tokens}
         column = _direction(point)
         measures: dict[str, Any] = {"input_tokens": 0, "output_tokens": 0, column: round(taken.value)}
-        if part is not None:
+        if part is not None and not self._refused_before(point):
             of_part = self._step(part)
             if of_part.kind is Kind.USE:
                 measures["cached_input_tokens"] = round(of_part.value)
@@ -261,6 +262,8 @@ class _Body:
         if self.only is not None and point.row not in self.only:
             self.draft.outside += rows  # another row of this payload is read again
             return None
+        if self._refused_before(point):
+            return Step(Kind.USE)
         fault = self._time_fault(point)
         if fault is not None:
             self._refuse(point.row, rows, point.record_id, fault, point.metric, point.data)
@@ -301,8 +304,21 @@ class _Body:
                 "record_id": point.record_id,
                 "started_at": time_of(taken.start_ns),
                 "ended_at": time_of(point.data.time_ns),
+                **self._refused_before(point),
             }
         )
+
+    def _refused_before(self, point: Point) -> dict[str, Any]:
+        """
+        Give start and measures of the record that a row was when it was refused; {} where it was none, or is new.
+
+        Its counter has been passed on since, so what it adds cannot be found a second time.
+        """
+        row = (self.only or {}).get(point.row)
+        if not isinstance(row, Mapping) or row.get("record_id") != point.record_id or "started_at" not in row:
+            return {}
+        measures = {name: row[name] for name in (*COUNTS, *NUMBERS) if name in row}
+        return {"started_at": datetime.fromisoformat(row["started_at"]), **measures}
 
 
 def _bound(make: Callable[..., None], *given: Any) -> Callable[[Point], None]:
