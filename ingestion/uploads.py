@@ -130,7 +130,10 @@ def scrubbed(stream: BinaryIO, kind: str, upload: Upload) -> BinaryIO:
     if scrub_file is not None:
         return scrub_file(stream)
     if private_tables.is_table(unpacked_head(stream, HEAD_BYTES)):
-        return private_tables.scrubbed(stream, getattr(adapter, "RULES", Rules()))
+        scrub_table: Callable[[BinaryIO], BinaryIO] | None = getattr(adapter, "scrub_table", None)
+        return (
+            scrub_table(stream) if scrub_table else private_tables.scrubbed(stream, getattr(adapter, "RULES", Rules()))
+        )
     limit = settings.MAX_PAYLOAD_MB * 1024 * 1024
     plain = open_maybe_compressed(stream)
     head = plain.read(limit + 1)

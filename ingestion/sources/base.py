@@ -177,9 +177,9 @@ class Adapter(Protocol):
     A module of `ingestion.sources` that reads one wire format.
 
     It may also have `read` (small payloads as a Draft, finished with others), `scrub_file` (as `scrub`, for a seekable
-    stream of any size) and `survey` (snapshot -> model versions in a file; `parse` then gets those of the whole delivery
-    and of the ledger in `Context.known`), and `SUMMED` (true: records of one id may come in pieces, which are added up over
-    all files of a delivery).
+    stream of any size), `scrub_table` (the same, for tables only), `survey` (snapshot -> model versions in a file; `parse`
+    then gets those of the whole delivery and of the ledger in `Context.known`), and `SUMMED` (true: records of one id may
+    come in pieces, which are added up over all files of a delivery).
     """
 
     NAME: str

@@ -7,10 +7,11 @@ request without tokens. The callback and the spend log name a call alike, so a c
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 
 import msgspec
 
@@ -18,8 +19,9 @@ from core.quantification.records import Count
 from core.quantification.rejections import Rejection
 from ingestion.sources import gateway_tags
 from ingestion.sources.base import CHUNK_ROWS, Context, Draft, Parsed, finish_draft, natural_id
-from ingestion.sources.litellm_wire import plain_events
+from ingestion.sources.litellm_wire import csv_events, plain_events
 from ingestion.sources.otlp_resource import API_VENDORS, is_private, region_of
+from ingestion.sources.private_tables import Pieces
 from ingestion.sources.usage_pages import account_of, convert
 from ingestion.sources.vocabulary import provider_slug, tier_of
 
@@ -134,6 +136,19 @@ def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
     Raises UnreadablePayload when the body is of another format, or of the callback's old one.
     """
     return accept(body)[0]
+
+
+def scrub_table(stream: BinaryIO) -> BinaryIO:
+    """Do the same to a spend log as CSV, of any size: metadata and tags are what people wrote, whatever they hold."""
+    return cast(BinaryIO, io.BufferedReader(Pieces(_array(csv_events(stream)))))
+
+
+def _array(events: Iterable[dict[str, Any]]) -> Iterator[bytes]:
+    before = b"["
+    for event in events:
+        yield before + msgspec.json.encode(event)
+        before = b","
+    yield b"[]" if before == b"[" else b"]"
 
 
 def accept(body: bytes) -> tuple[bytes, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -77,7 +77,7 @@ def plain_events(body: bytes) -> list[dict[str, Any]]:
     """
     plain = unpacked(body)
     if plain.lstrip()[:1] not in (b"{", b"["):
-        return list(_csv_events(plain))
+        return list(csv_events(io.BytesIO(plain)))
     found = _json_values(plain)
     rows = [each for value in found for each in (value["data"] if _is_page(value) else [value])]
     return [_plain(value) for value in rows]
@@ -162,8 +162,9 @@ def spend_event(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _csv_events(plain: bytes) -> Iterator[dict[str, Any]]:
-    table = bill_tables.open_table(io.BytesIO(plain), bill_tables.picker(SPEND_COLUMNS), CHUNK_ROWS)
+def csv_events(stream: BinaryIO) -> Iterator[dict[str, Any]]:
+    """Read a spend log as CSV, which may be packed, as events. Raises UnreadablePayload for another table."""
+    table = bill_tables.open_table(stream, bill_tables.picker(SPEND_COLUMNS), CHUNK_ROWS)
     missing = [
         name for name in ("request_id", "startTime") if name.lower() not in {n.strip().lower() for n in table.names}
     ]
