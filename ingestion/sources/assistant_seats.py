@@ -53,7 +53,8 @@ _ACTIVE: Final = "active"
 
 _MONTH: Final = re.compile(r"^(19|20)\d\d-(0[1-9]|1[0-2])$")
 _MONTH_IN_NAME: Final = re.compile(r"(?<!\d)(20\d\d-(?:0[1-9]|1[0-2]))(?!\d)")
-_PERSON_WORDS: Final = frozenset({"name", "user", "upn", "display_name", "user_principal_name", "member", "assignee"})
+_PERSON_WORDS: Final = frozenset({"name", "display_name", "member"})
+"""In a table of seats, besides what names a person everywhere."""
 
 
 def detect(head: bytes, filename: str) -> str | None:
