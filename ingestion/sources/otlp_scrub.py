@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from core.quantification.private import is_private, names_private_value, without_private
-from ingestion.sources import otlp_ecologits, otlp_metrics, otlp_spans, otlp_wire
+from ingestion.sources import otlp_ecologits, otlp_known_metrics, otlp_spans, otlp_wire
 from ingestion.sources.base import UnreadablePayload, digest
 from ingestion.sources.otlp_wire import Signal
 
@@ -35,9 +35,9 @@ def resource_keep(key: str) -> bool:
     return not is_private(key) and not key.startswith(("process.", "host.ip", "host.mac", "telemetry."))
 
 
-READ: Final = otlp_metrics.READ | otlp_ecologits.METRICS
+READ: Final = otlp_known_metrics.READ | otlp_ecologits.METRICS
 """Metrics that are read."""
-READ_OF_POINTS: Final = otlp_metrics.KEYS | otlp_ecologits.KEYS
+READ_OF_POINTS: Final = otlp_known_metrics.KEYS | otlp_ecologits.KEYS
 """Attributes of data points that are read."""
 HASHED: Final = "#"
 """How the hash of an attribute's value begins."""
