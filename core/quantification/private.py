@@ -14,15 +14,14 @@ from collections.abc import Mapping, Set
 from functools import lru_cache
 from typing import Any, Final
 
+from core.quantification.remembering import remembered
+
 PERSON: Final = "person"
 CONTENT: Final = "content"
 
 MAIL: Final = "(mail address, not kept)"
 KEY: Final = "(key, not kept)"
 UNREADABLE: Final = "(unreadable, not kept)"
-
-REMEMBERED_LENGTH: Final = 2_000
-"""Longer texts are not remembered between rows: so many of them would fill the memory."""
 
 KEY_LENGTH: Final = 200
 """A longer key is judged by its end."""
@@ -199,9 +198,10 @@ def scrub_text(text: str, allowed: Set[str] = frozenset()) -> str:
     start = text.lstrip()[:1]
     if not start or start not in '{["':
         return masked(text)
-    return (_scrubbed_again if len(text) <= REMEMBERED_LENGTH else _scrubbed)(text, allowed)
+    return _scrubbed(text, allowed)
 
 
+@remembered(16_384)
 def _scrubbed(text: str, allowed: Set[str]) -> str:
     start = text.lstrip()[:1]
     braces = start == '"' and '":' in text
@@ -214,10 +214,6 @@ def _scrubbed(text: str, allowed: Set[str]) -> str:
         return text
     written = json.dumps(kept, ensure_ascii=False)
     return written[1:-1] if braces else written
-
-
-_scrubbed_again = lru_cache(maxsize=16_384)(_scrubbed)
-"""Remembers what was left: the same tags stand in many rows."""
 
 
 def _first_of_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import zstandard
 
+from core.quantification.remembering import LONGEST
 from ingestion.sources.base import UnreadablePayload, Utf8, open_maybe_compressed
 from ingestion.sources.private_columns import nullable, scrub_batch
 from ingestion.sources.private_texts import Cleaner, Rules, mentions_private, without_private_line
@@ -198,9 +199,11 @@ class _Cleaned(dict[str, str]):
         self._cleaner = cleaner
 
     def __missing__(self, cell: str) -> str:
-        if len(self) > ROWS:
-            self.clear()
-        kept = self[cell] = self._cleaner(cell) or ""
+        kept = self._cleaner(cell) or ""
+        if len(cell) <= LONGEST:
+            if len(self) > ROWS:
+                self.clear()
+            self[cell] = kept
         return kept
 
 
