@@ -6,11 +6,10 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO
 from uuid import UUID
 
 import msgspec
-import pandas as pd
 from django.conf import settings
 from django.db import connection
 
@@ -29,9 +28,6 @@ from ingestion.sources.counters import Memory
 Chunk = Parsed
 Again = dict[int, object]
 """Rows that are read again -> what quarantine holds of each, for formats with counters; else None."""
-OUTSIDE_KEYS: Final = ("classification", "service", "currency")
-OUTSIDE_LINES: Final = 500
-"""Lines of the summary of rows outside; the rest is summed up as one."""
 
 
 @dataclass(frozen=True)
@@ -294,27 +290,6 @@ def _outer(
     choose: Callable[[datetime, datetime], datetime], one: datetime | None, two: datetime | None
 ) -> datetime | None:
     return None if one is None or two is None else choose(one, two)
-
-
-def add_outside(lines: list[dict[str, Any]], more: pd.DataFrame | None) -> list[dict[str, Any]]:
-    """Add a chunk's rows outside to the batch's summary by classification, service and currency."""
-    if more is None or not len(more):
-        return lines
-    frame = (
-        pd.concat([pd.DataFrame(lines, columns=[*OUTSIDE_KEYS, "rows", "cost"]), more], ignore_index=True)
-        if lines
-        else more
-    )
-    summed = frame.groupby(list(OUTSIDE_KEYS), dropna=False, sort=False)[["rows", "cost"]].sum().reset_index()
-    summed = summed.sort_values("cost", ascending=False, kind="stable")
-    return [
-        {
-            **{name: None if pd.isna(row[name]) else str(row[name]) for name in OUTSIDE_KEYS},
-            "rows": int(row["rows"]),
-            "cost": float(row["cost"]),
-        }
-        for row in summed.to_dict("records")
-    ]
 
 
 def to_json(value: object) -> str:

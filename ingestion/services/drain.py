@@ -17,7 +17,7 @@ from django.db import InterfaceError, OperationalError, connection
 from core.ledger.writer import BatchResult, Writer, WriteResult
 from core.organizations.tenancy import organization_scope
 from core.quantification.rejections import Rejection
-from ingestion import counting, quarantining, reading
+from ingestion import counting, outside, quarantining, reading
 from ingestion.claims import MOST_ATTEMPTS, Claimed, Claims
 from ingestion.models import COUNTS
 from ingestion.services import agents, audit, runs
@@ -235,7 +235,7 @@ class Group:
         tally.rejected += sum(rejection.rows for rejection in chunk.rejected)
         tally.outside += chunk.outside
         tally.duplicate += chunk.duplicate
-        tally.outside_by = reading.add_outside(tally.outside_by, chunk.outside_by)
+        tally.outside_by = outside.added(tally.outside_by, chunk.outside_by)
         tally.log += chunk.log
         self.staging.add(batch.id, batch.source_id, chunk.rejected, self.reader.place)
         self._let_wait(batch, chunk.aggregates)
