@@ -199,7 +199,12 @@ class Group:
     def _read_together(self, writer: Writer) -> list[Claimed]:
         """Read small payloads of formats that can finish many at once; give the batches that are still to be read."""
         for source_id, drafts in self.reader.drafts(self.batches).items():
-            together = finish_drafts([(draft, context) for _, draft, context in drafts if draft is not None])
+            try:
+                together = finish_drafts([(draft, context) for _, draft, context in drafts if draft is not None])
+            except UnreadablePayload as error:  # a setting of the source
+                for batch, _, _ in drafts:
+                    self.tallies[batch.id].failed = str(error)
+                continue
             ids = [batch.id for batch, draft, _ in drafts if draft is not None]
             for batch, draft, _ in drafts:
                 tally = self.tallies[batch.id]
