@@ -32,6 +32,9 @@ OVERLAP_BYTES: Final = 1024
 """Looked at again with the next block: a key or an address may be cut by its border."""
 ROWS: Final = 20_000
 CELL_LENGTH: Final = 1024 * 1024
+csv.field_size_limit(
+    CELL_LENGTH
+)  # one for the whole process, so files that are read at once must not change it in turn
 LINE_BYTES: Final = 1024 * 1024
 """No line of JSON is longer; a file without line ends would fill the memory."""
 
@@ -211,7 +214,6 @@ def _clean_csv(stream: BinaryIO, separator: str, cleaners: Sequence[Cleaner]) ->
     """Write a CSV file anew, line by line. Of a line that is torn nothing is kept but how many cells it has."""
     columns = [_Cleaned(cleaner) for cleaner in cleaners]
     text = io.TextIOWrapper(open_maybe_compressed(stream), encoding="utf-8", errors="surrogateescape", newline="")
-    limit = csv.field_size_limit(CELL_LENGTH)
     try:
         reader = csv.reader(text, delimiter=separator)
         written = io.StringIO(newline="")
@@ -230,7 +232,6 @@ def _clean_csv(stream: BinaryIO, separator: str, cleaners: Sequence[Cleaner]) ->
     except csv.Error as error:
         raise UnreadablePayload(f"The CSV file cannot be read: {error}. Export it as UTF-8 CSV.") from error
     finally:
-        csv.field_size_limit(limit)
         if not text.closed and not text.buffer.closed:
             text.detach()  # else it would close the stream, which is the caller's
 
