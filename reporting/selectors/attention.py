@@ -141,6 +141,9 @@ SILENCE: Final = {
 def silent(organization_id: int, shown: Overview) -> list[Item]:
     """Sources with an open alert; at stake is what they emitted in the period, of which more is missing now."""
     alerts = apps.get_model("ingestion", "SourceAlert").objects.filter(organization_id=organization_id, closed_at=None)
+    still_open = list(alerts.order_by("opened_at"))
+    if not still_open:
+        return []
     own = {} if shown.sources.empty else shown.sources.groupby("source")["total_kg_co2e"].sum().to_dict()
     names = source_names(organization_id)
     return [
@@ -151,7 +154,7 @@ def silent(organization_id: int, shown: Overview) -> list[Item]:
             float(own.get(names[alert.source_id], 0.0)),
             "" if alert.state == "late" else "bad",
         )
-        for alert in alerts.order_by("opened_at")
+        for alert in still_open
     ]
 
 
