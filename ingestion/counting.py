@@ -35,16 +35,17 @@ do update set time_ns = excluded.time_ns, value = excluded.value, count = exclud
 @contextmanager
 def held(source_ids: Iterable[int]) -> Iterator[None]:
     """Keep other workers off the counters of these sources."""
-    ordered = sorted(set(source_ids))
-    with connection.cursor() as cursor:
-        for source_id in ordered:
-            cursor.execute("select pg_advisory_lock(%s, %s)", [COUNTER_LOCK, source_id])
+    locked: list[int] = []
     try:
+        with connection.cursor() as cursor:
+            for source_id in sorted(set(source_ids)):
+                cursor.execute("select pg_advisory_lock(%s, %s)", [COUNTER_LOCK, source_id])
+                locked.append(source_id)
         yield
     finally:
-        if ordered and connection.is_usable():
+        if locked and connection.is_usable():
             with connection.cursor() as cursor:
-                for source_id in ordered:
+                for source_id in locked:
                     cursor.execute("select pg_advisory_unlock(%s, %s)", [COUNTER_LOCK, source_id])
 
 

@@ -76,25 +76,25 @@ def fixing_settings(kind: str, reason: str, fields: Collection[str | None]) -> l
 class _Trial(reading.Reader):
     """Reads only some rows of batches, without anything being noted."""
 
-    def __init__(self, organization_id: int, rows: Mapping[UUID, dict[int, set[int]]]) -> None:
+    def __init__(self, organization_id: int, rows: Mapping[UUID, list[tuple[int, int, object]]]) -> None:
         super().__init__(organization_id)
         self.rows = rows
 
-    def _rows_to_replay(self, batch: Claimed) -> dict[int, set[int]]:
-        return self.rows[batch.id]
+    def _rows_to_replay(self, batch: Claimed) -> dict[int, reading.Again]:
+        return reading.by_file(self.rows[batch.id])
 
 
 def effect_of(organization_id: int, source: Source, reason: str, settings: Mapping[str, Any]) -> Effect:
     """Read the open rows of a group again under these settings, 5,000 at most, and quantify what they give."""
     effect = Effect()
-    wanted: dict[UUID, dict[int, set[int]]] = {}
+    wanted: dict[UUID, list[tuple[int, int, object]]] = {}
     found = selectors.quarantine(organization_id, source_id=source.id, reason=reason)
-    columns = ("batch_id", "file", "row", "rows", "batch__size_bytes")
-    for batch_id, file, row, rows, size_bytes in found.values_list(*columns).iterator():
+    columns = ("batch_id", "file", "row", "rows", "payload", "batch__size_bytes")
+    for batch_id, file, row, rows, payload, size_bytes in found.values_list(*columns).iterator():
         if effect.rows >= TRIED_ROWS or size_bytes > TRIED_BYTES:
             effect.more += rows
             continue
-        wanted.setdefault(batch_id, {}).setdefault(file, set()).add(row)
+        wanted.setdefault(batch_id, []).append((file, row, payload))
         effect.rows += rows
     pack, methodology = factors_of(organization_id)
     trial = _Trial(organization_id, wanted)
@@ -105,7 +105,7 @@ def effect_of(organization_id: int, source: Source, reason: str, settings: Mappi
             for chunk in trial.chunks(_claimed(batch, source, settings)):
                 _add(effect, chunk, pack, methodology)
         except UnreadablePayload:
-            effect.not_kept += sum(len(rows) for rows in wanted[batch.id].values())
+            effect.not_kept += len(wanted[batch.id])
     return effect
 
 

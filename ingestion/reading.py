@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO
 from uuid import UUID
 
 import msgspec
-import pandas as pd
 from django.conf import settings
 from django.db import connection
 
@@ -28,9 +27,8 @@ from ingestion.sources.counters import Memory
 from ingestion.sources.versions import Delivery
 
 Chunk = Parsed
-OUTSIDE_KEYS: Final = ("classification", "service", "currency")
-OUTSIDE_LINES: Final = 500
-"""Lines of the summary of rows outside; the rest is summed up as one."""
+Again = dict[int, object]
+"""Rows that are read again -> what quarantine holds of each, for formats with counters; else None."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ class Reader:
             starts.append(start)
             latest_row = 0
             with opened(file) as stream:
-                rows = None if only is None else only.get(file.number, set())
+                rows = None if only is None else only.get(file.number, {})
                 for parsed in adapter.parse(stream, replace(self.context(batch, file, rows), **surveyed)):
                     covers += parsed.cover
                     latest_row = max(latest_row, _latest_row(parsed))
@@ -165,7 +163,7 @@ class Reader:
         file = max((at for at, start in enumerate(starts) if start < row), default=0)
         return file + 1, row - starts[file]
 
-    def context(self, batch: Claimed, file: Stored | None = None, only_rows: set[int] | None = None) -> Context:
+    def context(self, batch: Claimed, file: Stored | None = None, only_rows: Again | None = None) -> Context:
         """Give what the adapter may know of a batch, and of one of its files."""
         return Context(
             received_at=batch.received_at,
@@ -183,7 +181,7 @@ class Reader:
             self._experiments = {"experiments": experiments(self.organization_id)}
         return batch.settings | self._experiments
 
-    def _facts(self, batch: Claimed, only_rows: set[int] | None) -> Mapping[str, object]:
+    def _facts(self, batch: Claimed, only_rows: Again | None) -> Mapping[str, object]:
         kind = batch.kind
         if counts_on(batch):
             memory = self.memories.setdefault(
@@ -200,13 +198,18 @@ class Reader:
         """List the CodeCarbon runs whose emissions were read."""
         return list(self._known.get("codecarbon", {}))
 
-    def _rows_to_replay(self, batch: Claimed) -> dict[int, set[int]]:
+    def _rows_to_replay(self, batch: Claimed) -> dict[int, Again]:
         with organization_scope(self.organization_id):
             rows = QuarantinedRow.objects.filter(organization_id=self.organization_id, replayed_by=batch.id)
-            wanted: dict[int, set[int]] = {}
-            for file, row in rows.values_list("file", "row"):
-                wanted.setdefault(file, set()).add(row)
-        return wanted
+            return by_file(rows.values_list("file", "row", *(("payload",) if counts_on(batch) else ())))
+
+
+def by_file(rows: Iterable[tuple[Any, ...]]) -> dict[int, Again]:
+    """Sort rows by the file that they are of: (file, row), perhaps with what quarantine holds of it."""
+    found: dict[int, Again] = {}
+    for file, row, *held in rows:
+        found.setdefault(file, {})[row] = held[0] if held else None
+    return found
 
 
 def defaults_of(batch: Claimed | Batch, settings: Mapping[str, Any]) -> dict[str, str | None]:
@@ -299,27 +302,6 @@ def _outer(
     return None if one is None or two is None else choose(one, two)
 
 
-def add_outside(lines: list[dict[str, Any]], more: pd.DataFrame | None) -> list[dict[str, Any]]:
-    """Add a chunk's rows outside to the batch's summary by classification, service and currency."""
-    if more is None or not len(more):
-        return lines
-    frame = (
-        pd.concat([pd.DataFrame(lines, columns=[*OUTSIDE_KEYS, "rows", "cost"]), more], ignore_index=True)
-        if lines
-        else more
-    )
-    summed = frame.groupby(list(OUTSIDE_KEYS), dropna=False, sort=False)[["rows", "cost"]].sum().reset_index()
-    summed = summed.sort_values("cost", ascending=False, kind="stable")
-    return [
-        {
-            **{name: None if pd.isna(row[name]) else str(row[name]) for name in OUTSIDE_KEYS},
-            "rows": int(row["rows"]),
-            "cost": float(row["cost"]),
-        }
-        for row in summed.to_dict("records")
-    ]
-
-
 def to_json(value: object) -> str:
     """Write JSON for a jsonb column."""
     return msgspec.json.encode(value).decode().replace("\\u0000", "\\ufffd")
@@ -373,9 +355,9 @@ def _numbered(chunk: Chunk, start: int) -> Chunk:
     )
 
 
-def _only_rows(chunk: Chunk, rows: set[int]) -> Chunk:
+def _only_rows(chunk: Chunk, rows: Again) -> Chunk:
     """Keep only some rows of a chunk, for a replay."""
-    activity = chunk.activity[chunk.activity["row"].isin(rows)].reset_index(drop=True)
+    activity = chunk.activity[chunk.activity["row"].isin(list(rows))].reset_index(drop=True)
     rejected = [rejection for rejection in chunk.rejected if rejection.row in rows]
     received = int(activity["rows"].sum()) + sum(rejection.rows for rejection in rejected)
     return Parsed(activity, rejected, received, log=chunk.log)

@@ -154,7 +154,7 @@ class _Row:
         text = self._row.get("replaces", "")
         if not text:
             return None
-        if not text.isdigit() or len(text) > 18:
+        if not text.isdecimal() or len(text) > 18:
             self._fault("replaces", "Give the number of the entry that this one replaces.")
             return None
         return int(text)
@@ -212,7 +212,7 @@ class _Row:
         return None
 
     def _count(self, text: str) -> int | None:
-        if not text.isdigit() or not 0 < int(text[:9]) <= LARGEST_COUNT:
+        if not text.isdecimal() or not 0 < int(text[:9]) <= LARGEST_COUNT:
             self._fault("count", f"{text!r} is no number of units: give a whole number above 0.")
             return None
         return int(text)

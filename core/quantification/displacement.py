@@ -172,7 +172,7 @@ def _left_by_runs(cells: pd.DataFrame, subjects: pd.DataFrame, position: Integer
     at = np.flatnonzero(measured)
     hour = _numbered(machine[at], cells["hour"].to_numpy(dtype=np.int64)[at])
     most = np.zeros(int(hour.max()) + 1)
-    for number in range(int(run[at].max()) + 1):
+    for number in np.unique(run[at]):
         own = run[at] == number
         there = np.bincount(hour[own], weights=energy[at][own], minlength=len(most))
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -14,6 +14,8 @@ from collections.abc import Mapping, Set
 from functools import lru_cache
 from typing import Any, Final
 
+from core.quantification.remembering import remembered
+
 PERSON: Final = "person"
 CONTENT: Final = "content"
 
@@ -21,33 +23,47 @@ MAIL: Final = "(mail address, not kept)"
 KEY: Final = "(key, not kept)"
 UNREADABLE: Final = "(unreadable, not kept)"
 
+KEY_LENGTH: Final = 200
+"""A longer key is judged by its end."""
+
 DEPTH: Final = 32
 """Objects nested deeper than this are not kept: nothing that is read lies there."""
 
 _PERSON_KEY: Final = re.compile(
     r"(?:^|[_/])(?:"
     r"(?:end_?)?user|users?_?ids?|user_?identifier|user_?name|user_?(?:e_?)?mail|user_?hash|user_?agent|user_?alias|user_?key"
-    r"|enduser_(?:id|role|scope)|e_?mails?|(?:e_?)?mail_?address|login|person|employee(?:_?id)?|full_?name"
-    r"|first_?name|last_?name|phone(?:_?number)?|ip_?address|client_?ip|requester_?ip|created_?by|creator|author"
-    r"|requester|assignee|contact"
-    r"|api_?keys?(?:_?(?:id|hash|alias|name))?|authorization|password|secret|access_?token"
+    r"|user_?(?:display|principal)_?name|upn"
+    r"|enduser_(?:id|pseudo_id|role|scope)|e_?mails?|(?:e_?)?mail_?address|login|person|employee(?:_?id)?|full_?name"
+    r"|(?:first|last|given|family|nick)_?name|surname|phone(?:_?number)?|ip_?address|(?:client|source|remote|requester)_?ip"
+    r"|(?:client|source|remote)_?addr(?:ess)?|x_forwarded_for|created_?by|creator|author|requester|assignee|contact"
+    r"|api_?keys?(?:_?(?:id|hash|alias|name))?|(?:secret|private)_?(?:access_?)?key|authorization|passwo?r?d|secret|credentials?"
+    r"|(?:access|auth|bearer|session|refresh)_?token"
     r")$"
 )
 _CONTENT_KEY: Final = re.compile(
     r"^(?:(?:[a-z0-9]+_)*(?:prompts?|completions?|messages?|arguments|instructions?|transcripts?|tool_calls?)"
     r"|(?:[a-z0-9]+_)?(?:inputs?|outputs?|responses?|contents?|texts?|body)|tool_results?|function_calls?|choices"
-    r"|proxy_server_request|documents?|value)$"
+    r"|proxy_server_request|documents?|questions?|answers?|conversations?|chat_?history|reasoning|thinking|prompt_?templates?"
+    r"|value)$"
 )
-_MAIL: Final = re.compile(r"[\w.+'-]{1,64}@(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24}\b", re.IGNORECASE)
-_SECRET: Final = re.compile(
-    r"\b(?:(?:sk|pk|rk)[-_][\w-]{16,}|wl_[\w-]{16,}|AKIA[0-9A-Z]{16}|gh[opsur]_\w{20,}|xox[abpr]-[\w-]{10,}"
-    r"|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*)"
+_MAIL_HOST: Final = re.compile(r"(?:@|%40)(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}(?![^\W_])")
+_MAIL_BOX: Final = re.compile(r"[\w.+'-]{1,64}\Z")
+KEY_OF_KNOWN_MAKE: Final = (
+    r"(?<![A-Za-z0-9])(?:(?:g?sk|pk|rk)[-_][\w-]{16,}|wl_[\w-]{16,}|A[KS]IA[0-9A-Z]{16}|AIza[\w-]{30,}|gh[opsur]_\w{20,}"
+    r"|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[abpr]-[\w-]{10,}|hf_[A-Za-z0-9]{20,}|xai-[\w-]{20,}|nvapi-[\w-]{20,}"
+    r"|eyJ[\w-]{8,512}\.eyJ[\w-]{8,}(?:\.[\w-]*)?)"
 )
+"""Of OpenAI, Anthropic, Stripe, Groq; ours; AWS, Google, GitHub, GitLab, Slack, Hugging Face, xAI, NVIDIA; JSON Web Tokens."""
+KEY_BEGINS: Final = (
+    *("sk-", "sk_", "pk-", "pk_", "rk-", "rk_", "wl_", "AKIA", "ASIA", "AIza", "ghp_", "gho_", "ghs_", "ghu_", "ghr_"),
+    *("github_pat_", "glpat-", "xox", "hf_", "xai-", "nvapi-", "eyJ"),
+)
+"""No text without one of these holds such a key; looking for texts is faster than for patterns."""
+_SECRET: Final = re.compile(KEY_OF_KNOWN_MAKE, re.ASCII)
 _NUMBERED: Final = re.compile(r"(?:[./:\[]\d+\]?)+$")
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
-@lru_cache(maxsize=16_384)
 def names_a_person(key: str) -> bool:
     """
     Tell whether a label or tag key names a person or a credential; neither its value nor a hash of it is kept.
@@ -56,16 +72,20 @@ def names_a_person(key: str) -> bool:
 
     >>> [names_a_person(key) for key in ("user", "User-Email", "litellm.end_user", "user:team", "users", "team")]
     [True, True, True, False, False, False]
-    >>> [names_a_person(key) for key in ("user:Name", "user:email", "user:id", "aws:createdBy")]
-    [False, True, True, True]
+    >>> [names_a_person(key) for key in ("user:Name", "user:email", "user:id", "aws:createdBy", "endUserId")]
+    [False, True, True, True, True]
     """
-    plain = key.strip().lower()
-    if plain == "user:name":
-        return False
-    return _PERSON_KEY.search(re.sub(r"[\s.:\-]+", "_", plain)) is not None
+    return _names_a_person(key.strip()[-KEY_LENGTH:])
 
 
 @lru_cache(maxsize=16_384)
+def _names_a_person(plain: str) -> bool:
+    if plain.lower() == "user:name":
+        return False
+    spelled = {re.sub(r"[\s.:\-]+", "_", each.lower()) for each in (plain, _CAMEL.sub("_", plain))}
+    return any(_PERSON_KEY.search(each) is not None for each in spelled)
+
+
 def holds_content(key: str) -> bool:
     """
     Tell whether a key holds what people wrote or a model answered, unless its value is a number.
@@ -73,7 +93,12 @@ def holds_content(key: str) -> bool:
     >>> [holds_content(key) for key in ("gen_ai.prompt.0.content", "input.value", "toolArguments", "prompt_tokens")]
     [True, True, True, False]
     """
-    plain = _CAMEL.sub("_", _NUMBERED.sub("", key.strip())).lower().replace("-", "_")
+    return _holds_content(key.strip()[-KEY_LENGTH:])
+
+
+@lru_cache(maxsize=16_384)
+def _holds_content(key: str) -> bool:
+    plain = _CAMEL.sub("_", _NUMBERED.sub("", key)).lower().replace("-", "_")
     parts = re.split(r"[./:]", plain)
     if parts[-1] == "value":
         return len(parts) > 1 and parts[-2] in ("input", "output")
@@ -87,12 +112,12 @@ def is_private(key: str) -> bool:
 
 def names_private_value(value: object) -> bool:
     """
-    Tell whether a text is, or holds, a mail address or a key of well-known make.
+    Tell whether a text is, or holds, a mail address, a key of well-known make, or JSON with private keys.
 
     >>> names_private_value("ask ada@example.org"), names_private_value("claude@20240229")
     (True, False)
     """
-    return isinstance(value, str) and masked(value) != value
+    return isinstance(value, str) and scrub_text(value) != value
 
 
 def masked(text: str) -> str:
@@ -102,16 +127,28 @@ def masked(text: str) -> str:
     >>> masked("run by ada@example.org")
     'run by (mail address, not kept)'
     """
-    if "@" in text:
-        text = _MAIL.sub(MAIL, text)
-    return _SECRET.sub(KEY, text)
+    if "@" in text or "%40" in text:
+        text = _without_mail(text)
+    return _SECRET.sub(KEY, text) if any(begin in text for begin in KEY_BEGINS) else text
+
+
+def _without_mail(text: str) -> str:
+    """Look for hosts first and for the mailbox before them then: in proportion to the text, whatever it holds."""
+    kept, end = [], 0
+    for host in _MAIL_HOST.finditer(text):
+        box = _MAIL_BOX.search(text, max(end, host.start() - 64), host.start())
+        if box is not None:
+            kept += [text[end : box.start()], MAIL]
+            end = host.end()
+    return "".join([*kept, text[end:]])
 
 
 def without_private(value: Any, depth: int = 0, allowed: Set[str] = frozenset()) -> Any:
     """
-    Take private keys out of a JSON value, however deep: of objects, and of lists of ``{"key", "value"}`` pairs.
+    Take private keys out of a JSON value, however deep: of objects, of pairs ``{"key", "value"}``, of JSON inside a text.
 
-    Numbers stay, whatever their key: ``{"input": 12}`` counts tokens. Keys in ``allowed`` only sound private.
+    Numbers stay, whatever their key, unless it is an address: ``{"input": 12}`` counts tokens. Keys in ``allowed`` only sound
+    private.
 
     >>> without_private({"labels": [{"key": "user", "value": "ada"}, {"key": "team", "value": "nlp"}], "prompt": "hi"})
     {'labels': [{'key': 'team', 'value': 'nlp'}]}
@@ -119,6 +156,8 @@ def without_private(value: Any, depth: int = 0, allowed: Set[str] = frozenset())
     if depth > DEPTH:
         return None
     if isinstance(value, Mapping):
+        if _is_private_entry(value):
+            return None
         return {
             key: without_private(item, depth + 1, allowed)
             for key, item in value.items()
@@ -128,13 +167,13 @@ def without_private(value: Any, depth: int = 0, allowed: Set[str] = frozenset())
         return [without_private(item, depth + 1, allowed) for item in value if not _is_private_entry(item)]
     if isinstance(value, tuple):
         return tuple(without_private(item, depth + 1, allowed) for item in value)
-    return masked(value) if isinstance(value, str) else value
+    return scrub_text(value, allowed) if isinstance(value, str) else value
 
 
 def _is_private_pair(key: object, value: object) -> bool:
     if not isinstance(key, str):
         return False
-    if names_a_person(key):
+    if names_a_person(key) or names_private_value(key):
         return True
     return not (value is None or isinstance(value, bool | int | float)) and holds_content(key)
 
@@ -149,7 +188,6 @@ def _is_private_entry(item: object) -> bool:
     return isinstance(item, tuple) and len(item) == 2 and _is_private_pair(item[0], item[1])
 
 
-@lru_cache(maxsize=16_384)
 def scrub_text(text: str, allowed: Set[str] = frozenset()) -> str:
     """
     Take private keys out of a cell that holds a JSON object or list, with or without its braces; mask the rest.
@@ -160,6 +198,12 @@ def scrub_text(text: str, allowed: Set[str] = frozenset()) -> str:
     start = text.lstrip()[:1]
     if not start or start not in '{["':
         return masked(text)
+    return _scrubbed(text, allowed)
+
+
+@remembered(16_384)
+def _scrubbed(text: str, allowed: Set[str]) -> str:
+    start = text.lstrip()[:1]
     braces = start == '"' and '":' in text
     try:
         value = json.loads(f"{{{text}}}" if braces else text, object_pairs_hook=_first_of_each)

@@ -149,7 +149,7 @@ def read_body(request: HttpRequest) -> Body:
 
 def _read(request: HttpRequest, limit: int) -> bytes:
     length = request.META.get("CONTENT_LENGTH") or ""
-    if length.isdigit() and int(length) > limit:
+    if length.isdecimal() and int(length) > limit:
         raise _too_large("is")
     chunked = not length and "chunked" in request.headers.get("Transfer-Encoding", "").lower()
     # Django gives a body of unknown length as empty; a server that marks where the stream ends lets us read it.
@@ -160,7 +160,7 @@ def _read(request: HttpRequest, limit: int) -> bytes:
         raise Problem(400, "broken-body", "The body ended before its announced length. Send it again.") from error
     if len(body) > limit:
         raise _too_large("is")
-    if length.isdigit() and len(body) < int(length):
+    if length.isdecimal() and len(body) < int(length):
         raise Problem(400, "broken-body", "The body ended before its announced length. Send it again.")
     return body
 

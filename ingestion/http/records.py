@@ -22,6 +22,8 @@ from ingestion import selectors
 
 DAYS: Final = 30
 LIMIT, MOST = 100, 1000
+EARLIEST, LATEST = 1990, 9000
+"""Years of records; days of others cannot be counted on from."""
 PARAMETERS: Final = {"from", "to", "run", "batch", "after", "limit", "org"}
 
 
@@ -79,12 +81,15 @@ def shown(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def day_of(request: HttpRequest, name: str, default: date) -> date:
-    """Read a UTC day. Raises Problem 400."""
+    """Read a UTC day of our time. Raises Problem 400."""
     text = request.GET.get(name)
     try:
-        return default if text is None else date.fromisoformat(text)
+        day = default if text is None else date.fromisoformat(text)
     except ValueError:
-        raise Problem(400, "bad-parameter", f"{name}={text!r} is no day like 2026-10-01.", field=name) from None
+        day = date.min
+    if not EARLIEST <= day.year < LATEST:
+        raise Problem(400, "bad-parameter", f"{name}={text!r} is no day like 2026-10-01.", field=name)
+    return day
 
 
 def batch_of(request: HttpRequest) -> UUID | None:
@@ -99,6 +104,6 @@ def batch_of(request: HttpRequest) -> UUID | None:
 def limit_of(request: HttpRequest) -> int:
     """Read how many records a page has. Raises Problem 400."""
     text = request.GET.get("limit", str(LIMIT))
-    if not (text.isdigit() and 1 <= int(text[:9]) <= MOST):
+    if not (text.isdecimal() and 1 <= int(text[:9]) <= MOST):
         raise Problem(400, "bad-parameter", f"limit={text!r} is not between 1 and {MOST}.", field="limit")
     return int(text)

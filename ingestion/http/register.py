@@ -175,7 +175,7 @@ def day_of(request: HttpRequest, name: str) -> date | None:
 def number_of(request: HttpRequest, name: str, default: int, most: int) -> int:
     """Read a whole number from 0 to ``most``. Raises Problem 400."""
     text = request.GET.get(name, str(default))
-    if not (text.isdigit() and len(text) < 20 and int(text) <= most) or (name == "limit" and int(text) < 1):
+    if not (text.isdecimal() and len(text) < 20 and int(text) <= most) or (name == "limit" and int(text) < 1):
         raise Problem(400, "bad-parameter", f"{name}={text!r} is no whole number up to {most}.", field=name)
     return int(text)
 

@@ -190,7 +190,7 @@ def batches(request: HttpRequest) -> HttpResponse:
     source, state, after = request.GET.get("source", ""), request.GET.get("state", ""), request.GET.get("after", "")
     page, cursor = selectors.batch_page(
         identity.organization_id,
-        source_id=int(source) if source.isdigit() and len(source) < 10 else None,
+        source_id=int(source) if source.isdecimal() and len(source) < 10 else None,
         state=state if state in State.values else "",
         after=as_uuid(after),
     )

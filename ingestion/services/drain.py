@@ -17,7 +17,7 @@ from django.db import InterfaceError, OperationalError, connection
 from core.ledger.writer import BatchResult, Writer, WriteResult
 from core.organizations.tenancy import organization_scope
 from core.quantification.rejections import Rejection
-from ingestion import counting, quarantining, reading
+from ingestion import counting, outside, quarantining, reading
 from ingestion.claims import MOST_ATTEMPTS, Claimed, Claims
 from ingestion.models import COUNTS
 from ingestion.services import agents, audit, runs
@@ -199,7 +199,12 @@ class Group:
     def _read_together(self, writer: Writer) -> list[Claimed]:
         """Read small payloads of formats that can finish many at once; give the batches that are still to be read."""
         for source_id, drafts in self.reader.drafts(self.batches).items():
-            together = finish_drafts([(draft, context) for _, draft, context in drafts if draft is not None])
+            try:
+                together = finish_drafts([(draft, context) for _, draft, context in drafts if draft is not None])
+            except UnreadablePayload as error:  # a setting of the source
+                for batch, _, _ in drafts:
+                    self.tallies[batch.id].failed = str(error)
+                continue
             ids = [batch.id for batch, draft, _ in drafts if draft is not None]
             for batch, draft, _ in drafts:
                 tally = self.tallies[batch.id]
@@ -235,7 +240,7 @@ class Group:
         tally.rejected += sum(rejection.rows for rejection in chunk.rejected)
         tally.outside += chunk.outside
         tally.duplicate += chunk.duplicate
-        tally.outside_by = reading.add_outside(tally.outside_by, chunk.outside_by)
+        tally.outside_by = outside.added(tally.outside_by, chunk.outside_by)
         tally.log += chunk.log
         self.staging.add(batch.id, batch.source_id, chunk.rejected, self.reader.place)
         self._let_wait(batch, chunk.aggregates)

@@ -341,9 +341,9 @@ def _label_map(value: object) -> dict[str, Any] | None:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
-    if isinstance(value, list):
+    elif isinstance(value, list):  # what Arrow makes of a map
         value = dict(value)
     if value is None:
         return {}

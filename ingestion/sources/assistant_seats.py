@@ -52,7 +52,8 @@ _ACTIVE: Final = "active"
 """Of a line for each person: whether the seat was used (yes, true, 1)."""
 
 _MONTH_IN_NAME: Final = re.compile(r"(?<!\d)(20\d\d-(?:0[1-9]|1[0-2]))(?!\d)")
-_PERSON_WORDS: Final = frozenset({"name", "user", "upn", "display_name", "user_principal_name", "member", "assignee"})
+_PERSON_WORDS: Final = frozenset({"name", "display_name", "member"})
+"""In a table of seats, besides what names a person everywhere."""
 
 
 def detect(head: bytes, filename: str) -> str | None:

@@ -17,7 +17,6 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, BinaryIO, Final
 
 import numpy as np
@@ -25,6 +24,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from core.quantification.private import is_private
+from core.quantification.remembering import remembered
 from ingestion.sources import aws_principals, bill_columns, bill_tables, private_tables
 from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload
 from ingestion.sources.bill_columns import Column
@@ -232,11 +232,11 @@ def _category(kind: str) -> str:
     return _CATEGORIES.get(word) or ("adjustment" if word.endswith("discount") else kind)
 
 
-@lru_cache(maxsize=20_000)
+@remembered(20_000)
 def _properties(text: str) -> Mapping[str, object]:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return {plain_name(key): each for key, each in value.items()} if isinstance(value, dict) else {}
 

@@ -16,12 +16,13 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, BinaryIO, Final
 
 import pyarrow as pa
 import pyarrow.compute
 
+from core.quantification.remembering import remembered
 from ingestion.sources import azure_days, bill_columns, bill_tables, private_tables
 from ingestion.sources.azure_days import DayOrder
 from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload
@@ -243,7 +244,7 @@ def unit_of(unit: str) -> str:
     return f"{found['count'] or 1} Hours" if found else unit
 
 
-@lru_cache(maxsize=20_000)
+@remembered(20_000)
 def machine_of(additional_info: str) -> str | None:
     """
     Give the machine type that AdditionalInfo names, a JSON object with or without its braces.

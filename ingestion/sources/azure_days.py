@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from enum import StrEnum
-from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
+from core.quantification.remembering import remembered
 from ingestion.sources import bill_columns
 from ingestion.sources.base import SettingError
 from ingestion.sources.bill_columns import Column
@@ -72,7 +72,7 @@ def days_of(column: Column, order: DayOrder) -> tuple[Column, Column]:
     return spread[0], spread[1]
 
 
-@lru_cache(maxsize=10_000)
+@remembered(10_000)
 def _day(text: str, order: DayOrder) -> date | None:
     if found := _ISO.fullmatch(text):
         year, month, day = int(found[1]), int(found[2]), int(found[3])

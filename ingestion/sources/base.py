@@ -70,7 +70,8 @@ class Context:
         content_type: as sent, parameters included; "" for files.
         filename: the file's name, or the last part of the door's address (OTLP: `traces`, `metrics`, `logs`).
         known: facts that the service hands in for this format (CodeCarbon: `{run id: body of its POST /runs}`; formats with
-            counters: `{"counters": counters.Memory}`, and `only_rows` where only some are read again).
+            counters: `{"counters": counters.Memory}`, and `only_rows` where only some are read again: row -> what quarantine
+            holds of it).
     """
 
     received_at: datetime

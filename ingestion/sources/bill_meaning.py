@@ -224,7 +224,7 @@ def _properties(details: str | None) -> dict[str, object]:
     """Read a JSON object with keys in lower case; details that are none say nothing."""
     try:
         value = json.loads(details) if details else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return {key.lower().removeprefix("x_"): each for key, each in value.items()} if isinstance(value, dict) else {}
 

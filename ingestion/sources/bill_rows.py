@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from core.quantification.rejections import Rejection
+from core.quantification.remembering import LONGEST
 from ingestion.sources import ai_services, bill_columns, bill_meaning, bill_tables
 from ingestion.sources.base import UnreadablePayload
 from ingestion.sources.bill_columns import Column
@@ -197,9 +198,11 @@ class Understanding:
     def _meaning(self, texts: tuple[str | None, ...]) -> bill_meaning.Meaning:
         known = self._known.get(texts)
         if known is None:
-            if len(self._known) >= REMEMBERED:
-                self._known.clear()
-            known = self._known[texts] = _understand(dict(zip(MEANING, texts, strict=True)), self.rules)
+            known = _understand(dict(zip(MEANING, texts, strict=True)), self.rules)
+            if sum(len(text) for text in texts if text) <= LONGEST:
+                if len(self._known) >= REMEMBERED:
+                    self._known.clear()
+                self._known[texts] = known
         return known
 
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Final
 
 from core.quantification.private import is_private
+from core.quantification.remembering import remembered
 from ingestion.sources.base import limit_labels
 from ingestion.sources.vocabulary import attribution_of
 
@@ -39,7 +40,7 @@ class Tags:
 NO_TAGS: Final = Tags("", {}, {})
 
 
-@lru_cache(maxsize=20_000)
+@remembered(20_000)
 def read_tags(text: str, allowed: frozenset[str] = frozenset()) -> Tags:
     """
     Read tags; of two keys that differ in surrounding spaces only, the first counts.
@@ -75,7 +76,7 @@ def read_tags(text: str, allowed: frozenset[str] = frozenset()) -> Tags:
 def _pairs(text: str) -> list[tuple[str, object]]:
     try:
         pairs = json.loads(text if text.startswith("{") else f"{{{text}}}", object_pairs_hook=_Pairs)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UnreadableTagsError(f"{text[:80]!r} is no JSON object") from error
     if not isinstance(pairs, _Pairs):
         raise UnreadableTagsError(f"{text[:80]!r} is no JSON object")

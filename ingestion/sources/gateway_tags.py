@@ -11,14 +11,15 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from core.quantification.private import names_a_person
+from core.quantification.private import names_a_person, names_private_value
 from ingestion.sources.base import Context, limit_labels
 from ingestion.sources.vocabulary import attribution_of
 
 COLUMNS: Final = ("team", "project", "environment", "application")
 
 _NAME: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.:/+-]{0,63}$")
-_SECRET: Final = re.compile(r"^(?:sk|pk|wl|xox[a-z]|gh[a-z]|glpat|AKIA|eyJ)[-_A-Z]|^[0-9a-fA-F]{32,}$")
+_SECRET: Final = re.compile(r"^(?:sk|pk|wl|xox[a-z]|gh[a-z]|eyJ)[-_A-Z]|^[0-9a-fA-F]{32,}$")
+"""What may be a key, however short: a tag that is none loses little."""
 
 
 def pairs_of(tags: Iterable[object]) -> dict[str, str]:
@@ -53,7 +54,7 @@ def kept(tags: Mapping[Any, object], *, identifiers: bool = False) -> dict[str, 
         if not isinstance(key, str) or len(key) > 64 or names_a_person(key) or isinstance(value, bool):
             continue
         text = str(value).strip() if isinstance(value, str | int) else ""
-        if not text or len(text) > 100 or "@" in text or _SECRET.match(text):
+        if not text or len(text) > 100 or "@" in text or _SECRET.match(text) or names_private_value(text):
             continue
         if attribution_of({key: text}) or (identifiers and _NAME.match(text) and not _CONTENT.search(key)):
             found[key] = text

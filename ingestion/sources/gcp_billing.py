@@ -14,13 +14,13 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, BinaryIO, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
+from core.quantification.remembering import remembered
 from ingestion.sources import bill_columns, bill_tables, nested_tables, private_tables
 from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload
 from ingestion.sources.bill_columns import Column, each
@@ -111,7 +111,8 @@ def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
 
 def scrub_file(stream: BinaryIO) -> BinaryIO:
     """Do the same to a file of any size."""
-    return stream if nested_tables.is_avro(stream) else private_tables.scrubbed(stream, FORM.rules)
+    nested_tables.refuse_avro(stream)
+    return private_tables.scrubbed(stream, FORM.rules)
 
 
 def parse(stream: BinaryIO, context: Context, chunk_rows: int = CHUNK_ROWS) -> Iterator[Parsed]:
@@ -226,7 +227,7 @@ def _credits(column: Column) -> tuple[np.ndarray, np.ndarray]:
     return codes.take(values, absent=0.0), codes.take(odd, absent=False)
 
 
-@lru_cache(maxsize=20_000)
+@remembered(20_000)
 def _credit_sum(text: str) -> float | None:
     try:
         return float(sum(float(credit["amount"] or 0) for credit in json.loads(text)))
@@ -234,13 +235,13 @@ def _credit_sum(text: str) -> float | None:
         return None
 
 
-@lru_cache(maxsize=20_000)
+@remembered(20_000)
 def _machine(system_labels: str) -> str | None:
     """Give the machine type among system labels."""
     return (entries_of(system_labels) or {}).get(_MACHINE)
 
 
-@lru_cache(maxsize=20_000)
+@remembered(20_000)
 def entries_of(text: str) -> Mapping[str, str] | None:
     """
     Read labels: a JSON list of keys and values, or a JSON object; None for anything else.

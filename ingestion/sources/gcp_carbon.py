@@ -68,7 +68,8 @@ def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
 
 def scrub_file(stream: BinaryIO) -> BinaryIO:
     """Do the same to a file of any size."""
-    return stream if nested_tables.is_avro(stream) else private_tables.scrubbed(stream)
+    nested_tables.refuse_avro(stream)
+    return private_tables.scrubbed(stream)
 
 
 def survey(stream: BinaryIO, context: Context) -> dict[str, list[str]]:

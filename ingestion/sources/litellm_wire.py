@@ -78,7 +78,7 @@ def plain_events(body: bytes) -> list[dict[str, Any]]:
     """
     plain = unpacked(body)
     if plain.lstrip()[:1] not in (b"{", b"["):
-        return list(_csv_events(io.BytesIO(plain)))
+        return list(csv_events(io.BytesIO(plain)))
     found = _json_values(plain)
     rows = [each for value in found for each in (value["data"] if _is_page(value) else [value])]
     return [_plain(value) for value in rows]
@@ -92,7 +92,7 @@ def events_of(stream: BinaryIO) -> Iterator[dict[str, Any]]:
         stream: seekable, at its start; may be packed.
     """
     if unpacked_head(stream, HEAD_BYTES).lstrip()[:1] not in (b"{", b"["):
-        yield from _csv_events(stream)
+        yield from csv_events(stream)
         return
     values = json_stream.items(open_maybe_compressed(stream), WHAT, lambda body: _NOT_JSON.sub(b"null", body))
     for value, _ in values:
@@ -178,7 +178,8 @@ def spend_event(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _csv_events(stream: BinaryIO) -> Iterator[dict[str, Any]]:
+def csv_events(stream: BinaryIO) -> Iterator[dict[str, Any]]:
+    """Read a spend log as CSV, which may be packed, as events. Raises UnreadablePayload for another table."""
     table = bill_tables.open_table(stream, bill_tables.picker(SPEND_COLUMNS), json_stream.CHUNK_ITEMS)
     missing = [
         name for name in ("request_id", "startTime") if name.lower() not in {n.strip().lower() for n in table.names}

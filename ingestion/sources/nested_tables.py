@@ -50,9 +50,8 @@ def open_table(stream: BinaryIO, wanted: Sequence[str], chunk_rows: int, lists: 
 
     Raises UnreadablePayload here or while the chunks are read: no such table, truncated, Avro.
     """
+    refuse_avro(stream)
     form = form_of(stream)
-    if form == AVRO:
-        raise UnreadablePayload("Avro is not read here. Export the table as Parquet or as newline-delimited JSON.")
     if form == PARQUET:
         return _open_parquet(stream, wanted, chunk_rows)
     if form == JSON_LINES:
@@ -72,9 +71,10 @@ def form_of(stream: BinaryIO) -> str:
     return JSON_LINES if _head(stream).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{" else CSV
 
 
-def is_avro(stream: BinaryIO) -> bool:
-    """Tell whether a table is Avro, which is refused when it is read; the stream stays where it was."""
-    return form_of(stream) == AVRO
+def refuse_avro(stream: BinaryIO) -> None:
+    """Raise UnreadablePayload for Avro: what cannot be read cannot be looked through either, so it is not stored."""
+    if form_of(stream) == AVRO:
+        raise UnreadablePayload("Avro is not read here. Export the table as Parquet or as newline-delimited JSON.")
 
 
 _MAGIC: Final = {b"Obj\x01": AVRO, b"PAR1": PARQUET}

@@ -25,8 +25,8 @@ NAME: Final = "otlp"
 SNAPSHOT: Final = False
 
 DROPPED: Final = (
-    "Of spans: names, events, links, status messages and every attribute that is not read, so prompts, "
-    "completions and tool arguments. Of metrics: descriptions and exemplars. Of logs: everything but the "
+    "Of spans: names, events, links, status messages, trace states but for their sampling, and every attribute that is not "
+    "read, so prompts, completions and tool arguments. Of metrics: descriptions and exemplars. Of logs: everything but the "
     "times. Attributes of resources that name a person, a process or a command line."
 )
 """What never reaches the inbox, in words for the privacy page."""

@@ -11,41 +11,37 @@ Counters with running totals are compared with their latest reading (`counters`)
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from core.quantification import units
+from core.quantification.activity import COUNTS, NUMBERS
 from core.quantification.record_checks import CLOCK_TOLERANCE
 from core.quantification.rejections import Rejection
-from core.quantification.signals import (
-    GPU,
-    HOST,
-    HOST_ENERGY,
-    METRIC,
-    METRICS,
-    PART_ENERGY,
-    PART_TYPE,
-    REQUEST_HISTOGRAM,
-    SCOPE,
-    SIGNAL,
-    TOKEN_HISTOGRAM,
-)
+from core.quantification.signals import GPU, HOST, HOST_ENERGY, METRIC, METRICS, PART_ENERGY, PART_TYPE, SCOPE, SIGNAL
 from ingestion.sources import otlp_ecologits
 from ingestion.sources.base import Context, Draft, digest, natural_id
 from ingestion.sources.counters import Key, Kind, Memory, Reading, Step
+from ingestion.sources.otlp_known_metrics import (
+    CACHED_COUNTER,
+    DIRECTIONS,
+    DURATION,
+    ENERGY,
+    INPUT_COUNTER,
+    KWH_OF,
+    PARTS,
+    READ,
+    TOKEN_TYPE,
+    TOKEN_USAGE,
+    fault_of,
+)
 from ingestion.sources.otlp_metric_wire import CUMULATIVE, DELTA, NO_VALUE, DataPoint, Metric, Scope
 from ingestion.sources.otlp_resource import (
     COUNTED,
     FAILURE,
-    MODEL,
     OPERATION,
-    OWN,
-    PROVIDER,
-    SERVER,
-    TIER,
     about_call,
     about_resource,
     own_place,
@@ -56,64 +52,6 @@ from ingestion.sources.otlp_wire import Value
 from ingestion.sources.own_units import meant, own_units
 
 FALLBACK: Final = {"stage": "inference"}
-
-TOKEN_USAGE: Final = TOKEN_HISTOGRAM
-DURATION: Final = REQUEST_HISTOGRAM
-INPUT_COUNTER: Final = "gen_ai.client.inference.usage.input_tokens"
-OUTPUT_COUNTER: Final = "gen_ai.client.inference.usage.output_tokens"
-CACHED_COUNTER: Final = "gen_ai.client.inference.usage.cache_read.input_tokens"
-TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105  # the name of an attribute
-MODALITY: Final = "gen_ai.token.modality"
-
-READ: Final = frozenset(
-    {TOKEN_USAGE, DURATION, INPUT_COUNTER, OUTPUT_COUNTER, CACHED_COUNTER, HOST_ENERGY, PART_ENERGY}
-)
-"""Metrics that are read; all others are outside."""
-
-ENERGY: Final = frozenset({HOST_ENERGY, PART_ENERGY})
-PARTS: Final = frozenset({GPU, "cpu", "memory"})
-"""Types of components whose energy is read. Power supplies and enclosures hold that of others; fans and disks are the host's."""
-
-TOKEN_UNITS: Final = frozenset({"", "1", "{token}", "{tokens}", "token", "tokens"})
-KWH_OF: Final[Mapping[str, float]] = {
-    "J": 1 / units.J_PER_KWH,
-    "joules": 1 / units.J_PER_KWH,
-    "kJ": 1000 / units.J_PER_KWH,
-    "Wh": 1 / units.WH_PER_KWH,
-    "W.h": 1 / units.WH_PER_KWH,
-    "kWh": 1.0,
-    "kW.h": 1.0,
-}
-"""Units of energy -> kWh."""
-
-DIRECTIONS: Final[Mapping[str, str]] = {
-    "input": "input_tokens",
-    "prompt": "input_tokens",
-    "output": "output_tokens",
-    "completion": "output_tokens",
-}
-
-KEYS: Final = frozenset(
-    {
-        *PROVIDER,
-        *OPERATION,
-        *MODEL,
-        *TIER,
-        TOKEN_TYPE,
-        MODALITY,
-        FAILURE,
-        SERVER,
-        *OWN,
-        "hw.id",
-        "hw.model",
-        "hw.name",
-        PART_TYPE,
-        HOST,
-    }
-)
-"""Attributes of data points that are read; of others only that they differ is kept."""
-
-LATEST_NS: Final = 2**63
 
 
 @dataclass(frozen=True)
@@ -163,7 +101,7 @@ class _Body:
         known = context.known.get("counters")
         self.memory = known if isinstance(known, Memory) else Memory()
         only = context.known.get("only_rows")
-        self.only = only if isinstance(only, set) else None
+        self.only = only if isinstance(only, Mapping) else None
         self.units = own_units(context.setting)
         self.draft = Draft(fallback=FALLBACK)
 
@@ -182,7 +120,10 @@ class _Body:
                     if not otlp_ecologits.is_gauge(point.metric)
                 ]
                 continue
-            cached = {_place_of(point): point for point in points if point.metric.name == CACHED_COUNTER}
+            cached: dict[Any, list[Point]] = {}
+            for point in points:
+                if point.metric.name == CACHED_COUNTER:
+                    cached.setdefault(_place_of(point), []).append(point)
             used = {_place_of(point) for point in points if point.metric.name == INPUT_COUNTER}
             for point in points:
                 if point.metric.name != CACHED_COUNTER:
@@ -205,7 +146,7 @@ class _Body:
             reported, metric = metric, replace(metric, unit=meant(metric.unit, self.units) or "")
             for data in metric.points:
                 self.draft.received += 1
-                fault = _fault(metric, data) if read else None
+                fault = fault_of(metric, data) if read else None
                 if not read or data.flags & NO_VALUE:
                     self.draft.outside += 1
                 elif fault is not None:
@@ -245,7 +186,7 @@ class _Body:
 
     # --- records ------------------------------------------------------------------------------------------------------
 
-    def _point(self, point: Point, scope: Scope, about: Mapping[str, Any], cached: Mapping[Any, Point]) -> None:
+    def _point(self, point: Point, scope: Scope, about: Mapping[str, Any], cached: dict[Any, list[Point]]) -> None:
         attributes = point.data.attributes
         operation = text(attributes, OPERATION)
         metered = point.metric.name in ENERGY
@@ -255,8 +196,9 @@ class _Body:
         if point.metric.name == PART_ENERGY and text(attributes, (PART_TYPE,)) not in PARTS:
             self.draft.outside += point.rows
             return
-        part = cached.get(_place_of(point)) if point.metric.name == INPUT_COUNTER else None
-        rows = point.rows + (part.rows if part else 0)
+        # Of several inputs alike but for their unit or start the first has the cached ones: a part counts once.
+        parts = cached.pop(_place_of(point), []) if point.metric.name == INPUT_COUNTER else []
+        rows = point.rows + sum(part.rows for part in parts)
         taken = self._taken(point, rows)
         if taken is None:
             return
@@ -264,23 +206,21 @@ class _Body:
             self.draft.per_host = True
             measures, dimensions = _energy(point, taken), _host(point, scope.resource, about)
         else:
-            measures = self._tokens(point, taken, part)
+            measures = self._tokens(point, taken, parts)
             dimensions = about_call(attributes, scope.resource, about, self.context)
             dimensions["labels"] = {**about["labels"], SIGNAL: METRICS, METRIC: point.metric.name, SCOPE: scope.name}
         self._record(point, rows, taken, dimensions | measures)
 
-    def _tokens(self, point: Point, taken: Step, part: Point | None) -> dict[str, Any]:
+    def _tokens(self, point: Point, taken: Step, parts: Sequence[Point]) -> dict[str, Any]:
         if point.metric.name == DURATION:
             failed = FAILURE in point.data.attributes
             tokens = {} if failed else {"input_tokens": 0, "output_tokens": 0}
             return {"requests": taken.count, "failed_requests": taken.count if failed else 0, **tokens}
         column = _direction(point)
         measures: dict[str, Any] = {"input_tokens": 0, "output_tokens": 0, column: round(taken.value)}
-        if part is not None:
-            of_part = self._step(part)
-            if of_part.kind is Kind.USE:
-                measures["cached_input_tokens"] = round(of_part.value)
-        return measures
+        used = [] if self._refused_before(point) else [self._step(part) for part in parts]
+        values = [each.value for each in used if each.kind is Kind.USE]
+        return {**measures, "cached_input_tokens": round(sum(values))} if values else measures
 
     def _ecologits(
         self, point: Point, scope: Scope, about: Mapping[str, Any], gauges: Mapping[Any, otlp_ecologits.Gauges]
@@ -300,6 +240,8 @@ class _Body:
         if self.only is not None and point.row not in self.only:
             self.draft.outside += rows  # another row of this payload is read again
             return None
+        if self._refused_before(point):
+            return Step(Kind.USE)
         fault = self._time_fault(point)
         if fault is not None:
             self._refuse(point.row, rows, point.record_id, fault, point.metric, point.data)
@@ -340,8 +282,21 @@ class _Body:
                 "record_id": point.record_id,
                 "started_at": time_of(taken.start_ns),
                 "ended_at": time_of(point.data.time_ns),
+                **self._refused_before(point),
             }
         )
+
+    def _refused_before(self, point: Point) -> dict[str, Any]:
+        """
+        Give start and measures of the record that a row was when it was refused; {} where it was none, or is new.
+
+        Its counter has been passed on since, so what it adds cannot be found a second time.
+        """
+        row = (self.only or {}).get(point.row)
+        if not isinstance(row, Mapping) or row.get("record_id") != point.record_id or "started_at" not in row:
+            return {}
+        measures = {name: row[name] for name in (*COUNTS, *NUMBERS) if name in row}
+        return {"started_at": datetime.fromisoformat(row["started_at"]), **measures}
 
 
 def _bound(make: Callable[..., None], *given: Any) -> Callable[[Point], None]:
@@ -391,64 +346,3 @@ def _host(point: Point, resource: Mapping[str, Value], about: Mapping[str, Any])
     named = {name: about[name] for name in ("team", "project", "environment", "application", "task", "account")}
     hardware = text(attributes, ("hw.model", "hw.name")) if _is_gpu(point) else None
     return {**named, **own_place(resource), "evidence": "measured", "hardware": hardware, "labels": labels}
-
-
-def _fault(metric: Metric, data: DataPoint) -> tuple[str, str, str] | None:
-    """Find what makes a point of a metric that is read impossible, whenever it came: (field, reason, detail)."""
-    if metric.name in otlp_ecologits.GAUGES:
-        return _gauge_fault(metric, data)
-    return _kind_fault(metric) or _number_fault(metric, data) or _time_order_fault(data) or _unit_fault(metric, data)
-
-
-def _gauge_fault(metric: Metric, data: DataPoint) -> tuple[str, str, str] | None:
-    if metric.kind != "gauge":
-        return metric.name, "bad_field", f"{metric.kind or 'nothing'} where EcoLogits sends a gauge"
-    if data.value is None or not math.isfinite(data.value):
-        return metric.name, "bad_field", "it has no value"
-    return (metric.name, "negative_quantity", str(data.value)) if data.value < 0 else None
-
-
-def _kind_fault(metric: Metric) -> tuple[str, str, str] | None:
-    wanted = {TOKEN_USAGE: "histogram", DURATION: "histogram"}.get(metric.name, "sum")
-    kind = "histogram" if metric.kind == "exponentialHistogram" else metric.kind
-    if kind != wanted:
-        return metric.name, "bad_field", f"a {metric.kind} cannot be added up; send a {wanted}"
-    if metric.kind == "sum" and not metric.monotonic:
-        return metric.name, "bad_field", "a sum that is not monotonic cannot be added up; send a counter"
-    if metric.temporality not in (DELTA, CUMULATIVE):
-        return "aggregationTemporality", "bad_field", f"{metric.temporality} is neither delta (1) nor cumulative (2)"
-    return None
-
-
-def _number_fault(metric: Metric, data: DataPoint) -> tuple[str, str, str] | None:
-    if data.value is None and metric.name == DURATION:
-        return None if 0 <= data.count < 2**53 else (metric.name, "bad_field", "its count is no count")
-    if data.value is None or not math.isfinite(data.value) or not 0 <= data.count < 2**53:
-        return metric.name, "bad_field", "it has no sum"
-    if data.value < 0:
-        return metric.name, "negative_quantity", str(data.value)
-    whole = metric.name in (TOKEN_USAGE, INPUT_COUNTER, OUTPUT_COUNTER, CACHED_COUNTER, otlp_ecologits.REQUESTS)
-    if whole and (data.value != int(data.value) or data.value >= 2**53):
-        return metric.name, "bad_field", f"{data.value} is not a whole number"
-    return None
-
-
-def _time_order_fault(data: DataPoint) -> tuple[str, str, str] | None:
-    if not 0 < data.time_ns < LATEST_NS or not 0 <= data.start_ns < LATEST_NS:
-        return "timeUnixNano", "bad_field", "start or end time is missing or no time"
-    if data.start_ns > data.time_ns:
-        return "timeUnixNano", "negative_interval", f"it ends {data.start_ns - data.time_ns} ns before its start"
-    return None
-
-
-def _unit_fault(metric: Metric, data: DataPoint) -> tuple[str, str, str] | None:
-    if metric.name in ENERGY:
-        odd = metric.unit not in KWH_OF
-    elif metric.name == TOKEN_USAGE:
-        token_type = data.attributes.get(TOKEN_TYPE)
-        if token_type not in DIRECTIONS:
-            return TOKEN_TYPE, "bad_field", f"{str(token_type)[:40]!r} is neither input nor output"
-        odd = metric.unit not in TOKEN_UNITS
-    else:
-        odd = metric.name in (INPUT_COUNTER, OUTPUT_COUNTER, CACHED_COUNTER) and metric.unit not in TOKEN_UNITS
-    return ("unit", "unknown_unit", f"{metric.unit[:40]!r} is no unit of {metric.name}") if odd else None

@@ -8,14 +8,14 @@ nothing but their number. Log records (GenAI events carry prompts there) lose ev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
 from core.quantification.private import is_private, names_private_value, without_private
-from ingestion.sources import otlp_ecologits, otlp_metrics, otlp_spans, otlp_wire
+from ingestion.sources import otlp_ecologits, otlp_known_metrics, otlp_spans, otlp_wire
 from ingestion.sources.base import UnreadablePayload, digest
 from ingestion.sources.otlp_wire import Signal
 
@@ -35,9 +35,9 @@ def resource_keep(key: str) -> bool:
     return not is_private(key) and not key.startswith(("process.", "host.ip", "host.mac", "telemetry."))
 
 
-READ: Final = otlp_metrics.READ | otlp_ecologits.METRICS
+READ: Final = otlp_known_metrics.READ | otlp_ecologits.METRICS
 """Metrics that are read."""
-READ_OF_POINTS: Final = otlp_metrics.KEYS | otlp_ecologits.KEYS
+READ_OF_POINTS: Final = otlp_known_metrics.KEYS | otlp_ecologits.KEYS
 """Attributes of data points that are read."""
 HASHED: Final = "#"
 """How the hash of an attribute's value begins."""
@@ -85,6 +85,7 @@ def _span(span: Any) -> int:
     for field in ("name", "events", "links"):
         span.ClearField(field)
     span.status.ClearField("message")
+    span.trace_state = otlp_spans.sampling_state(span.trace_state)
     _keep_only(span.attributes, otlp_spans.KEYS.__contains__)
     return 1
 
@@ -133,7 +134,7 @@ def _keep_only(attributes: Any, keep: Callable[[str], bool]) -> None:
 
 
 def _is_public(value: Any) -> bool:
-    """Tell whether a value holds no mail address, secret or private key, however deep."""
+    """Tell whether a value holds no mail address, secret or private key, however deep; of bytes nobody knows."""
     kind = value.WhichOneof("value")
     if kind == "string_value":
         return not names_private_value(value.string_value)
@@ -141,7 +142,7 @@ def _is_public(value: Any) -> bool:
         return all(map(_is_public, value.array_value.values))
     if kind == "kvlist_value":
         return all(not is_private(pair.key) and _is_public(pair.value) for pair in value.kvlist_value.values)
-    return True
+    return bool(kind != "bytes_value")
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------------
@@ -182,10 +183,12 @@ _SPAN_FIELDS: Final = (
 
 
 def _json_span(span: dict[str, Any]) -> tuple[dict[str, Any], int]:
-    kept: dict[str, Any] = {field: span[field] for field in _SPAN_FIELDS if field in span}
+    kept = _scalars(span, _SPAN_FIELDS)
+    if isinstance(kept.get("traceState"), str):
+        kept["traceState"] = otlp_spans.sampling_state(kept["traceState"])
     status = span.get("status")
     if isinstance(status, dict) and "code" in status:
-        kept["status"] = {"code": status["code"]}
+        kept["status"] = _scalars(status, ("code",))
     kept["attributes"] = _kept(span.get("attributes"), otlp_spans.KEYS.__contains__)
     return kept, 1
 
@@ -195,14 +198,14 @@ _DATA_FIELDS: Final = ("aggregationTemporality", "isMonotonic")
 
 
 def _json_metric(metric: dict[str, Any]) -> tuple[dict[str, Any], int]:
-    kept: dict[str, Any] = {field: metric[field] for field in ("name", "unit") if field in metric}
+    kept = _scalars(metric, ("name", "unit"))
     count = 0
     for kind in KINDS:
         data = metric.get(kind)
         if isinstance(data, dict):
             points = _objects(data.get("dataPoints"))
             read = metric.get("name") in READ
-            of_data = {field: data[field] for field in _DATA_FIELDS if field in data}
+            of_data = _scalars(data, _DATA_FIELDS)
             kept[kind] = {**of_data, "dataPoints": [_json_point(point) if read else {} for point in points]}
             count += len(points)
     return kept, count
@@ -213,7 +216,7 @@ def _json_point(point: dict[str, Any]) -> dict[str, Any]:
         pair if pair["key"] in READ_OF_POINTS else {"key": pair["key"], "value": {"stringValue": _hashed_json(pair)}}
         for pair in _kept(point.get("attributes"), resource_keep)
     ]
-    return {**{field: point[field] for field in _POINT_FIELDS if field in point}, "attributes": attributes}
+    return {**_scalars(point, _POINT_FIELDS), "attributes": attributes}
 
 
 def _hashed_json(pair: dict[str, Any]) -> str:
@@ -223,7 +226,7 @@ def _hashed_json(pair: dict[str, Any]) -> str:
 
 
 def _json_log_record(record: dict[str, Any]) -> tuple[dict[str, Any], int]:
-    return {field: record[field] for field in ("timeUnixNano", "observedTimeUnixNano") if field in record}, 1
+    return _scalars(record, ("timeUnixNano", "observedTimeUnixNano")), 1
 
 
 _JSON_ITEM: Final[Mapping[Signal, Callable[[dict[str, Any]], tuple[dict[str, Any], int]]]] = {
@@ -233,14 +236,23 @@ _JSON_ITEM: Final[Mapping[Signal, Callable[[dict[str, Any]], tuple[dict[str, Any
 }
 
 
+def _scalars(value: Mapping[str, Any], fields: Sequence[str]) -> dict[str, Any]:
+    """Keep some fields; what is no text or number is null, which the reader refuses."""
+    return {
+        field: value[field] if isinstance(value[field], str | int | float) else None
+        for field in fields
+        if field in value
+    }
+
+
 def _kept(attributes: object, keep: Callable[[str], bool]) -> list[dict[str, Any]]:
-    pairs = [pair for pair in _objects(attributes) if isinstance(pair.get("key"), str) and keep(pair["key"])]
-    clean = [{"key": pair["key"], "value": without_private(pair.get("value"))} for pair in pairs]
-    return [new for new, pair in zip(clean, pairs, strict=True) if new["value"] == _object_or_none(pair.get("value"))]
-
-
-def _object_or_none(value: object) -> object:
-    return value
+    """Keep the wanted attributes whose values hold nothing private; of bytes nobody knows."""
+    pairs = [
+        {"key": pair["key"], "value": pair.get("value")}
+        for pair in _objects(attributes)
+        if isinstance(pair.get("key"), str) and keep(pair["key"]) and "bytesValue" not in _object(pair.get("value"))
+    ]
+    return [pair for pair in pairs if without_private(pair["value"]) == pair["value"]]
 
 
 def _objects(value: object) -> list[dict[str, Any]]:

@@ -233,14 +233,30 @@ def sample_share(trace_state: str) -> float | None:
     >>> sample_share("ot=th:c;rv:d29b,vendor=x"), sample_share("ot=p:2;r:5"), sample_share("ot=th:0"), sample_share("")
     (0.25, 0.25, None, None)
     """
-    found = re.search(r"(?:^|,)\s*ot=([^,]*)", trace_state)
-    parts = dict(part.strip().partition(":")[::2] for part in found[1].split(";")) if found else {}
+    parts = _sampling_parts(trace_state)
     share = None
     if re.fullmatch(r"[0-9a-f]{1,14}", parts.get("th", "")):
         share = 1 - int(parts["th"].ljust(14, "0"), 16) / 2**56
     elif re.fullmatch(r"[0-9]{1,2}", parts.get("p", "")):
         share = 0.5 ** int(parts["p"])
     return share if share is not None and 0 < share < 1 else None
+
+
+def _sampling_parts(trace_state: str) -> dict[str, str]:
+    found = re.search(r"(?:^|,)\s*ot=([^,]*)", trace_state)
+    parts = dict(part.strip().partition(":")[::2] for part in found[1].split(";")) if found else {}
+    return {key: value for key, value in parts.items() if key in ("th", "p")}
+
+
+def sampling_state(trace_state: str) -> str:
+    """
+    Keep of a trace state what says how it was sampled: members of vendors name users, among others.
+
+    >>> sampling_state("dd=s:1;t.usr.id:YWRh,ot=th:c;rv:d29b"), sampling_state("vendor=x")
+    ('ot=th:c', '')
+    """
+    parts = [f"{key}:{value}" for key, value in _sampling_parts(trace_state).items()]
+    return f"ot={';'.join(parts)}" if parts else ""
 
 
 def _generation_s(span: Span) -> float | None:

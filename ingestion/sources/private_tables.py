@@ -21,6 +21,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import zstandard
 
+from core.quantification.remembering import LONGEST
 from ingestion.sources.base import UnreadablePayload, Utf8, open_maybe_compressed
 from ingestion.sources.private_columns import nullable, scrub_batch
 from ingestion.sources.private_texts import Cleaner, Rules, mentions_private, without_private_line
@@ -31,6 +32,9 @@ OVERLAP_BYTES: Final = 1024
 """Looked at again with the next block: a key or an address may be cut by its border."""
 ROWS: Final = 20_000
 CELL_LENGTH: Final = 1024 * 1024
+csv.field_size_limit(
+    CELL_LENGTH
+)  # one for the whole process, so files that are read at once must not change it in turn
 LINE_BYTES: Final = 1024 * 1024
 """No line of JSON is longer; a file without line ends would fill the memory."""
 
@@ -198,9 +202,11 @@ class _Cleaned(dict[str, str]):
         self._cleaner = cleaner
 
     def __missing__(self, cell: str) -> str:
-        if len(self) > ROWS:
-            self.clear()
-        kept = self[cell] = self._cleaner(cell) or ""
+        kept = self._cleaner(cell) or ""
+        if len(cell) <= LONGEST:
+            if len(self) > ROWS:
+                self.clear()
+            self[cell] = kept
         return kept
 
 
@@ -208,7 +214,6 @@ def _clean_csv(stream: BinaryIO, separator: str, cleaners: Sequence[Cleaner]) ->
     """Write a CSV file anew, line by line. Of a line that is torn nothing is kept but how many cells it has."""
     columns = [_Cleaned(cleaner) for cleaner in cleaners]
     text = io.TextIOWrapper(open_maybe_compressed(stream), encoding="utf-8", errors="surrogateescape", newline="")
-    limit = csv.field_size_limit(CELL_LENGTH)
     try:
         reader = csv.reader(text, delimiter=separator)
         written = io.StringIO(newline="")
@@ -227,7 +232,6 @@ def _clean_csv(stream: BinaryIO, separator: str, cleaners: Sequence[Cleaner]) ->
     except csv.Error as error:
         raise UnreadablePayload(f"The CSV file cannot be read: {error}. Export it as UTF-8 CSV.") from error
     finally:
-        csv.field_size_limit(limit)
         if not text.closed and not text.buffer.closed:
             text.detach()  # else it would close the stream, which is the caller's
 

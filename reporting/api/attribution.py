@@ -17,11 +17,10 @@ from core.accounting.selectors.attribution import (
     days_before,
     preview,
     rules_in_order,
-    sources_by_title,
     unattributed,
     with_titles,
 )
-from core.accounting.selectors.conditions import folded_teams_of
+from core.accounting.selectors.conditions import folded_teams_of, source_names
 from core.accounting.services import add_rule, named_sources
 from core.accounting.tasks import wake_after_commit
 from core.organizations.policy import Action
@@ -66,7 +65,7 @@ class AttributionRulesView(APIView):
         text = request.query_params.get("days", str(DAYS))
         days = int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0
         with organization_scope(identity.organization_id):
-            titles = {number: title for title, number in sources_by_title(identity.organization_id).items()}
+            titles = source_names(identity.organization_id)
             rules = [as_plain(with_titles(rule, titles)) for rule in rules_in_order(identity.organization_id)]
         found = unattributed(identity.organization_id, *_recent(days))
         contributors = [

@@ -23,10 +23,9 @@ from core.accounting.selectors.attribution import (
     known_labels,
     known_names,
     rules_in_order,
-    sources_by_title,
     with_titles,
 )
-from core.accounting.selectors.conditions import folded_teams_of
+from core.accounting.selectors.conditions import folded_teams_of, source_names
 from core.accounting.tasks import wake_after_commit
 from core.organizations.access import requires
 from core.organizations.policy import Action, may
@@ -298,7 +297,7 @@ def _told(request: HttpRequest, change: services.RuleChange, text: Any) -> None:
 
 
 def _rules(organization_id: int) -> list[Rule]:
-    titles = {number: title for title, number in sources_by_title(organization_id).items()}
+    titles = source_names(organization_id)
     return [with_titles(rule, titles) for rule in rules_in_order(organization_id)]
 
 

@@ -184,7 +184,7 @@ def _target_field(target: str, names: Sequence[str]) -> forms.Field:
 
 def rows_of(data: Mapping[str, Any]) -> int:
     """Count the rows of conditions that somebody sent, and one more where they asked for it."""
-    numbers = [int(name[6:]) for name in data if name.startswith("field_") and name[6:].isdigit() and len(name) < 9]
+    numbers = [int(name[6:]) for name in data if name.startswith("field_") and name[6:].isdecimal() and len(name) < 9]
     return max(numbers, default=FIRST_ROWS - 1) + 1 + ("more" in data)
 
 

@@ -21,7 +21,7 @@ def audit(request: HttpRequest) -> HttpResponse:
     organization_id = request.identity.organization_id  # type: ignore[attr-defined]
     before = request.GET.get("before", "")
     events = list(
-        selectors.audit_events(organization_id, before=int(before) if before.isdigit() else None, limit=PAGE_ROWS + 1)
+        selectors.audit_events(organization_id, before=int(before) if before.isdecimal() else None, limit=PAGE_ROWS + 1)
     )
     checked = "verify" in request.GET
     return render(

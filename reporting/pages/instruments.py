@@ -76,7 +76,7 @@ def list_context(
 def add(request: HttpRequest) -> HttpResponse:
     """Enter an instrument, or one that corrects another."""
     identity: Identity = request.identity  # type: ignore[attr-defined]
-    corrected = position_of(identity, int(text)) if (text := request.GET.get("corrects", "")).isdigit() else None
+    corrected = position_of(identity, int(text)) if (text := request.GET.get("corrects", "")).isdecimal() else None
     if request.method != "POST":
         form = InstrumentForm(initial=initial_of(corrected) if corrected else {})
         return add_page(request, form, corrected)

@@ -373,7 +373,7 @@ def _site_page(
     organization_id, view = _organization(request), view_of(request)
     years = years_of(organization_id, found) or [today().year]
     asked = request.GET.get("year", "")
-    year = int(asked) if asked.isdigit() and int(asked) in years else years[0]
+    year = int(asked) if asked.isdecimal() and int(asked) in years else years[0]
     editable = may(request.identity, Action.MANAGE_SOURCES)  # type: ignore[attr-defined]
     corrected = _corrected(request, found) if editable else None
     if corrected is not None and form is None:
@@ -409,7 +409,7 @@ def _site_page(
 def _corrected(request: HttpRequest, found: Site) -> RegisterEntry | None:
     """Find the entry that the address asks to correct; only one that stands."""
     asked = request.GET.get("correct", "")
-    if not asked.isdigit() or len(asked) > 18:
+    if not asked.isdecimal() or len(asked) > 18:
         return None
     return selectors.standing_entries(_organization(request)).filter(site_id=found.id, id=int(asked)).first()
 

@@ -10,8 +10,8 @@ from django.apps import apps
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from core.accounting.selectors.conditions import source_names
 from core.accounting.selectors.rules import links_in_order
-from core.ledger.models import Source
 from core.quantification.coverage import units_of
 from reporting import figures
 from reporting.selectors.overview import Overview
@@ -101,7 +101,7 @@ def unlinked(organization_id: int, shown: Overview) -> list[Item]:
 
     An organization's only source overlaps with nothing.
     """
-    sources = dict(Source.objects.filter(organization_id=organization_id).values_list("name", "id"))
+    sources = {title: number for number, title in source_names(organization_id).items()}
     if len(sources) < 2 or shown.sources.empty:
         return []
     rows = shown.sources.assign(source_id=shown.sources["source"].map(sources))
@@ -141,16 +141,20 @@ SILENCE: Final = {
 def silent(organization_id: int, shown: Overview) -> list[Item]:
     """Sources with an open alert; at stake is what they emitted in the period, of which more is missing now."""
     alerts = apps.get_model("ingestion", "SourceAlert").objects.filter(organization_id=organization_id, closed_at=None)
+    still_open = list(alerts.order_by("opened_at"))
+    if not still_open:
+        return []
     own = {} if shown.sources.empty else shown.sources.groupby("source")["total_kg_co2e"].sum().to_dict()
+    names = source_names(organization_id)
     return [
         Item(
-            alert.source.name,
+            names[alert.source_id],
             SILENCE[alert.state].format(at=f"{alert.latest_arrival:%Y-%m-%d %H:%M}"),
             f"/sources/{alert.source_id}/",
-            float(own.get(alert.source.name, 0.0)),
+            float(own.get(names[alert.source_id], 0.0)),
             "" if alert.state == "late" else "bad",
         )
-        for alert in alerts.select_related("source").order_by("opened_at")
+        for alert in still_open
     ]
 
 

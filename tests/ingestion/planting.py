@@ -54,6 +54,7 @@ def plants() -> dict[str, Any]:
         "toolCalls": [{"function": {"arguments": secret("call")}}],
         "user": secret("user"),
         "userName": secret("name"),
+        "customerContact": secret("customer"),
         "end_user": {"id": secret("id")},
         "email": mail(),
         "api_key": f"sk-{SIGN}{next(_numbers):024d}",
@@ -63,9 +64,10 @@ def plants() -> dict[str, Any]:
 
 
 def tags() -> dict[str, str]:
-    """Make tags: texts only; the last two are given away by their values alone."""
+    """Make tags: texts only; the last three are given away by their values alone."""
     texts = {key: value for key, value in plants().items() if isinstance(value, str)}
-    return texts | {"remark": f"ask {mail()}", "reference": f"sk-{SIGN}{next(_numbers):024d}"}
+    by_value = {"remark": f"ask {mail()}", "reference": f"sk-{SIGN}{next(_numbers):024d}"}
+    return texts | by_value | {"context": json.dumps({"endUserId": secret("inner id")})}
 
 
 def planted(value: Any) -> Any:

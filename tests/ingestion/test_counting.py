@@ -279,3 +279,24 @@ def test_energy_of_parts_counts_only_where_the_host_is_not_metered(send: Any, or
             " where r.role = 'counted' group by 1, 2 order by 1"
         )
         assert cursor.fetchall() == [("metered", "host"), ("unmetered", "gpu")]
+
+
+def test_row_refused_for_its_power_counts_when_it_is_read_again(send: Any, organization: Any) -> None:
+    source = ensure_source(organization.id, "otlp")
+    update_source(organization_id=organization.id, source_id=source.id, settings={"max_power_kw": 0.5})
+    begun = datetime(2026, 1, 5, 12, tzinfo=UTC)
+    for hours in (1, 2):
+        point = {
+            "startTimeUnixNano": str(int(begun.timestamp()) * SECOND),
+            "timeUnixNano": str(int(begun.timestamp() + 3_600 * hours) * SECOND),
+            "asDouble": 3.6e6 * hours,  # 1 kW
+        }
+        send(body(counter("hw.host.energy", point, unit="J")))
+        services.drain_inbox(organization.id)
+    assert counts(organization)["quarantined"] == 2
+
+    update_source(organization_id=organization.id, source_id=source.id, settings={})
+    services.replay_quarantine(organization.id)
+    services.drain_inbox(organization.id)
+
+    assert one(organization, "select sum(energy_pkwh) from ledger_cell") == 2 * 10**12

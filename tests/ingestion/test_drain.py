@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from django.db import OperationalError, connection
 
+from core.ledger.services import ensure_source, update_source
 from core.organizations.identity import Actor, Identity
 from core.organizations.tenancy import organization_scope
 from ingestion import claims, payloads, selectors, services
@@ -100,6 +101,19 @@ def test_one_unreadable_payload_in_a_group_fails_alone(put: Any, organization: A
 
     assert (batch_of(broken).state, batch_of(good).state) == (State.FAILED, State.DONE)
     assert batch_of(good).written == 1
+
+
+def test_setting_that_cannot_be_used_fails_what_it_is_for_and_is_named(
+    put: Any, organization: Any, batch_of: Any
+) -> None:
+    source = ensure_source(organization.id, "activity")
+    update_source(organization_id=organization.id, source_id=source.id, settings={"max_age_days": "many"})
+    one, two = put("one"), put("two")
+
+    services.drain_inbox(organization.id)
+
+    assert [batch_of(each).state for each in (one, two)] == [State.FAILED, State.FAILED]
+    assert "'max_age_days' must be a number" in batch_of(one).log[-1]
 
 
 def test_deliveries_that_restate_periods_are_read_in_their_order(organization: Any, batch_of: Any) -> None:

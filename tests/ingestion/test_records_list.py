@@ -53,7 +53,13 @@ def test_a_token_of_a_project_reads_that_projects_records(post: Any, drained: An
     assert [record["record_id"] for record in records] == ["theirs"]
 
 
-@pytest.mark.parametrize("query", ["?from=yesterday", "?limit=0", "?batch=7", "?after=x", "?colour=red"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("?from=yesterday", "?from=0001-01-01", "?to=9999-12-31", "?limit=0", "?limit=²", "?batch=7", "?after=x"),
+        "?colour=red",
+    ],
+)
 def test_wrong_parameters_are_named(read: Any, query: str) -> None:
     answer = read(query)
 

@@ -15,6 +15,7 @@ from django.db import connection
 from core.accounting.columns import EMBODIED, LOCATION, UPSTREAM
 from core.accounting.models import AttributionRule
 from core.accounting.rows import read_integers
+from core.accounting.selectors.conditions import source_names
 from core.accounting.selectors.views import current_view
 from core.ledger.models import Source
 from core.ledger.selectors import series_by_id
@@ -115,10 +116,8 @@ def rules_in_order(organization_id: int) -> tuple[Rule, ...]:
 
 
 def sources_by_title(organization_id: int) -> dict[str, int]:
-    """Name an organization's sources as rules do: by name, as KIND/NAME where two have the same; inside its scope."""
-    rows = list(Source.objects.filter(organization_id=organization_id).values_list("id", "kind", "name"))
-    names = [name for _, _, name in rows]
-    return {name if names.count(name) == 1 else f"{kind}/{name}": number for number, kind, name in sorted(rows)}
+    """Find an organization's sources by what `source_names` names them, as rules do; inside its scope."""
+    return {title: number for number, title in source_names(organization_id).items()}
 
 
 def with_titles(rule: Rule, titles: Mapping[int, str]) -> Rule:
@@ -182,7 +181,7 @@ def preview(
         before = rules_in_order(organization_id)
         subjects, sums = used(organization_id, boundaries([*before, *after]), from_day, to_day)
         effect = effect_of(subjects, sums, before, after, source_settings(organization_id), asked)
-        titles = {number: title for title, number in sources_by_title(organization_id).items()}
+        titles = source_names(organization_id)
     return Preview(from_day, to_day, effect, [_sampled(subjects, sums, titles, *row) for row in effect.sample])
 
 
@@ -282,7 +281,7 @@ def unattributed(organization_id: int, from_day: date, to_day: date) -> Unattrib
             [SHARE, *values],
         )
         rows = cursor.fetchall()
-        titles = {number: title for title, number in sources_by_title(organization_id).items()}
+        titles = source_names(organization_id)
     return Unattributed(
         from_day,
         to_day,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -35,8 +36,8 @@ def conditions(organization_id: int, asked: Filter) -> tuple[str, list[Any]]:
             continue
         known, nobody = known_values(name, allowed)
         if name == "source":
-            parts.append("r.source_id in (select id from ledger_source where organization_id = %s and name = any(%s))")
-            values += [organization_id, known]
+            parts.append("r.source_id = any(%s)")
+            values.append(sources_asked(organization_id, asked))
         elif name == "technique":
             parts.append("r.techniques && %s::text[]")
             values.append(known)
@@ -50,8 +51,8 @@ def conditions(organization_id: int, asked: Filter) -> tuple[str, list[Any]]:
     return " and ".join(parts), values
 
 
-def matches(frame: pd.DataFrame, asked: Filter, sources: dict[int, str], folded: frozenset[str]) -> pd.Series:
-    """Tell which rows of resolved series the same filters keep. [rows]"""
+def matches(frame: pd.DataFrame, asked: Filter, sources: Collection[int], folded: frozenset[str]) -> pd.Series:
+    """Tell which rows of resolved series the same filters keep; `sources` as `sources_asked` finds them. [rows]"""
     kept = frame["role"].isin(asked.role)
     for name, allowed in asked.dims.items():
         if name in ELSEWHERE:
@@ -60,7 +61,7 @@ def matches(frame: pd.DataFrame, asked: Filter, sources: dict[int, str], folded:
         if name == "technique":
             kept &= frame["techniques"].map(lambda own, known=known: not set(known).isdisjoint(own)).astype(bool)
         elif name == "source":
-            kept &= frame["source_id"].map(sources).isin(known)
+            kept &= frame["source_id"].isin(list(sources))
         elif name == "project" and folded:
             own = frame["project"].isin(known) | (frame["project"].isna() if nobody else False)
             kept &= own.mask(frame["team"].isin(folded), SMALL_GROUPS in known)
@@ -93,9 +94,24 @@ def needs_scopes(asked: Filter) -> bool:
 
 
 def source_names(organization_id: int) -> dict[int, str]:
-    """Name an organization's sources by their id."""
-    rows = Source.objects.filter(organization_id=organization_id).values_list("id", "name")
-    return once_a_snapshot(("source names", organization_id), lambda: dict(rows))
+    """Name an organization's sources by their id: by name, as KIND/NAME where two formats have one of the same name."""
+    return once_a_snapshot(("source names", organization_id), lambda: _source_names(organization_id))
+
+
+def _source_names(organization_id: int) -> dict[int, str]:
+    rows = list(Source.objects.filter(organization_id=organization_id).order_by("id").values_list("id", "kind", "name"))
+    held = Counter(name for _, _, name in rows)
+    return {number: name if held[name] == 1 else f"{kind}/{name}" for number, kind, name in rows}
+
+
+def sources_asked(organization_id: int, asked: Filter) -> list[int]:
+    """List the sources that a filter names, as `source_names` does or by the name that several may have; [] without one."""
+    wanted = set(asked.dims.get("source", ()))
+    if not wanted:
+        return []
+    titled = {number for number, title in source_names(organization_id).items() if title in wanted}
+    named = Source.objects.filter(organization_id=organization_id, name__in=wanted).values_list("id", flat=True)
+    return sorted(titled.union(named))
 
 
 def folded_teams_of(organization_id: int) -> frozenset[str]:

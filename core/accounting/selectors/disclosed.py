@@ -16,7 +16,7 @@ from core.accounting.columns import LOCATION, MARKET, SUFFIXES, Impact
 from core.accounting.figures import DIMS, Filter
 from core.accounting.models import SharedError, View
 from core.accounting.pools import pool_sql
-from core.accounting.selectors.conditions import columns_of, conditions, matches, source_names
+from core.accounting.selectors.conditions import columns_of, conditions, matches, sources_asked
 from core.accounting.selectors.on_read import OWN_HARDWARE, asks_for_runs, slot_of
 from core.accounting.selectors.rates import rates_of
 from core.accounting.selectors.register import HOSTING, register_lines
@@ -44,7 +44,7 @@ def lines_of(organization_id: int, view: View, asked: Filter, folded: frozenset[
     if not lines:
         return []
     frame = _dimensions(organization_id, lines)
-    kept = matches(frame, asked, source_names(organization_id), folded)
+    kept = matches(frame, asked, sources_asked(organization_id, asked), folded)
     return [line for line, keep in zip(lines, kept, strict=True) if keep]
 
 

@@ -19,7 +19,14 @@ from core.accounting.models import Plan as StoredPlan
 from core.accounting.models import View
 from core.accounting.pools import pool_sql, pools_of
 from core.accounting.rows import dates_of, numbers_of
-from core.accounting.selectors.conditions import conditions, folded_teams_of, matches, source_names, unfolded
+from core.accounting.selectors.conditions import (
+    conditions,
+    folded_teams_of,
+    matches,
+    source_names,
+    sources_asked,
+    unfolded,
+)
 from core.accounting.selectors.disclosed import lines_of
 from core.accounting.selectors.emissions import emissions
 from core.accounting.selectors.market import PoolRates, pool_rates
@@ -279,7 +286,8 @@ def _derived(organization_id: int, view: View, derived: Derived, asked: Filter, 
         **{name: [getattr(plan, name) for plan in derived.plans] for name in ("method", "scope")}
     )
     names = source_names(organization_id)
-    kept = matches(resolved, asked, names, folded_teams_of(organization_id)).to_numpy()
+    asked_for = sources_asked(organization_id, asked)
+    kept = matches(resolved, asked, asked_for, folded_teams_of(organization_id)).to_numpy()
     covered = pool_rates(organization_id, view.id)
     elsewhere = sites_not_controlled(organization_id)
     pools = pools_of(resolved, covered.pools, elsewhere).tolist()

@@ -21,7 +21,7 @@ from core.accounting.models import View
 from core.accounting.pools import pools_of
 from core.accounting.rows import SUMMED, hour_cells, numbers_of
 from core.accounting.rules import Rules
-from core.accounting.selectors.conditions import matches, source_names
+from core.accounting.selectors.conditions import matches, sources_asked
 from core.accounting.selectors.covering import overlap_of_hours, overlap_of_records
 from core.accounting.selectors.market import pool_rates
 from core.accounting.selectors.rules import rules_of
@@ -71,7 +71,7 @@ def sums_on_read(
     rows = run_sums(organization_id, asked, by_hour=bool(rules.profiles)) if of_runs else _hours(organization_id, asked)
     derived = derived_on_read(organization_id, view, rows, rules, whole=not of_runs)
     frame, errors = _as_sums(derived, view, asked, measures, impacts)
-    kept = matches(frame, asked, source_names(organization_id), folded)
+    kept = matches(frame, asked, sources_asked(organization_id, asked), folded)
     for name in known:
         kept &= derived.rows[known_column(name)].notna().to_numpy()
     frame = frame[kept]

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from core.accounting.figures import Filter
+from core.accounting.selectors.conditions import source_names
 from core.accounting.selectors.emissions import emissions
 from core.accounting.selectors.rules import rules_of
-from core.ledger.models import Source
 from core.organizations.tenancy import organization_scope
 from core.quantification.coverage import units_of
 
@@ -39,8 +39,8 @@ def overlap_warnings(organization_id: int, asked: Filter) -> list[OverlapWarning
     An organization's only source overlaps with nothing, so it raises no warning.
     """
     with organization_scope(organization_id):
-        sources = dict(Source.objects.filter(organization_id=organization_id).values_list("name", "id"))
-        if Source.objects.filter(organization_id=organization_id).count() < 2:
+        sources = {title: number for number, title in source_names(organization_id).items()}
+        if len(sources) < 2:
             return []
         links = rules_of(organization_id).links
         rows = emissions(

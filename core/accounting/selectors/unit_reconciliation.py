@@ -10,6 +10,7 @@ import pandas as pd
 
 from core.accounting.covering import linked
 from core.accounting.figures import Filter
+from core.accounting.selectors.conditions import source_names
 from core.accounting.selectors.coverage import coverage_of
 from core.accounting.selectors.emissions import emissions
 from core.accounting.selectors.rules import rules_of
@@ -118,7 +119,9 @@ def _rows(organization_id: int, asked: Filter) -> pd.DataFrame:
         if view is None or not any(link.unit_id for link in rules.links):
             return pd.DataFrame(columns=["unit"])
         found = emissions(organization_id, by, measures=COMMON, bounds=False).rows
-        sources = {each.name: each for each in Source.objects.filter(organization_id=organization_id)}
+        names = source_names(organization_id)
+        every = Source.objects.filter(organization_id=organization_id)
+        sources = {names[each.id]: each for each in every}
         catalog = catalog_of(pack_of(view.factor_set.content_hash))
     found = found.assign(
         source_id=[sources[name].id for name in found["source"]], series_id=np.arange(len(found))

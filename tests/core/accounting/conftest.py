@@ -28,8 +28,10 @@ def factor_set(organization):
 def write(organization: Organization) -> Write:
     """Put records into the ledger: ``write(record, ..., source="gateway", organization=...)``; returns the source's id."""
 
-    def into_ledger(*records: dict[str, Any], source: str = "gateway", into: Organization = organization) -> int:
-        source_id = ensure_source(into.id, "activity", source).id
+    def into_ledger(
+        *records: dict[str, Any], source: str = "gateway", kind: str = "activity", into: Organization = organization
+    ) -> int:
+        source_id = ensure_source(into.id, kind, source).id
         frame = to_activity(list(records))
         with Writer(into.id) as writer:
             writer.stage(frame, source_id=source_id, batch_id=uuid7())

@@ -12,6 +12,7 @@ from core.accounting.figures import Filter
 from core.accounting.selectors import emissions, overlap_warnings
 from core.accounting.selectors.explain import explain
 from core.accounting.selectors.reconciliation import reconcile_daily
+from core.accounting.selectors.unit_reconciliation import reconciled_units
 from core.ledger.services import update_source
 from core.quantification.coverage import RANKS_APART
 
@@ -19,6 +20,7 @@ from .conftest import at, call, metered
 from .test_derive import daily, table
 
 JULY = Filter(date(2026, 7, 1), date(2026, 7, 31))
+JULY_LOCATION = Filter(JULY.from_day, JULY.to_day, include=())
 BOTH = ("counted", "cross_check")
 NODE_HOURS = 8.0
 
@@ -324,3 +326,25 @@ def test_sampled_records_displace_what_they_stand_for(committed_db, organization
     found = daily(organization)
     found = found[found["source_id"] == export]
     assert dict(zip(found["role"], found["requests"], strict=True)) == {"counted": 6, "cross_check": 4}
+
+
+def test_sources_of_two_formats_may_have_one_name(committed_db, organization, factor_set, write):
+    bill = write(billed(1, 4), source="prod", kind="focus")
+    agent = write(node(1, 11.0), source="prod", kind="otlp")
+    services.derive_dirty_days(organization.id)
+    modelled, measured = (total(organization, dims={"source": (name,)}) for name in ("focus/prod", "otlp/prod"))
+    assert measured == pytest.approx(11.0 * 0.329)
+    assert total(organization, dims={"source": ("prod",)}) == pytest.approx(modelled + measured)
+
+    unit_of(organization, bill)
+    services.derive_dirty_days(organization.id)
+
+    (warning,) = overlap_warnings(organization.id, JULY_LOCATION)
+    assert (warning.source_id, warning.source, warning.kg_co2e) == (agent, "otlp/prod", pytest.approx(measured))
+    (unit,) = reconciled_units(organization.id, JULY_LOCATION)
+    assert [each.level for each in unit.comparison.evidence] == ["modelled_bill"]
+    asked = Filter(
+        JULY.from_day, JULY.to_day, grain="hour", role=("counted",), include=(), dims={"source": ("otlp/prod",)}
+    )
+    hours = emissions(organization.id, asked, bounds=False).rows
+    assert hours["total_kg_co2e"].sum() == pytest.approx(measured)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -210,6 +212,17 @@ def test_ranks_on_one_node_count_once(ranks, kwh, more, at):
 
     left = sum(each * (1 - share) for each, share in zip(energies, found, strict=True))
     assert left == pytest.approx(max(energies), rel=1e-9, abs=1)
+
+
+def test_number_of_a_run_is_a_name_and_no_count_of_rounds():
+    began = time.perf_counter()
+
+    found = shares(
+        row(99, energy_pkwh=10, machine=0, concurrent_run=0), row(99, energy_pkwh=10, machine=0, concurrent_run=99_999)
+    )
+
+    assert found == [0, 1]
+    assert time.perf_counter() - began < 0.3
 
 
 def test_runs_of_other_hours_and_machines_add_up():

@@ -127,3 +127,16 @@ def test_maps_lists_and_dictionaries_of_parquet_are_read() -> None:
     assert frame.loc[0, "labels"] == {"a": "b"}
     assert frame.loc[0, "techniques"] == ("cached", "pruned")
     assert frame.loc[0, "team"] == "search"
+
+
+@pytest.mark.parametrize(
+    "text", ["[1]", '["ab"]', '{"a": ' + "[" * 50_000 + "]" * 50_000 + "}"], ids=["list", "texts", "deep"]
+)
+def test_labels_that_are_no_object_send_their_row_alone_to_quarantine(text: str) -> None:
+    source = pa.concat_tables([table(GOOD), table(good(record_id="other"))])
+    source = source.append_column("labels", pa.array(['{"a": "b"}', text]))
+
+    parsed = one(parquet(source))
+
+    assert parsed.activity["labels"].tolist() == [{"a": "b"}]
+    assert [(each.row, each.field) for each in parsed.rejected] == [(2, "labels")]

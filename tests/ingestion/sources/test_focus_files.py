@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,14 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from ingestion.sources import focus
-from ingestion.sources.base import UnreadablePayload
+from ingestion.sources import focus, private_tables
+from ingestion.sources.base import Context, UnreadablePayload
 from tests.ingestion.sources.bills import (
     AI_1_2,
     AI_1_3,
     MACHINE,
     REAL,
+    RECEIVED_AT,
     STORAGE,
     TOKENS,
     activity_of,
@@ -286,3 +288,30 @@ def test_integers_of_amounts_survive_as_floats() -> None:
 
     nano = np.rint(records(*rows)["cost"].to_numpy() * 1e9).astype("int64").tolist()
     assert nano == [1_000_000_001, 10**15 + 1, 8 * 10**15 + 1]
+
+
+@pytest.mark.parametrize("column", ["Tags", "SkuPriceDetails"])
+def test_json_nested_beyond_reading_harms_its_own_row_only(column: str) -> None:
+    deep = {**TOKENS, "SkuId": "other", column: '{"a": ' + "[" * 50_000 + "]" * 50_000 + "}"}
+
+    [chunk] = parsed(bill(TOKENS, deep))
+
+    assert (chunk.received, len(chunk.activity) + len(chunk.rejected)) == (2, 2)
+    assert [(each.row, each.field) for each in chunk.rejected] == ([(2, "Tags")] if column == "Tags" else [])
+
+
+def test_long_cells_are_not_remembered() -> None:
+    rows = [{**TOKENS, "Tags": json.dumps({"user": "ada", "team": n, "note": "x" * 50_000})} for n in range(200)]
+    content = bill(*rows).getvalue()  # 10 MB
+    tracemalloc.start()
+    try:
+        with private_tables.scrubbed(io.BytesIO(content)) as kept:
+            while kept.read(1024 * 1024):
+                pass
+            for _ in focus.parse(io.BytesIO(content), Context(RECEIVED_AT)):
+                pass
+            held_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert held_bytes < 4_000_000

@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 from datetime import datetime
+from types import ModuleType
 from typing import Any
 
 import pandas as pd
@@ -17,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingestion.sources import gcp_billing
+from ingestion.sources import gcp_billing, gcp_carbon
 from ingestion.sources.base import Context, Parsed, UnreadablePayload, unpacked
 from ingestion.summing import Sums, once_each
 from tests.ingestion.sources.samples import PAYLOADS, RECEIVED_AT, activity_of, check, expected, read
@@ -432,3 +433,9 @@ def test_no_bytes_end_in_anything_but_rows_or_a_refusal(content: bytes, before: 
         read(gcp_billing, before + content)
     except UnreadablePayload:
         return
+
+
+@pytest.mark.parametrize("adapter", [gcp_billing, gcp_carbon])
+def test_avro_is_refused_at_the_door_since_nobody_could_look_through_it(adapter: ModuleType) -> None:
+    with pytest.raises(UnreadablePayload, match="Avro is not read here"):
+        adapter.scrub_file(io.BytesIO(b"Obj\x01avro.schema and ada@example.org"))

@@ -12,6 +12,7 @@ import pytest
 
 from ingestion.sources import litellm
 from ingestion.sources.base import Context, UnreadablePayload
+from ingestion.uploads import Upload, scrubbed
 from tests.ingestion.sources.samples import PAYLOADS, RECEIVED_AT, activity_of, check, expected, read, requests
 
 FILE = "generic-api-1.106.2.jsonl"
@@ -323,3 +324,31 @@ def test_time_without_offset_is_utc_and_flagged() -> None:
 
     assert record["started_at"] == datetime(2026, 11, 22, 1, 33, 7, 894_000, tzinfo=UTC)
     assert record["flags"] == ("naive_time",)
+
+
+def test_file_of_the_spend_log_keeps_of_metadata_and_tags_what_the_callback_keeps() -> None:
+    about = {"spend_logs_metadata": {"team": "nlp", "reason": "my pay is low"}, "user_api_key_alias": "lovelace-key"}
+    row = {
+        "request_id": "r1",
+        "call_type": "acompletion",
+        "startTime": "2026-10-01 09:00:00",
+        "endTime": "2026-10-01 09:00:01",
+        "spend": "0.1",
+        "model": "gpt-4o",
+        "prompt_tokens": "10",
+        "completion_tokens": "5",
+        "metadata": json.dumps(about),
+        "request_tags": json.dumps(["note:what is my pay", "feature:rag", "ada lovelace"]),
+        "api_base": "https://api.example.org/v1?key=topsecret",
+    }
+    table = pd.DataFrame([row]).to_csv(index=False).encode()
+    upload = Upload("LiteLLM_SpendLogs.csv", lambda: io.BytesIO(table))
+
+    with scrubbed(io.BytesIO(table), "litellm", upload) as stream:
+        kept = stream.read()
+
+    for private in (b"pay", b"lovelace", b"topsecret"):
+        assert private not in kept
+    [parsed] = litellm.parse(io.BytesIO(kept), Context(RECEIVED_AT, setting={"labels": ["feature"]}))
+    [record] = parsed.activity.to_dict("records")
+    assert (record["team"], record["labels"], record["input_tokens"]) == ("nlp", {"feature": "rag"}, 10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -351,6 +352,52 @@ def test_content_and_people_are_dropped_before_storage() -> None:
         assert b"rag-api" in stored
         [parsed] = read(otlp, content, content_type=media_type, filename="traces")
         assert len(parsed.activity) == 1
+
+
+TRACE_STATE = "dd=s:1;t.usr.id:YWRhLmxvdmVsYWNl,ot=th:c;rv:d29b,rojo=00f067"
+"""Datadog's member names the user, in base64."""
+
+
+def of_protobuf() -> bytes:
+    """Write a call with that trace state."""
+    request = ExportTraceServiceRequest()
+    call = request.resource_spans.add().scope_spans.add().spans.add(trace_id=b"t" * 16, span_id=b"s" * 8, kind=3)
+    call.trace_state, call.start_time_unix_nano, call.end_time_unix_nano = TRACE_STATE, START, START + 1
+    call.attributes.add(key="gen_ai.operation.name").value.string_value = "chat"
+    return request.SerializeToString()
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type"), [(body(span(CHAT, traceState=TRACE_STATE)), JSON), (of_protobuf(), PROTOBUF)]
+)
+def test_trace_state_keeps_how_it_was_sampled_and_no_member_of_a_vendor(content: bytes, media_type: str) -> None:
+    stored = otlp.scrub(content, media_type, "traces")
+
+    assert b"YWRhLmxvdmVsYWNl" not in stored
+    assert b"rojo" not in stored
+    [parsed] = otlp.parse(io.BytesIO(stored), Context(RECEIVED_AT, content_type=media_type, filename="traces"))
+    assert parsed.activity["labels"].iloc[0]["sample_share"] == 0.25
+
+
+def test_bytes_of_a_resource_are_dropped() -> None:
+    hidden = {"key": "blob", "value": {"bytesValue": "YWRhQGV4YW1wbGUub3Jn"}}
+    request = ExportTraceServiceRequest()
+    resource = request.resource_spans.add().resource
+    resource.attributes.add(key="blob").value.bytes_value = b"ada@example.org"
+
+    of_json = otlp.scrub(
+        json.dumps({"resourceSpans": [{"resource": {"attributes": [hidden]}}]}).encode(), JSON, "traces"
+    )
+    of_protobuf = otlp.scrub(request.SerializeToString(), PROTOBUF, "traces")
+
+    assert b"YWRh" not in of_json
+    assert b"ada@" not in of_protobuf
+
+
+def test_objects_in_the_place_of_a_text_are_not_stored() -> None:
+    content = body(span(CHAT, traceState={"prompt": "my pay is low"}))
+
+    assert b"my pay" not in otlp.scrub(content, JSON, "traces")
 
 
 def test_logs_keep_their_number_and_nothing_else() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from ingestion.sources import otlp, otlp_metrics
+from ingestion.sources import otlp, otlp_known_metrics
 from ingestion.sources.base import Parsed
 from ingestion.sources.counters import Memory
 from tests.ingestion.sources.samples import activity_of, check, expected, read
@@ -55,7 +55,7 @@ def metric(name: str, *points: dict[str, Any], kind: str = "histogram", unit: st
 
 
 def tokens(*points: dict[str, Any], **data: Any) -> Any:
-    return metric(otlp_metrics.TOKEN_USAGE, *points, **data)
+    return metric(otlp_known_metrics.TOKEN_USAGE, *points, **data)
 
 
 def counter(name: str, *points: dict[str, Any], unit: str = "{token}", **data: Any) -> Any:
@@ -97,7 +97,7 @@ def test_recorded_metrics_reach_their_sums(entry: dict[str, Any]) -> None:
     names = frame["labels"].map(lambda labels: labels["metric"])
     newer = names.str.startswith("gen_ai.client.inference.usage").any()
     of_tokens = frame[
-        names.str.startswith("gen_ai.client.inference.usage") if newer else names == otlp_metrics.TOKEN_USAGE
+        names.str.startswith("gen_ai.client.inference.usage") if newer else names == otlp_known_metrics.TOKEN_USAGE
     ]
     assert [found for each in parsed for found in each.rejected] == []
     check(of_tokens, entry)
@@ -110,7 +110,7 @@ def test_json_and_protobuf_of_one_call_name_the_same_counters() -> None:
     resource.resource.attributes.add(key="service.name").value.string_value = "rag-api"
     scope = resource.scope_metrics.add()
     scope.scope.name = "instrumentation"
-    each = scope.metrics.add(name=otlp_metrics.TOKEN_USAGE, unit="{token}")
+    each = scope.metrics.add(name=otlp_known_metrics.TOKEN_USAGE, unit="{token}")
     each.histogram.aggregation_temporality = 2
     data = each.histogram.data_points.add(
         start_time_unix_nano=START, time_unix_nano=START + 60 * SECOND, count=1, sum=100
@@ -147,7 +147,7 @@ def test_points_become_records_of_their_interval() -> None:
 
 def test_requests_come_from_the_durations() -> None:
     duration = metric(
-        otlp_metrics.DURATION,
+        otlp_known_metrics.DURATION,
         point(1.5, count=3, **{key.replace(".", "__"): each for key, each in CALL.items()}),
         point(0.2, count=1, error__type="429", **{key.replace(".", "__"): each for key, each in CALL.items()}),
         unit="s",
@@ -228,6 +228,24 @@ def test_cached_tokens_go_with_their_input() -> None:
         memory,
     )
     assert sums([later]) == {"input_tokens": 300, "cached_input_tokens": 200}
+
+
+def test_cached_tokens_count_once_where_inputs_or_parts_stand_in_two_units() -> None:
+    plain = {key.replace(".", "__"): each for key, each in CALL.items()}
+    name = "gen_ai.client.inference.usage."
+    inputs = [
+        counter(f"{name}input_tokens", point(value, **plain), unit=unit) for value, unit in ((1000.0, "1"), (50.0, ""))
+    ]
+    parts = [
+        counter(f"{name}cache_read.input_tokens", point(value, **plain), unit=unit)
+        for value, unit in ((400.0, "1"), (100.0, ""))
+    ]
+
+    of_two_inputs, of_two_parts = one(body(*inputs, parts[0])), one(body(inputs[0], *parts))
+
+    assert sums([of_two_inputs]) == {"input_tokens": 1050, "cached_input_tokens": 400}
+    assert sums([of_two_parts]) == {"input_tokens": 1000, "cached_input_tokens": 500}
+    assert [each.activity["rows"].sum() for each in (of_two_inputs, of_two_parts)] == [3, 3]
 
 
 def test_energy_of_a_host_is_measured() -> None:
@@ -448,7 +466,7 @@ def test_whatever_is_sent_is_read_or_refused(content: bytes, signal: str) -> Non
 
 
 @given(
-    st.sampled_from([*sorted(otlp_metrics.READ), "ecologits_requests", "ecologits_input_tokens"]),
+    st.sampled_from([*sorted(otlp_known_metrics.READ), "ecologits_requests", "ecologits_input_tokens"]),
     st.sampled_from(["sum", "gauge", "histogram", "exponentialHistogram", "summary"]),
     st.lists(
         st.fixed_dictionaries(

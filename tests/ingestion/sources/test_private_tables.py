@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ingestion.sources.base import unpacked
-from ingestion.sources.private_tables import scrubbed_bytes
+from ingestion.sources.private_tables import scrubbed, scrubbed_bytes
 
 HEADER = ["ResourceId", "SkuMeter", "Tags", "Quantity"]
 KEPT = (
@@ -84,3 +84,14 @@ def test_columns_of_parquet_lose_what_is_private(column: pa.Array, kept: list[ob
     if pa.types.is_map(column.type):  # an emptied value and an absent pair say the same
         found = [[pair for pair in pairs if pair[1]] for pairs in found]
     assert (found, clean["Quantity"]) == (kept, [0.5])
+
+
+def test_files_that_are_cleaned_at_once_may_have_long_cells() -> None:
+    long = b"user,note\nada,short\n" + b"bo," + b"x" * 200_000 + b"\n"
+    long += b"bo,y\n" * 300_000 + b"bo," + b"x" * 200_000 + b"\n"
+    with scrubbed(io.BytesIO(b"user,team\nada,nlp\n")) as short, scrubbed(io.BytesIO(long)) as other:
+        begun = short.read(1), other.read(1)
+        assert begun[0] + short.read() == b"user,team\n,nlp\n"
+        kept = begun[1] + other.read()
+
+    assert kept.count(b"x") == 400_000

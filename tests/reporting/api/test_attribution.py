@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -18,7 +18,7 @@ RULE = {"conditions": ["label.namespace is search"], "sets": {"team": "Search"},
 
 @pytest.fixture
 def token(organization):
-    day = f"{datetime.now(UTC):%Y-%m-%d}"
+    day = f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%d}"
     hour = {"started_at": f"{day}T00:00:00Z", "ended_at": f"{day}T01:00:00Z"}
     records = [metered("a", 100.0, labels={"namespace": "search"}, **hour), metered("b", 50.0, team="Vision", **hour)]
     deliver(organization, records)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from io import BytesIO
 
@@ -45,8 +45,8 @@ def sign_in(client, organization):
 
 @pytest.fixture
 def activity(organization):
-    """Today's electricity in Germany: 100 kWh of a namespace without a team, 300 kWh of another, 50 kWh of Vision."""
-    day = f"{datetime.now(UTC):%Y-%m-%d}"
+    """Yesterday's electricity in Germany: 100 kWh of a namespace without a team, 300 kWh of another, 50 kWh of Vision."""
+    day = f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%d}"
     hour = {"started_at": f"{day}T00:00:00Z", "ended_at": f"{day}T01:00:00Z"}
     return deliver(
         organization,

@@ -20,11 +20,10 @@ from core.accounting.selectors.attribution import (
     days_before,
     preview,
     rules_in_order,
-    sources_by_title,
     unattributed,
     with_titles,
 )
-from core.accounting.selectors.conditions import folded_teams_of
+from core.accounting.selectors.conditions import folded_teams_of, source_names
 from core.organizations.models import Organization
 from core.organizations.tenancy import organization_scope
 from core.quantification import units
@@ -257,7 +256,7 @@ def _pair(text: str) -> tuple[str, str]:
 def _rules(organization: Organization) -> Sequence[Rule]:
     """Read the rules with the names of their sources."""
     with organization_scope(organization.id):
-        titles = {number: title for title, number in sources_by_title(organization.id).items()}
+        titles = source_names(organization.id)
         return [with_titles(rule, titles) for rule in rules_in_order(organization.id)]
 
 
