@@ -44,7 +44,7 @@ class Rulebook:
     """
 
     own: tuple[Rule, ...] = ()
-    units: Mapping[str, str] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @classmethod
     def of(cls, setting: Mapping[str, object]) -> Rulebook:
