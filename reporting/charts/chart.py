@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import pandas as pd
+from babel.numbers import format_decimal
 
+from reporting import figures
 from reporting.charts.palette import CONTROL, GROUND, HAIRLINE, MUTED, SURFACE, TEXT
 
 FONT: Final = '"Source Sans 3", system-ui, "Segoe UI", "Liberation Sans", sans-serif'
@@ -42,11 +44,22 @@ class Legend:
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """Where the numbers of a trace come from: ``figure.data[trace][axis]`` = ``table[column].iloc[rows]`` x ``factor``."""
+
+    trace: int
+    axis: str  # x, y, z, base
+    column: str
+    factor: float = 1.0
+    rows: tuple[int, ...] | None = None  # of the table, all in their order without
+
+
+@dataclass(frozen=True)
 class Chart:
     """One chart, complete: picture for scripts and for none, table, and what it says."""
 
     name: str  # unique on its page; ids of the elements begin with it
-    kind: str  # trend, ranked
+    kind: str  # trend, ranked, waterfall, heat map ...
     title: str  # the finding, or a plain noun
     subtitle: str  # measure, unit, grain
     summary: str  # two sentences for people who do not see the picture
@@ -58,6 +71,9 @@ class Chart:
     legend: tuple[Legend, ...]
     svg: str  # server-made picture, coloured by classes, safe HTML
     height: int = HEIGHT  # pixels, reserved before anything is drawn
+    quality: str = ""  # of the data, "63 % measured, 37 % modelled"
+    notes: tuple[str, ...] = ()  # lines under the picture: events, reasons of gaps, what is not known
+    drawn: tuple[Drawn, ...] = ()  # which numbers of the table each trace holds; a test compares them
 
     @property
     def figure_id(self) -> str:
@@ -65,17 +81,43 @@ class Chart:
         return f"{self.name}-figure"
 
 
+def with_unit(text: str, unit: str) -> str:
+    """Put a unit behind a number; unknown has none."""
+    return text if text == figures.UNKNOWN or not unit else f"{text}{figures.THIN}{unit}"
+
+
+def axis_number(value: float, locale: str) -> str:
+    """Write a tick."""
+    return format_decimal(round(float(value), 6), format="#,##0.######", locale=locale).replace("-", figures.MINUS)
+
+
+def ticks(low: float, high: float, step: float, locale: str) -> list[tuple[float, str]]:
+    """
+    List the ticks of an axis with their texts.
+
+    >>> ticks(-5.0, 5.0, 5.0, "en")
+    [(-5.0, '\u22125'), (0.0, '0'), (5.0, '5')]
+    """
+    return [(i * step, axis_number(i * step, locale)) for i in range(round(low / step), round(high / step) + 1)]
+
+
+def shown_unit(kind: figures.Kind, scale: figures.Scale, per: str = "") -> str:
+    """Write the unit of a chart: mass is of CO2e, an intensity is per something."""
+    unit = f"{scale.unit} CO2e" if kind in ("mass", "intensity") else scale.unit
+    return f"{unit} {per}".strip()
+
+
 def known_or_none(value: Any) -> float | None:
     """Turn NaN into None: JSON has no NaN, and unknown is not a number."""
     return None if value is None or pd.isna(value) else float(value)
 
 
-def layout(*, height: int, right: int = 90, left: int = 48) -> dict[str, Any]:
+def layout(*, height: int, right: int = 90, left: int = 48, above: int = 8, below: int = 28) -> dict[str, Any]:
     """Return the layout that all charts share: no title, legend or toolbar inside the picture, hairlines, our fonts."""
     return {
         "height": height,
         "autosize": True,
-        "margin": {"l": left, "r": right, "t": 8, "b": 28, "pad": 0},
+        "margin": {"l": left, "r": right, "t": above, "b": below, "pad": 0},
         "font": {"family": FONT, "size": 13, "color": MUTED.light},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",

@@ -10,7 +10,6 @@ from typing import Any, Final, Literal
 import numpy as np
 import pandas as pd
 from babel.dates import format_date
-from babel.numbers import format_decimal
 
 from reporting import figures
 from reporting.charts import svg
@@ -21,6 +20,7 @@ from reporting.charts.chart import (
     Legend,
     Translate,
     as_is,
+    axis_number,
     known_or_none,
     layout,
     nice_top,
@@ -394,7 +394,7 @@ def slot_label(slot: pd.Timestamp, grain: Grain, locale: str, translate: Transla
     >>> slot_label(june, "week", "en", str), slot_label(june, "week", "en", str, short=True)
     ('Week of 29 Jun 2026', '29 Jun')
     >>> slot_label(june, "quarter", "en", str), slot_label(june, "month", "de", str, short=True)
-    ('Q2 2026', 'Juni 2026')
+    ('Q2 2026', 'Jun 2026')
     """
     day = slot.to_pydatetime()
     dot = "." if locale.startswith("de") else ""
@@ -408,8 +408,3 @@ def slot_label(slot: pd.Timestamp, grain: Grain, locale: str, translate: Transla
     if grain == "month":
         return format_date(day, "LLL y" if short else "LLLL y", locale=locale)
     return format_date(day, "QQQ y" if grain == "quarter" else "y", locale=locale)
-
-
-def axis_number(value: float, locale: str) -> str:
-    """Write a tick."""
-    return format_decimal(round(float(value), 6), format="#,##0.######", locale=locale)
