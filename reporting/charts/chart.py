@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from babel.numbers import format_decimal
 
 from reporting import figures
 from reporting.charts.palette import CONTROL, GROUND, HAIRLINE, MUTED, SURFACE, TEXT
+from reporting.charts.svg import shortened
 
 FONT: Final = '"Source Sans 3", system-ui, "Segoe UI", "Liberation Sans", sans-serif'
 HEIGHT: Final = 300
@@ -133,10 +135,10 @@ def layout(*, height: int, right: int = 90, left: int = 48, above: int = 8, belo
     }
 
 
-def value_axis(top: float, step: float) -> dict[str, Any]:
-    """Return an axis of values from zero; ``top`` is its end and ``step`` its ticks' distance in the shown unit."""
+def value_axis(top: float, step: float, low: float = 0.0) -> dict[str, Any]:
+    """Return an axis of values with zero on it, from ``low`` to ``top``, ``step`` its ticks' distance in the shown unit."""
     return {
-        "range": [0, top * 1.004],  # a hair above, or the last tick is left out
+        "range": [low * 1.004, top * 1.004],  # a hair beyond, or the last tick is left out
         "fixedrange": True,
         "gridcolor": HAIRLINE.light,
         "zerolinecolor": CONTROL.light,
@@ -146,6 +148,33 @@ def value_axis(top: float, step: float) -> dict[str, Any]:
         "dtick": step,
         "tickformat": ",.10~g",
         "automargin": False,
+    }
+
+
+def nice_ends(lowest: float, largest: float) -> tuple[float, float, float]:
+    """
+    Choose both ends of an axis that holds zero, and its step.
+
+    >>> nice_ends(-3.0, 14.6), nice_ends(2.0, 14.6), nice_ends(-8.0, -2.0)
+    ((-5.0, 15.0, 5.0), (0.0, 15.0, 5.0), (-8.0, 0.0, 2.0))
+    """
+    _top, step = nice_top(max(largest, -lowest, 0.0))
+    low, top = (step * math.ceil(max(end, 0.0) / step - 1e-9) for end in (-lowest, largest))
+    return (-low or 0.0, top, step) if low or top else (0.0, 1.0, 0.5)
+
+
+def row_axis(labels: Sequence[str], most: int = 26) -> dict[str, Any]:
+    """Return an axis of rows from the top down, at 0, 1, 2 ...; long labels are cut, the table has them whole."""
+    return {
+        "range": [max(len(labels), 1) - 0.5, -0.5],
+        "fixedrange": True,
+        "showgrid": False,
+        "zeroline": False,
+        "ticks": "",
+        "tickfont": {"color": TEXT.light},
+        "tickmode": "array",
+        "tickvals": list(range(len(labels))),
+        "ticktext": [shortened(label, most) for label in labels],
     }
 
 

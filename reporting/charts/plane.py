@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-from reporting.charts.svg import WIDTH, element, hatch, n, picture
+from reporting.charts.svg import WIDTH, element, hatch, n, picture, shortened
 
 
 @dataclass
@@ -112,6 +112,10 @@ class Plane:
         self.parts.append(
             element("text", escape(text), class_=kind or "plain", x=float(x), y=float(y), text_anchor=anchor)
         )
+
+    def row_label(self, label: str, row: float) -> None:
+        """Name a row at its left."""
+        self.text(shortened(label), self.left - 10, self.py(row) + 4, anchor="end", kind="strong")
 
     def svg(self) -> str:
         """Return the picture; patterns first, and only those that are used."""
