@@ -78,6 +78,12 @@ class Chart:
     drawn: tuple[Drawn, ...] = ()  # which numbers of the table each trace holds; a test compares them
 
     @property
+    def is_empty(self) -> bool:
+        """Tell whether nothing is known at all: the page says so over the empty picture."""
+        numbers = self.table.select_dtypes("number")
+        return not numbers.notna().any(axis=None)
+
+    @property
     def figure_id(self) -> str:
         """Id of the script element that holds the figure."""
         return f"{self.name}-figure"

@@ -31,6 +31,7 @@ from reporting.charts.plane import Plane
 
 HEIGHT: Final = 320
 MOST_TICKS: Final = 8
+FEWEST_BINS: Final = 4
 HEAVY_TAIL: Final = 10.0  # p99 as multiple of the median that is a finding
 NARROW: Final = 2.0
 ROW_OF_LABEL: Final = 17  # [px]
@@ -91,7 +92,7 @@ def distribution(
     first = -1 if zeros else 0
     if zeros:
         counts, spans, links = [zeros, *counts], ["0", *spans], ["", *links] if links else ()
-    top, step = nice_top(max(counts, default=0))
+    top, step = nice_top(max([4, *counts]))  # ticks of whole requests
     title = finding(marks, total, noun, scale, shown_unit(kind, scale), locale, _)
     said = [
         f"{span} {unit}: {figures.count(count, compact=False, locale=locale)} {noun}"
@@ -99,7 +100,8 @@ def distribution(
     ]
     places = [first + i + 0.5 for i in range(len(counts))]
     edge_ticks = edge_labels(bins, zeros, scale, locale)
-    across = (min(first, 0), max(len(bins), 1))
+    pad = max(0.0, (FEWEST_BINS - len(counts)) / 2)  # a single bar is not a wall
+    across = (min(first, 0) - pad, max(len(bins), 1) + pad)
     rows = label_rows(marks, across)
     texts = {mark.name: f"{mark.name} {written(mark.value, scale, locale)}" for mark in marks}
     room_above = 8 + ROW_OF_LABEL * (max(rows, default=-1) + 1)
@@ -140,7 +142,11 @@ def distribution(
         figure={
             "data": [
                 bars(counts, places, said, links, _),
-                *[mark_trace(mark, top, texts[mark.name], unit) for mark in marks],
+                *([halo(marks, top)] if marks else []),
+                *[
+                    mark_trace(mark, top * (1 + row * ROW_OF_LABEL / (HEIGHT - room_above - 48)), texts[mark.name])
+                    for mark, row in zip(marks, rows, strict=True)
+                ],
             ],
             "layout": {
                 **layout(height=HEIGHT, right=12, left=56, above=room_above, below=48),
@@ -160,7 +166,7 @@ def distribution(
                     "tickcolor": CONTROL.light,
                     "showline": True,
                     "linecolor": CONTROL.light,
-                    "title": {"text": unit, "standoff": 6},
+                    "title": {"text": unit, "standoff": 6, "font": {"size": 13}},
                 },
                 "yaxis": value_axis(top, step),
                 "annotations": [
@@ -279,7 +285,7 @@ def finding(
     _ = translate
     known = {mark.name: mark.value for mark in marks}
     if "p50" not in known or "p99" not in known:
-        return _("Distribution of {count} {noun}").format(count=figures.count(total, locale=locale), noun=noun)
+        return _("Distribution of {noun}").format(noun=noun)
     ratio = known["p99"] / known["p50"]
     p50, p99 = (written(known[key], scale, locale) for key in ("p50", "p99"))
     if ratio >= HEAVY_TAIL:
@@ -329,8 +335,21 @@ def bars(
     }
 
 
-def mark_trace(mark: Mark, top: float, text: str, unit: str) -> dict[str, Any]:
-    """Return the line of a percentile."""
+def halo(marks: Sequence[Mark], top: float) -> dict[str, Any]:
+    """Return a light edge behind the lines, so that they stand out from dark bars."""
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [x for mark in marks for x in (mark.place, mark.place, None)],
+        "y": [y for _mark in marks for y in (0, top, None)],
+        "hoverinfo": "skip",
+        "line": {"color": GROUND.light, "width": 5},
+        "meta": {"key": "halo", "token": GROUND.token},
+    }
+
+
+def mark_trace(mark: Mark, top: float, text: str) -> dict[str, Any]:
+    """Return the line of a percentile, up to its label."""
     return {
         "type": "scatter",
         "mode": "lines",
@@ -387,7 +406,9 @@ def drawing(
     plane.grid_across(edges, lines=False)
     plane.titles(across=unit)
     for mark, row in zip(marks, rows, strict=True):
-        plane.segment((mark.place, 0), (mark.place, top), "target-line")
+        plane.segment((mark.place, 0), (mark.place, top), "halo")
+        reach = top * (1 + row * ROW_OF_LABEL / (HEIGHT - above - 48))
+        plane.segment((mark.place, 0), (mark.place, reach), "target-line")
         late = mark.place > across[1] - (across[1] - across[0]) / 6
         plane.text(
             texts[mark.name],

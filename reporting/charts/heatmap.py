@@ -134,7 +134,7 @@ def seven_steps(shown: Sequence[float]) -> list[float]:
     Choose eight edges at round numbers with equal distance that hold all values; from zero where the least is near it.
 
     >>> seven_steps([310.0, 390.0])
-    [300.0, 320.0, 340.0, 360.0, 380.0, 400.0, 420.0, 440.0]
+    [300.0, 315.0, 330.0, 345.0, 360.0, 375.0, 390.0, 405.0]
     >>> seven_steps([1.0, 12.0])
     [0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.0]
     """
@@ -142,12 +142,12 @@ def seven_steps(shown: Sequence[float]) -> list[float]:
     low = 0.0 if 0 <= low <= 0.3 * high else low
     width = (high - low) / STEPS or abs(high) / STEPS or 1.0
     power = 10.0 ** math.floor(math.log10(width))
-    for multiple in (1.0, 2.0, 2.5, 5.0, 10.0, 20.0, 25.0, 50.0):
+    for multiple in (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0):
         step = multiple * power
         first = math.floor(low / step + 1e-9)
         if (first + STEPS) * step >= high - 1e-9 * step:
             return [float(f"{(first + i) * step:.10g}") for i in range(STEPS + 1)]
-    raise AssertionError("a step of fifty times a seventh of the range holds it")
+    raise AssertionError("a step of twice a seventh of the range holds it, wherever it begins")
 
 
 def step_of(value: float, bounds: Sequence[float]) -> int:
@@ -193,7 +193,9 @@ def finding(
     cells_in_all = sum(map(len, grid))
     if len(known) < 2 or len(known) * 2 < cells_in_all:
         return _("{noun}: {known} of {all} hours are known").format(noun=noun, known=len(known), all=cells_in_all)
-    (low, low_row, low_column), (high, high_row, high_column) = min(known), max(known)
+    (low, low_row, low_column), (high, high_row, high_column) = (
+        pick(known, key=lambda cell: cell[0]) for pick in (min, max)
+    )
     if high >= 1.1 * low and high > 0:
         return _("{noun} is highest {high_row} {high_column}:00 and lowest {low_row} {low_column}:00").format(
             noun=noun,

@@ -123,13 +123,13 @@ def finding(shown: pd.DataFrame, names: Sequence[str], noun: str, locale: str, t
     """
     Say how many grew between the first and the last slot; the first rule that holds speaks.
 
-    1. Fewer than two slots or panels: a plain title.
+    1. Fewer than two slots or panels: a plain title, or the name of the only one.
     2. How many of those known at both ends grew, fell or kept their level (5 % and less is a level).
     """
     _ = translate
     known = shown.iloc[[0, -1]].dropna(axis=1) if len(shown) > 1 else pd.DataFrame()
     if len(names) < 2 or known.shape[1] < 2:
-        return _("Each of {n} {noun}").format(n=len(names), noun=noun)
+        return names[0] if len(names) == 1 else _("{noun} side by side").format(noun=noun)
     grew = int((known.iloc[1] > 1.05 * known.iloc[0]).sum())
     fell = int((known.iloc[1] < 0.95 * known.iloc[0]).sum())
     if not grew and not fell:
@@ -183,7 +183,6 @@ def arrangement(
     }
     figure["meta"] = {**figure["meta"], "panels": {"height": PANEL_HEIGHT, "heading": HEADING, "foot": FOOT}}
     figure["annotations"] = []
-    rows = max(-(-len(names) // COLUMNS), 1)
     for i, label in enumerate(names):
         number = "" if i == 0 else str(i + 1)
         column, row = i % COLUMNS, i // COLUMNS
@@ -194,11 +193,7 @@ def arrangement(
             "domain": [left, right],
             "anchor": f"y{number}",
             "range": [-0.5, max(slots, 1) - 0.5],
-            "tickmode": "array",
-            "tickvals": [position for position, _text in ends],
-            "ticktext": [text for _position, text in ends],
-            "ticklabelposition": "outside",
-            "tickangle": 0,
+            "showticklabels": False,
             "fixedrange": True,
             "showgrid": False,
             "zeroline": False,
@@ -211,24 +206,35 @@ def arrangement(
             "anchor": f"x{number}",
             "showticklabels": column == 0,
         }
-        figure["annotations"].append(
+        figure["annotations"] += [
             {
-                "x": left,
-                "y": roof,
-                "xref": "paper",
-                "yref": "paper",
-                "xanchor": "left",
+                **at(number, 0, 1),
                 "yanchor": "bottom",
                 "yshift": 3,
-                "text": svg.shortened(label, 22),
-                "showarrow": False,
+                "text": svg.shortened(label, 17),
                 "font": {"color": TEXT.light, "size": 13},
-                "name": "keep",
-            }
-        )
-    if not rows or not names:
-        figure["xaxis"], figure["yaxis"] = {"visible": False}, value_axis(top, step)
+            },
+            *(
+                {**at(number, x, 0), "yanchor": "top", "yshift": -2, "text": text, "font": {"size": 13}}
+                for x, (_slot, text) in enumerate(ends[: min(slots, 2)])
+            ),
+        ]
+    if not names:
+        figure["xaxis"], figure["yaxis"] = {"visible": False}, {"visible": False}
     return figure
+
+
+def at(number: str, x: int, y: int) -> dict[str, Any]:
+    """Place a text at a corner of a panel, wherever the panel stands: inwards from its edge."""
+    return {
+        "x": x,
+        "y": y,
+        "xref": f"x{number} domain",
+        "yref": f"y{number} domain",
+        "xanchor": "right" if x else "left",
+        "showarrow": False,
+        "name": "keep",
+    }
 
 
 def drawing(

@@ -110,7 +110,14 @@ class Plane:
     def text(self, text: str, x: float, y: float, *, anchor: str = "start", kind: str = "") -> None:
         """Write at a pixel."""
         self.parts.append(
-            element("text", escape(text), class_=kind or "plain", x=float(x), y=float(y), text_anchor=anchor)
+            element(
+                "text",
+                escape(text.replace("CO2e", "CO\u2082e")),
+                class_=kind or "plain",
+                x=float(x),
+                y=float(y),
+                text_anchor=anchor,
+            )
         )
 
     def row_label(self, label: str, row: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final, Literal
 
 import pandas as pd
@@ -103,7 +104,7 @@ def scatter(
         for bubble in bubbles
     ]
     title = finding(bubbles, best, noun, _)
-    labels = placed_labels(bubbles, (x_top, y_top))
+    labels = placed_labels(bubbles, (x_top, y_top), less=across.better == "less")
     return Chart(
         name=name,
         kind="scatter",
@@ -123,7 +124,8 @@ def scatter(
             "layout": {
                 **layout(height=HEIGHT, right=16, left=56, above=30, below=50),
                 "hovermode": "closest",
-                "xaxis": value_axis(x_top, x_step) | {"title": {"text": across.title, "standoff": 8}},
+                "xaxis": value_axis(x_top, x_step)
+                | {"title": {"text": across.title, "standoff": 8, "font": {"size": 13}}},
                 "yaxis": value_axis(y_top, y_step),
                 "annotations": [
                     {
@@ -217,7 +219,7 @@ def finding(bubbles: Sequence[Bubble], best: Sequence[Bubble], noun: str, transl
     """
     _ = translate
     if len(bubbles) < 2:
-        return _("{n} {noun} with both figures").format(n=len(bubbles), noun=noun)
+        return bubbles[0].label if bubbles else _("No {noun} with both figures").format(noun=noun)
     if len(best) == 1:
         return _("{name} beats all other {noun} in both").format(name=best[0].label, noun=noun)
     if len(best) == len(bubbles):
@@ -225,9 +227,9 @@ def finding(bubbles: Sequence[Bubble], best: Sequence[Bubble], noun: str, transl
     return _("{n} of {all} {noun} are beaten by none in both").format(n=len(best), all=len(bubbles), noun=noun)
 
 
-def placed_labels(bubbles: Sequence[Bubble], tops: tuple[float, float]) -> dict[int, str]:
+def placed_labels(bubbles: Sequence[Bubble], tops: tuple[float, float], *, less: bool) -> dict[int, str]:
     """
-    Choose which names are written beside their bubbles, and on which side, so that none covers another.
+    Choose which names are written beside their bubbles, and on which side, so that none covers another or the line.
 
     The best come first, then by volume; a name that finds no room stays in hover and table.
     """
@@ -238,7 +240,7 @@ def placed_labels(bubbles: Sequence[Bubble], tops: tuple[float, float]) -> dict[
         (x - bubble.radius(largest), y - bubble.radius(largest), x + bubble.radius(largest), y + bubble.radius(largest))
         for bubble, (x, y) in zip(bubbles, centres, strict=True)
     ]
-    taken: list[tuple[float, float, float, float]] = []
+    taken = line_boxes(bubbles, centres, less=less)
     found: dict[int, str] = {}
     for i in sorted(range(len(bubbles)), key=lambda i: (not bubbles[i].best, -(bubbles[i].volume or 0.0))):
         (x, y), reach = centres[i], bubbles[i].radius(largest) + 4
@@ -255,6 +257,21 @@ def placed_labels(bubbles: Sequence[Bubble], tops: tuple[float, float]) -> dict[
                 found[i] = side
                 taken.append(box)
                 break
+    return found
+
+
+def line_boxes(
+    bubbles: Sequence[Bubble], centres: Sequence[tuple[float, float]], *, less: bool
+) -> list[tuple[float, float, float, float]]:
+    """Give the pieces of the Pareto line as thin boxes. [px]"""
+    points = sorted((bubble.x, bubble.y, centres[i]) for i, bubble in enumerate(bubbles) if bubble.best)
+    found = []
+    for (*_one, (x, y)), (*_other, (next_x, next_y)) in pairwise(points):
+        corner_x, corner_y = (next_x, y) if less else (x, next_y)
+        for far_x, far_y in ((x, y), (next_x, next_y)):
+            found.append(
+                (min(corner_x, far_x) - 1, min(corner_y, far_y) - 1, max(corner_x, far_x) + 1, max(corner_y, far_y) + 1)
+            )
     return found
 
 

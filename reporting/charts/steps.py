@@ -89,8 +89,8 @@ def steps(
     twice = tuple(j for j in range(len(slots)) for _end in range(2))
     ticks = time_ticks(slots, length, locale)
     entries = [
-        Legend(key, label, hue.token, shape="line" if len(names) > 1 else "bar")
-        for key, label, hue in zip(wide.columns, names, hues, strict=True)
+        Legend(key, label, hue.token, shape="line" if i else "solid")
+        for i, (key, label, hue) in enumerate(zip(wide.columns, names, hues, strict=True))
     ]
     said = [
         [
@@ -248,6 +248,8 @@ def finding(
         return _("{noun} peaks at {peak} on {time}, {times} times the mean").format(
             noun=noun, peak=peak, time=times[at], times=times_mean
         )
+    if low == high:
+        return _("{noun} stays at {level}").format(noun=noun, level=peak)
     return _("{noun} stays between {low} and {high}").format(
         noun=noun, low=figures.number(low, scale, locale=locale), high=peak
     )

@@ -39,6 +39,7 @@ from reporting.charts.chart import (
 from reporting.charts.palette import CONTROL, TEXT
 from reporting.charts.plane import Plane
 from reporting.charts.ranked import room
+from reporting.charts.svg import shortened
 
 ROW_HEIGHT: Final = 30
 THICKNESS: Final = 0.62
@@ -179,7 +180,8 @@ def finding(
             return _("{noun} stay the same, as parts cancel each other out").format(noun=noun)
         return _("{noun} stay the same").format(noun=noun)
     up = end[1] > start[1]
-    size = figures.quantity(abs(end[1] - start[1]), kind, locale=locale) if change.direction == "none" else change.text
+    no_share = change.direction == "none" or end[1] < 0  # nothing falls by more than 100 %
+    size = figures.quantity(abs(end[1] - start[1]), kind, locale=locale) if no_share else change.text
     if compares == "periods":
         said = (_("{noun} rose {size}") if up else _("{noun} fell {size}")).format(noun=noun, size=size)
     else:
@@ -192,7 +194,9 @@ def finding(
         return said
     largest_part = (max if up else min)(values, key=values.__getitem__)
     amount = with_sign(values[largest_part], kind, locale)
-    return _("{finding}; largest part: {part}, {amount}").format(finding=said, part=largest_part, amount=amount)
+    return _("{finding}; largest part: {part}, {amount}").format(
+        finding=said, part=shortened(largest_part, 40), amount=amount
+    )
 
 
 def with_sign(value: float, kind: figures.Kind, locale: str) -> str:

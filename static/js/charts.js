@@ -13,7 +13,7 @@ function colour(token) {
 }
 
 // Names come from outside: Plotly reads markup in texts, so none of theirs reaches it as such.
-const plainly = (value) => (Array.isArray(value) ? value.map(plainly) : typeof value === "string" ? value.replaceAll("<", "&lt;") : value);
+const plainly = (value) => (Array.isArray(value) ? value.map(plainly) : typeof value === "string" ? value.replaceAll("<", "&lt;").replaceAll("CO2e", "CO\u2082e") : value);
 
 function themed(figure) {
   const { data, layout } = structuredClone(figure);
@@ -37,7 +37,9 @@ function themed(figure) {
   layout.font.color = muted;
   layout.hoverlabel = { ...layout.hoverlabel, bgcolor: ground, bordercolor: control, font: { ...layout.hoverlabel.font, color: text } };
   for (const axis of axes(layout)) {
-    Object.assign(axis, { gridcolor: hairline, zerolinecolor: control, linecolor: control, tickcolor: control });
+    Object.assign(axis, { gridcolor: hairline, zerolinecolor: control, linecolor: control });
+    if (axis.ticks) axis.tickcolor = control;
+    if (axis.title) axis.title.text = plainly(axis.title.text);
     if (axis.tickfont) axis.tickfont.color = text;
     if (axis.ticktext) axis.ticktext = plainly(axis.ticktext);
   }
@@ -86,7 +88,6 @@ function stacked({ data, layout }) {
     axis.domain = [(column + 0.03) / 2, (column + 0.93) / 2];
     up[i].domain = [Math.max(0, 1 - ((row + 1) * height - foot) / layout.height), roof];
     up[i].showticklabels = column === 0;
-    Object.assign(layout.annotations[i], { x: axis.domain[0], y: roof });
   }
   return { data, layout };
 }
@@ -151,50 +152,61 @@ function tools(card) {
   }
 }
 
-// A picture at twice its size, with title, unit, filters, date and organization inside it.
+// A picture at twice its size, with title, unit, legend, filters, date and organization inside it.
 async function save(card) {
-  const live = card.querySelector(".plot-live");
   const figure = themed(read(card));
-  const plain = (node) => node?.textContent.trim().replace(/\s+/g, " ") ?? "";
-  const title = plain(card.querySelector("h2"));
-  const rows = figure.layout.height + 128;
-  const legendItems = figure.data.filter((trace) => trace.meta?.key !== "gap" && figure.data.length > 1);
-  const note = (text, y, size, color, weight) => ({
-    text, x: 0, y: 1, xref: "paper", yref: "paper", xanchor: "left", yanchor: "top", xshift: -figure.layout.margin.l + 16,
-    yshift: y, showarrow: false, font: { size, color, weight: weight ?? 400 }, align: "left",
-  });
-  const margin = { ...figure.layout.margin, t: 96, b: 60, l: figure.layout.margin.l + 8, r: Math.max(figure.layout.margin.r, 24) };
-  const source = `${plain(document.querySelector(".brand"))} · ${plain(document.querySelector(".page-head .dots span"))} · ${new Date().toISOString().slice(0, 10)}`;
-  const layout = {
-    ...figure.layout, width: 1000, height: rows, margin, paper_bgcolor: colour("ground"),
-    showlegend: legendItems.length > 1, legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom", yref: "paper", traceorder: "normal" },
-    annotations: [
-      ...(figure.layout.annotations ?? []),
-      note(title, 84, 18, colour("text"), 620),
-      note(plain(card.querySelector(".sub")), 58, 13, colour("muted")),
-      { ...note(source, -34, 12, colour("muted")), y: 0 },
-    ],
+  const words = (selector, root = card) => [...root.querySelectorAll(selector)].map((node) => node.textContent.trim().replace(/\s+/g, " ").replaceAll("CO2e", "CO\u2082e"));
+  const [width, edge] = [1000, 16];
+  const entries = [...card.querySelectorAll(".legend > *")];
+  const filters = [...words(".page-head .dots span", document), ...words("p.print-only", document)].join(" · ");
+  const foot = [...words(".notes li, p.notes"), [...words(".brand", document).slice(0, 1), filters, new Date().toISOString().slice(0, 10)].filter(Boolean).join(" · ")];
+  const head = 76 + (entries.length ? 26 : 0);
+  const height = figure.layout.height + head + 20 * foot.length + edge;
+  const layout = { ...figure.layout, width: width - 2 * edge, autosize: false };
+  const vector = await Plotly.toImage({ data: figure.data, layout, config: CONFIG }, { format: "svg", width: width - 2 * edge, height: figure.layout.height });
+  const canvas = Object.assign(document.createElement("canvas"), { width: 2 * width, height: 2 * height });
+  const pen = canvas.getContext("2d");
+  pen.scale(2, 2);
+  pen.fillStyle = colour("ground");
+  pen.fillRect(0, 0, width, height);
+  const write = (text, x, y, { size = 13, weight = 400, token = "muted" } = {}) => {
+    pen.font = `${weight} ${size}px "Source Sans 3", sans-serif`;
+    pen.fillStyle = colour(token);
+    pen.fillText(text, x, y, width - x - edge);
+    return x + pen.measureText(text).width;
   };
-  const vector = await Plotly.toImage({ data: figure.data, layout, config: CONFIG }, { format: "svg", width: 1000, height: rows });
+  write(words("h2")[0], edge, 30, { size: 18, weight: 620, token: "text" });
+  write(words(".sub")[0], edge, 54);
+  let x = edge;
+  for (const entry of entries) {
+    const key = new XMLSerializer().serializeToString(entry.querySelector("svg"));
+    const hue = getComputedStyle(entry.querySelector("svg")).color;
+    const [, , wide, high] = entry.querySelector("svg").getAttribute("viewBox").split(" ").map(Number);
+    pen.drawImage(await picture(key.replaceAll("currentColor", hue).replace("<svg", `<svg width="${wide}" height="${high}" fill="${hue}"`)), x, 71, wide, high);
+    x = write(entry.textContent.trim(), x + wide + 6, 82, { token: "text" }) + 16;
+  }
+  pen.drawImage(await picture(await withFont(decodeURIComponent(vector.slice(vector.indexOf(",") + 1)))), edge, head, width - 2 * edge, figure.layout.height);
+  for (const [i, line] of foot.entries()) write(line, edge, head + figure.layout.height + 18 + 20 * i, { size: 12 });
   const link = document.createElement("a");
-  link.href = await bitmap(decodeURIComponent(vector.slice(vector.indexOf(",") + 1)), 1000, rows);
+  link.href = canvas.toDataURL("image/png");
   link.download = `${card.dataset.chart}.png`;
   link.click();
 }
 
+async function picture(vector) {
+  const image = new Image();
+  image.src = URL.createObjectURL(new Blob([vector], { type: "image/svg+xml" }));
+  await image.decode();
+  URL.revokeObjectURL(image.src);
+  return image;
+}
+
 // An SVG picture does not see the page's fonts: they travel inside it.
-async function bitmap(vector, width, height) {
+async function withFont(vector) {
   const font = document.querySelector("link[as=font]").href;
   const bytes = new Uint8Array(await (await fetch(font)).arrayBuffer());
   const face = `@font-face{font-family:'Source Sans 3';font-weight:400 700;src:url(data:font/woff2;base64,${btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""))})}`;
-  const blob = new Blob([vector.replace(/<svg[^>]*>/, (tag) => `${tag}<style>${face}</style>`)], { type: "image/svg+xml" });
-  const image = new Image();
-  image.src = URL.createObjectURL(blob);
-  await image.decode();
-  const canvas = Object.assign(document.createElement("canvas"), { width: 2 * width, height: 2 * height });
-  canvas.getContext("2d").drawImage(image, 0, 0, 2 * width, 2 * height);
-  URL.revokeObjectURL(image.src);
-  return canvas.toDataURL("image/png");
+  return vector.replace(/<svg[^>]*>/, (tag) => `${tag}<style>${face}</style>`);
 }
 
 // Every point by itself where the traces say so, else all that stands over one slot: [curve, point, text, address].
