@@ -15,6 +15,8 @@ from reporting.charts.distribution import distribution
 from reporting.charts.dots import dots
 from reporting.charts.grids import coverage_map, hour_of_week, months_between
 from reporting.charts.multiples import multiples
+from reporting.charts.overlays import Event, Overlays
+from reporting.charts.palette import EVIDENCE
 from reporting.charts.ranked import ranked
 from reporting.charts.scatter import Measure, scatter
 from reporting.charts.steps import Hole, steps
@@ -22,11 +24,14 @@ from reporting.charts.trend import Gap, trend
 from reporting.charts.waterfall import waterfall
 
 __all__ = [
+    "EVIDENCE",
     "Chart",
+    "Event",
     "Gap",
     "Hole",
     "Legend",
     "Measure",
+    "Overlays",
     "Part",
     "coverage_map",
     "distribution",

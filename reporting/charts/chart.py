@@ -79,9 +79,9 @@ class Chart:
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether nothing is known at all: the page says so over the empty picture."""
+        """Tell whether nothing is known and no note says why: the page says so over the empty picture."""
         numbers = self.table.select_dtypes("number")
-        return not numbers.notna().any(axis=None)
+        return not self.notes and not numbers.notna().any(axis=None)
 
     @property
     def figure_id(self) -> str:

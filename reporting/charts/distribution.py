@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -27,6 +26,7 @@ from reporting.charts.chart import (
     with_unit,
 )
 from reporting.charts.palette import CONTROL, GROUND, SERIES, TEXT
+from reporting.charts.percentiles import Mark, carried, label_rows
 from reporting.charts.plane import Plane
 
 HEIGHT: Final = 320
@@ -35,15 +35,6 @@ FEWEST_BINS: Final = 4
 HEAVY_TAIL: Final = 10.0  # p99 as multiple of the median that is a finding
 NARROW: Final = 2.0
 ROW_OF_LABEL: Final = 17  # [px]
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A percentile that is drawn: its value in the stored unit, and its place among the bins."""
-
-    name: str
-    value: float
-    place: float
 
 
 def distribution(
@@ -210,27 +201,6 @@ def distribution(
     )
 
 
-def carried(percentiles: Mapping[str, float | None], bins: pd.DataFrame, total: int) -> list[Mark]:
-    """Keep the percentiles that so many requests carry: one request at least must lie above each."""
-    found = []
-    for name, value in percentiles.items():
-        beyond = 1 - float(name.removeprefix("p")) / 100
-        if value is not None and value > 0 and total * beyond >= 1 - 1e-9:
-            found.append(Mark(name, float(value), place_of(float(value), bins)))
-    return sorted(found, key=lambda mark: mark.value)
-
-
-def place_of(value: float, bins: pd.DataFrame) -> float:
-    """
-    Find the place of a value among the bins, by the ratio within its bin; beyond the ends it stays at the edge.
-
-    >>> round(place_of(10 ** 1.5, pd.DataFrame({"low": [1.0, 10.0], "high": [10.0, 100.0]})), 6)
-    1.5
-    """
-    edges = np.log([*bins["low"], bins["high"].iloc[-1]])
-    return float(np.interp(math.log(value), edges, np.arange(len(edges))))
-
-
 def written(value: float, scale: figures.Scale, locale: str) -> str:
     """Write a value in the chart's unit with three digits of its own: the bins span decades."""
     own = figures.plain_scale([value], unit=scale.unit, factor=scale.factor)
@@ -252,23 +222,6 @@ def edge_labels(bins: pd.DataFrame, zeros: int, scale: figures.Scale, locale: st
         keep = tens[:: -(-len(tens) // MOST_TICKS)] if len(tens) >= 4 else keep[::every]
     found = [(float(i), axis_number(scale.shown(edges[i]), locale)) for i in keep]
     return [(-0.5, "0"), *found] if zeros else found
-
-
-def label_rows(marks: Sequence[Mark], across: tuple[float, float]) -> list[int]:
-    """
-    Give each label a row above the plot, so that none covers another: the lowest row that is free from its mark on.
-
-    Labels take about a seventh of a laptop's width; marks come in rising order.
-    """
-    needed = (across[1] - across[0]) / 6
-    ends: list[float] = []
-    rows = []
-    for mark in marks:
-        start = mark.place - needed if mark.place > across[1] - needed else mark.place
-        row = next((i for i, end in enumerate(ends) if start >= end), len(ends))
-        ends[row : row + 1] = [start + needed]
-        rows.append(row)
-    return rows
 
 
 def finding(

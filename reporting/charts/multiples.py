@@ -129,7 +129,8 @@ def finding(shown: pd.DataFrame, names: Sequence[str], noun: str, locale: str, t
     _ = translate
     known = shown.iloc[[0, -1]].dropna(axis=1) if len(shown) > 1 else pd.DataFrame()
     if len(names) < 2 or known.shape[1] < 2:
-        return names[0] if len(names) == 1 else _("{noun} side by side").format(noun=noun)
+        plain = _("{noun} side by side").format(noun=noun)
+        return names[0] if len(names) == 1 else plain[:1].upper() + plain[1:]
     grew = int((known.iloc[1] > 1.05 * known.iloc[0]).sum())
     fell = int((known.iloc[1] < 0.95 * known.iloc[0]).sum())
     if not grew and not fell:

@@ -80,7 +80,17 @@ STAGE_ORDER: Final = (
 )
 """From the ground up in a stack, and left to right in a legend."""
 
-PATTERNS: Final = {"evaluation": "x", "data_preparation": ".", "unattributed": "."}
+EVIDENCE: Final = {"measured": SERIES[0], "modelled": SERIES[2], "stated": SERIES[5], "assumed": OTHER}
+"""Levels of evidence, where a stack is switched to them."""
+
+PATTERNS: Final = {
+    "modelled": "\\",
+    "stated": ".",
+    "assumed": "x",
+    "evaluation": "x",
+    "data_preparation": ".",
+    "unattributed": ".",
+}
 """Plotly pattern shapes of the stages that share a hue."""
 
 

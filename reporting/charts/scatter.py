@@ -135,7 +135,7 @@ def scatter(
                         "yref": "paper",
                         "xanchor": "left",
                         "yanchor": "bottom",
-                        "xshift": -48,
+                        "xshift": -40,
                         "yshift": 6,
                         "showarrow": False,
                         "text": up.title,
@@ -249,6 +249,9 @@ def placed_labels(bubbles: Sequence[Bubble], tops: tuple[float, float], *, less:
             ("middle right", (x + reach, y - 8, x + reach + size, y + 8)),
             ("middle left", (x - reach - size, y - 8, x - reach, y + 8)),
             ("top center", (x - size / 2, y - reach - 16, x + size / 2, y - reach)),
+            ("top left", (x - reach - size, y - reach - 14, x - reach, y - reach + 2)),
+            ("top right", (x + reach, y - reach - 14, x + reach + size, y - reach + 2)),
+            ("bottom right", (x + reach, y + reach - 2, x + reach + size, y + reach + 14)),
             ("bottom center", (x - size / 2, y + reach, x + size / 2, y + reach + 16)),
         ):
             inside = box[0] >= 0 and box[2] <= wide and box[1] >= -20 and box[3] <= high
@@ -360,9 +363,10 @@ def drawing(
         plane.dot(bubble.x, bubble.y, radius, f"c-{(SERIES[0] if bubble.best else OTHER).token}")
         side = labels.get(i, "")
         x, y = plane.px(bubble.x), plane.py(bubble.y)
-        shift = {"middle right": (radius + 4, 4), "middle left": (-radius - 4, 4), "top center": (0, -radius - 6)}
         if side:
-            dx, dy = shift.get(side, (0, radius + 15))
-            anchor = {"middle right": "start", "middle left": "end"}.get(side, "middle")
+            high, wide = side.split()
+            dx = {"right": radius + 4, "left": -radius - 4}.get(wide, 0.0)
+            dy = {"top": -radius - 6, "bottom": radius + 15}.get(high, 4.0)
+            anchor = {"right": "start", "left": "end"}.get(wide, "middle")
             plane.text(bubble.label[:24], x + dx, y + dy, anchor=anchor, kind="strong")
     return plane.svg()

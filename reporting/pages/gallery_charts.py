@@ -12,9 +12,12 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from reporting.charts import (
+    EVIDENCE,
     Chart,
+    Event,
     Hole,
     Measure,
+    Overlays,
     Part,
     coverage_map,
     distribution,
@@ -25,6 +28,7 @@ from reporting.charts import (
     multiples,
     scatter,
     steps,
+    trend,
     waterfall,
 )
 
@@ -63,6 +67,7 @@ def said() -> dict[str, Any]:
 def chart_samples() -> list[Chart]:
     """Draw all of them."""
     return [
+        *trends(),
         *waterfalls(),
         *heat_maps(),
         *dot_plots(),
@@ -71,6 +76,41 @@ def chart_samples() -> list[Chart]:
         *step_lines(),
         *small_multiples(),
     ]
+
+
+def trends() -> Iterator[Chart]:
+    """Draw a year by evidence with events, ranges and a projection against a limit; and a single open slot."""
+    slots = pd.date_range("2026-01-01", periods=12, freq="MS", tz="UTC")
+    levels = {"measured": 9.0, "modelled": 5.0, "stated": 2.0, "assumed": 0.7}
+    rows = [
+        (slot, level, 1000 * tonnes * (1 + 0.05 * i) * (0.4 if i == 8 else 1))
+        for level, tonnes in levels.items()
+        for i, slot in enumerate(slots[:9])
+    ]
+    frame = pd.DataFrame(rows, columns=["starts_at", "series", "value"])
+    totals = frame.groupby("starts_at")["value"].sum()
+    ahead = pd.DataFrame({"value": [23_400.0, 24_200.0, 25_000.0, 25_900.0]}, index=slots[8:])
+    overlays = Overlays(
+        events=[
+            Event(date(2026, 3, 3), "factors of 2025 activated"),
+            Event(date(2026, 6, 17), "AWS cost export silent until 29 Jun"),
+            Event(date(2026, 7, 1), "target of the second half: 5\u202f% less"),
+        ],
+        bounds=pd.DataFrame({"low": totals * 0.85, "high": totals * 1.3}),
+        projection=ahead.assign(low=lambda rows: rows["value"] * 0.9, high=lambda rows: rows["value"] * 1.25),
+    )
+    options: dict[str, Any] = {
+        "slots": slots,
+        "grain": "month",
+        "labels": {level: level.capitalize() for level in levels},
+        "colours": EVIDENCE,
+        "detail": "by evidence",
+        **said(),
+    }
+    open_from = slots[8].to_pydatetime()
+    limits = pd.Series([21_000.0] * 6 + [20_000.0] * 6, index=slots)
+    yield trend(frame, name="evidence", target=limits, provisional_from=open_from, overlays=overlays, **options)
+    yield trend(frame.iloc[:0], name="trend-none", **options)
 
 
 def waterfalls() -> Iterator[Chart]:

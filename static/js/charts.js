@@ -25,13 +25,13 @@ function themed(figure) {
     if (scale) trace.colorscale = trace.colorscale.map(([place], i) => [place, colour(scale[i >> 1])]);
     if (trace.marker && key !== "gap") {
       trace.marker.color = hue;
+      if (trace.error_y) trace.error_y.color = hue;
       if (trace.marker.line) trace.marker.line.color = /open/.test(trace.marker.symbol) ? hue : ground;
       if (trace.marker.pattern) trace.marker.pattern.fgcolor = ground;
     }
     if (key === "gap") trace.marker.pattern.fgcolor = control;
     if (trace.line) trace.line.color = hue;
     if (trace.error_x) trace.error_x.color = text;
-    if (trace.error_y) trace.error_y.color = text;
     if (trace.textfont || trace.text) trace.textfont = { ...trace.textfont, color: trace.textfont ? text : muted };
   }
   layout.font.color = muted;
@@ -64,7 +64,7 @@ function fitted(figure, width) {
   if (width >= 520) return figure;
   if (layout.meta?.panels) return stacked(figure);
   if (byRows(layout)) {
-    layout.margin = { ...layout.margin, l: Math.min(layout.margin.l, 110), r: Math.min(layout.margin.r, 56) };
+    layout.margin = { ...layout.margin, l: Math.min(layout.margin.l, 110), r: Math.min(layout.margin.r, 72) };
     layout.yaxis.ticktext = layout.yaxis.ticktext.map((label) => (label.length > 15 ? `${label.slice(0, 14)}…` : label));
     if (layout.xaxis.dtick) layout.xaxis.dtick *= 2;
   } else {

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reporting.charts import distribution, histogram, log_edges
-from reporting.charts.distribution import label_rows
+from reporting.charts.percentiles import label_rows
 
 WEIGHTS = st.floats(1e-9, 1e6)
 

@@ -37,8 +37,7 @@ def test_plotly_accepts_the_figure_and_json_has_no_nan(chart):
 
 @each
 def test_the_figure_draws_what_the_table_holds(chart):
-    if chart.kind not in ("trend", "ranked"):
-        assert chart.drawn or all(trace["meta"]["key"] == "gap" for trace in chart.figure["data"])
+    assert chart.drawn or all(trace["meta"]["key"] == "gap" for trace in chart.figure["data"])
     for link in chart.drawn:
         column = chart.table[link.column]
         column = column if link.rows is None else column.iloc[list(link.rows)]
