@@ -31,6 +31,8 @@ HEIGHT: Final = 380
 LARGEST: Final = 22.0  # radius of the bubble with the largest volume [px]
 SMALLEST: Final = 4.0
 WIDTH_OF_LETTER: Final = 6.6
+CARD: Final = 440.0  # width of the plot in half a page [px]
+PHONE: Final = 290.0
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,8 @@ def scatter(
         for bubble in bubbles
     ]
     title = finding(bubbles, best, noun, _)
-    labels = placed_labels(bubbles, (x_top, y_top), less=across.better == "less")
+    less = across.better == "less"
+    labels, narrow = (placed_labels(bubbles, (x_top, y_top), less=less, wide=wide) for wide in (CARD, PHONE))
     return Chart(
         name=name,
         kind="scatter",
@@ -120,7 +123,7 @@ def scatter(
         else _("{title}. There is no data in this period.").format(title=title),
         unit=up.unit,
         figure={
-            "data": traces(bubbles, best, said, labels, links or {}, _, up, across),
+            "data": traces(bubbles, best, said, (labels, narrow), links or {}, _, across),
             "layout": {
                 **layout(height=HEIGHT, right=16, left=56, above=30, below=50),
                 "hovermode": "closest",
@@ -227,13 +230,18 @@ def finding(bubbles: Sequence[Bubble], best: Sequence[Bubble], noun: str, transl
     return _("{n} of {all} {noun} are beaten by none in both").format(n=len(best), all=len(bubbles), noun=noun)
 
 
-def placed_labels(bubbles: Sequence[Bubble], tops: tuple[float, float], *, less: bool) -> dict[int, str]:
+def placed_labels(
+    bubbles: Sequence[Bubble], tops: tuple[float, float], *, less: bool, wide: float = CARD
+) -> dict[int, str]:
     """
     Choose which names are written beside their bubbles, and on which side, so that none covers another or the line.
 
     The best come first, then by volume; a name that finds no room stays in hover and table.
+
+    Args:
+        wide: width of the plot for which they are chosen; in a wider one they are only further apart. [px]
     """
-    wide, high = 760 - 56 - 16, HEIGHT - 30 - 50
+    high = HEIGHT - 30 - 50
     largest = max((bubble.volume or 0.0 for bubble in bubbles), default=0.0)
     centres = [(bubble.x / tops[0] * wide, (1 - bubble.y / tops[1]) * high) for bubble in bubbles]
     discs = [
@@ -287,15 +295,21 @@ def traces(
     bubbles: Sequence[Bubble],
     best: Sequence[Bubble],
     said: Sequence[str],
-    labels: Mapping[int, str],
+    labels: tuple[Mapping[int, str], Mapping[int, str]],
     links: Mapping[str, str],
     translate: Translate,
-    up: Measure,
     across: Measure,
 ) -> list[dict[str, Any]]:
-    """Return bubbles and the line in steps: between two of the best nothing better is known."""
+    """Return bubbles, with the names that fit (on a phone: ``meta.narrow``), and the line in steps."""
     largest = max((bubble.volume or 0.0 for bubble in bubbles), default=0.0)
     hues = [SERIES[0] if bubble.best else OTHER for bubble in bubbles]
+
+    def names(sides: Mapping[int, str]) -> dict[str, Any]:
+        return {
+            "text": [bubble.label[:24] if i in sides else "" for i, bubble in enumerate(bubbles)],
+            "textposition": [sides.get(i, "middle right") for i in range(len(bubbles))],
+        }
+
     return [
         {
             "type": "scatter",
@@ -303,8 +317,7 @@ def traces(
             "name": translate("Value"),
             "x": [bubble.x for bubble in bubbles],
             "y": [bubble.y for bubble in bubbles],
-            "text": [bubble.label[:24] if i in labels else "" for i, bubble in enumerate(bubbles)],
-            "textposition": [labels.get(i, "middle right") for i in range(len(bubbles))],
+            **names(labels[0]),
             "textfont": {"color": TEXT.light},
             "customdata": [[text, links.get(bubble.key, "")] for text, bubble in zip(said, bubbles, strict=True)],
             "hovertemplate": "%{customdata[0]}<extra></extra>",
@@ -315,7 +328,12 @@ def traces(
                 "opacity": 0.85,
                 "line": {"width": 1, "color": GROUND.light},
             },
-            "meta": {"key": "value", "tokens": [hue.token for hue in hues], "points": True},
+            "meta": {
+                "key": "value",
+                "tokens": [hue.token for hue in hues],
+                "points": True,
+                "narrow": names(labels[1]),
+            },
         },
         {
             "type": "scatter",

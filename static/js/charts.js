@@ -63,6 +63,7 @@ function fitted(figure, width) {
   const { layout } = figure;
   if (width >= 520) return figure;
   if (layout.meta?.panels) return stacked(figure);
+  for (const trace of figure.data) if (trace.meta?.narrow) Object.assign(trace, trace.meta.narrow, { text: plainly(trace.meta.narrow.text) });
   if (byRows(layout)) {
     layout.margin = { ...layout.margin, l: Math.min(layout.margin.l, 110), r: Math.min(layout.margin.r, 72) };
     layout.yaxis.ticktext = layout.yaxis.ticktext.map((label) => (label.length > 15 ? `${label.slice(0, 14)}…` : label));
