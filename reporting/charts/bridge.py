@@ -45,13 +45,14 @@ class Step:
         return TOTAL if self.total else MORE if (self.part.value or 0) >= 0 else LESS
 
 
-def check_sum(parts: Sequence[Part], start: float | None, end: float | None) -> None:
-    """Refuse parts that leave a rest: a bridge that does not arrive is no bridge."""
+def check_sum(parts: Sequence[Part], start: float | None, end: float | None, resolution: float = 0.0) -> None:
+    """Refuse parts that leave a rest beyond their ``resolution``: a bridge that does not arrive is no bridge."""
     values = [part.value for part in parts if part.value is not None]
     if start is None or end is None or len(values) < len(parts):
         return
     rest = math.fsum([start, *values, -end])
-    if abs(rest) > 1e-9 * max(1e-12, abs(start), abs(end), *map(abs, values)):
+    allowed = 1e-9 * max(abs(start), abs(end), *map(abs, values), 0.0) + resolution * (len(values) + 2)
+    if abs(rest) > allowed:
         raise ValueError(f"the parts leave a rest of {rest:g} between {start:g} and {end:g}")
 
 

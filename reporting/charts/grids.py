@@ -44,7 +44,7 @@ def hour_of_week(
         links: (weekday, hour as "07") -> address.
     """
     _ = translate
-    names = get_day_names("abbreviated", locale=locale)
+    names = get_day_names("abbreviated", context="stand-alone", locale=locale)
     values = {
         (str(weekday), HOURS[hour]): known_or_none(value)
         for weekday, hour, value in zip(frame["weekday"], frame["hour"], frame["value"], strict=True)

@@ -32,7 +32,9 @@ LARGEST: Final = 22.0  # radius of the bubble with the largest volume [px]
 SMALLEST: Final = 4.0
 WIDTH_OF_LETTER: Final = 6.6
 CARD: Final = 440.0  # width of the plot in half a page [px]
+PAGE: Final = 690.0  # in a whole one, and on the server
 PHONE: Final = 290.0
+SIDES: Final = ("middle right", "middle left", "top center", "top left", "top right", "bottom right", "bottom center")
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,9 @@ def scatter(
     ]
     title = finding(bubbles, best, noun, _)
     less = across.better == "less"
-    labels, narrow = (placed_labels(bubbles, (x_top, y_top), less=less, wide=wide) for wide in (CARD, PHONE))
+    labels, narrow = (
+        placed_labels(bubbles, (x_top, y_top), less=less, widths=widths) for widths in ((CARD, PAGE), (PHONE,))
+    )
     return Chart(
         name=name,
         kind="scatter",
@@ -231,7 +235,7 @@ def finding(bubbles: Sequence[Bubble], best: Sequence[Bubble], noun: str, transl
 
 
 def placed_labels(
-    bubbles: Sequence[Bubble], tops: tuple[float, float], *, less: bool, wide: float = CARD
+    bubbles: Sequence[Bubble], tops: tuple[float, float], *, less: bool, widths: Sequence[float] = (CARD, PAGE)
 ) -> dict[int, str]:
     """
     Choose which names are written beside their bubbles, and on which side, so that none covers another or the line.
@@ -239,36 +243,47 @@ def placed_labels(
     The best come first, then by volume; a name that finds no room stays in hover and table.
 
     Args:
-        wide: width of the plot for which they are chosen; in a wider one they are only further apart. [px]
+        widths: of the plot, at which the names have to keep apart. [px]
     """
     high = HEIGHT - 30 - 50
     largest = max((bubble.volume or 0.0 for bubble in bubbles), default=0.0)
-    centres = [(bubble.x / tops[0] * wide, (1 - bubble.y / tops[1]) * high) for bubble in bubbles]
-    discs = [
-        (x - bubble.radius(largest), y - bubble.radius(largest), x + bubble.radius(largest), y + bubble.radius(largest))
-        for bubble, (x, y) in zip(bubbles, centres, strict=True)
-    ]
-    taken = line_boxes(bubbles, centres, less=less)
+    radii = [bubble.radius(largest) for bubble in bubbles]
+    at_width = {
+        wide: [(bubble.x / tops[0] * wide, (1 - bubble.y / tops[1]) * high) for bubble in bubbles] for wide in widths
+    }
+    taken = {wide: line_boxes(bubbles, centres, less=less) for wide, centres in at_width.items()}
     found: dict[int, str] = {}
+
+    def is_free(i: int, side: str, wide: float) -> bool:
+        box = label_box(side, *at_width[wide][i], radii[i] + 4, bubbles[i].label)
+        discs = [
+            (x - radius, y - radius, x + radius, y + radius)
+            for j, ((x, y), radius) in enumerate(zip(at_width[wide], radii, strict=True))
+            if j != i
+        ]
+        inside = box[0] >= 0 and box[2] <= wide and box[1] >= -20 and box[3] <= high
+        return inside and not any(overlap(box, other) for other in (*taken[wide], *discs))
+
     for i in sorted(range(len(bubbles)), key=lambda i: (not bubbles[i].best, -(bubbles[i].volume or 0.0))):
-        (x, y), reach = centres[i], bubbles[i].radius(largest) + 4
-        size = WIDTH_OF_LETTER * min(len(bubbles[i].label), 24)
-        for side, box in (
-            ("middle right", (x + reach, y - 8, x + reach + size, y + 8)),
-            ("middle left", (x - reach - size, y - 8, x - reach, y + 8)),
-            ("top center", (x - size / 2, y - reach - 16, x + size / 2, y - reach)),
-            ("top left", (x - reach - size, y - reach - 14, x - reach, y - reach + 2)),
-            ("top right", (x + reach, y - reach - 14, x + reach + size, y - reach + 2)),
-            ("bottom right", (x + reach, y + reach - 2, x + reach + size, y + reach + 14)),
-            ("bottom center", (x - size / 2, y + reach, x + size / 2, y + reach + 16)),
-        ):
-            inside = box[0] >= 0 and box[2] <= wide and box[1] >= -20 and box[3] <= high
-            others = [disc for j, disc in enumerate(discs) if j != i]
-            if inside and not any(overlap(box, other) for other in (*taken, *others)):
-                found[i] = side
-                taken.append(box)
-                break
+        side = next((side for side in SIDES if all(is_free(i, side, wide) for wide in widths)), "")
+        if side:
+            found[i] = side
+            for wide in widths:
+                taken[wide].append(label_box(side, *at_width[wide][i], radii[i] + 4, bubbles[i].label))
     return found
+
+
+def label_box(side: str, x: float, y: float, reach: float, label: str) -> tuple[float, float, float, float]:
+    """Give the box of a name on a side of its bubble: left, top, right, bottom. [px]"""
+    high, wide = side.split()
+    size = WIDTH_OF_LETTER * min(len(label), 24)
+    left = {"right": x + reach, "left": x - reach - size}.get(wide, x - size / 2)
+    if high == "middle":
+        top = y - 8
+    else:
+        near = 2 if wide != "center" else 0  # at a corner the disc leaves some room
+        top = y - reach - 16 + near if high == "top" else y + reach - near
+    return (left, top, left + size, top + 16)
 
 
 def line_boxes(

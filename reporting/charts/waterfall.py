@@ -57,6 +57,7 @@ def waterfall(
     compares: Literal["periods", "sides"] = "periods",
     detail: str = "",
     quality: str = "",
+    resolution: float = 0.0,
     links: Mapping[str, str] | None = None,
     locale: str = "en",
     translate: Translate = as_is,
@@ -69,13 +70,14 @@ def waterfall(
         start, end: name and value of the totals, same unit.
         noun: what the totals are, for the title.
         compares: "periods" of time ("Emissions rose"), or "sides" of one period ("As disclosed is more than ...").
+        resolution: to which the given values are rounded each on its own, same unit; 0: exact.
         links: key of a part, "start" or "end" -> address that shows its cause.
 
     Raises:
         ValueError: everything is known and the parts do not sum to the difference.
     """
     _ = translate
-    check_sum(parts, start[1], end[1])
+    check_sum(parts, start[1], end[1], resolution)
     changes_only = are_small(parts, start[1], end[1])
     steps = laid_out(parts, start, end, changes_only=changes_only, translate=_)
     labels = [step.part.label for step in steps]

@@ -19,8 +19,10 @@ from core.quantification import booking, notes, units
 from core.quantification.booking import Bridge
 from core.quantification.register_lines import Line
 from reporting import figures
+from reporting.charts import Chart, Part, waterfall
 from reporting.pages.asked import asked, filter_bar, period_name, view_of
 from reporting.pages.files import csv_file
+from reporting.templatetags.figures import locale
 
 STEPS: Final = {
     booking.LESS_AMORTISED: (
@@ -55,6 +57,8 @@ def bookings(request: HttpRequest) -> HttpResponse:
     query = asked(request)
     found = disclosure_bridge(request.identity.organization_id, query.filter, view=view_of(request))  # type: ignore[attr-defined]
     if request.GET.get("format") == "csv" and found is not None:
+        if request.GET.get("tab") == "chart":
+            return csv_file(bridge_chart(found[0]).table, "bookings-chart", query)
         return csv_file(as_frame(found[0]), "bookings", query)
     context: dict[str, Any] = {
         "title": _("Two bookings"),
@@ -65,6 +69,9 @@ def bookings(request: HttpRequest) -> HttpResponse:
         "basis": query.filter.basis,
         "other_basis": query.link(basis="market" if query.filter.basis == "location" else "location"),
         "csv": query.link(format="csv"),
+        "charts": found is not None,
+        "chart": None if found is None else bridge_chart(found[0]),
+        "chart_csv": query.link(format="csv", tab="chart"),
         "bridge": None if found is None else steps_of(found[0]),
         "lines": [] if found is None else [described(line, query.filter.basis) for line in found[1]],
     }
@@ -88,6 +95,19 @@ def steps_of(found: Bridge) -> dict[str, Any]:
             for name, nkg in found.steps.items()
         ],
     }
+
+
+def bridge_chart(found: Bridge) -> Chart:
+    """Draw the bridge; steps of nothing stand in the table only."""
+    return waterfall(
+        [Part(name, str(STEPS[name][0]), nkg / units.PER_KG) for name, nkg in found.steps.items() if nkg],
+        start=(_("Operations and life cycle"), found.life_cycle_nkg / units.PER_KG),
+        end=(_("As disclosed"), found.disclosed_nkg / units.PER_KG),
+        name="bridge",
+        compares="sides",
+        locale=locale(),
+        translate=_,
+    )
 
 
 def described(line: Line, basis: str) -> dict[str, Any]:

@@ -257,6 +257,7 @@ function points(card, live) {
       pointNumber = live.data[curveNumber]?.[across].indexOf(slot);
     }
     if (curveNumber < 0 || unknown) Plotly.Fx.unhover(live);
+    else if (Array.isArray(pointNumber)) Plotly.Fx.hover(live, { xval: pointNumber[1], yval: pointNumber[0] }, "xy");
     else Plotly.Fx.hover(live, [{ curveNumber, pointNumber }], figure.layout.yaxis.anchor ? live.data[curveNumber].xaxis + live.data[curveNumber].yaxis : undefined);
     readout.textContent = found[at].text;
   };
