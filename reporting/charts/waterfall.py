@@ -69,7 +69,7 @@ def waterfall(
         parts: in their order; they sum exactly to the difference of the totals. [kg CO2e, kWh or L]
         start, end: name and value of the totals, same unit.
         noun: what the totals are, for the title.
-        compares: "periods" of time ("Emissions rose"), or "sides" of one period ("As disclosed is more than ...").
+        compares: "periods" of time ("Emissions rose"), or "sides" of one period ("As disclosed: more than ...").
         resolution: to which the given values are rounded each on its own, same unit; 0: exact.
         links: key of a part, "start" or "end" -> address that shows its cause.
 
@@ -178,16 +178,19 @@ def finding(
     values = {part.label: part.value for part in parts if part.value is not None}
     if change.direction == "same" or end[1] == start[1]:
         largest = max(values.values(), default=0.0)
+        said = (_("{noun} stay the same") if compares == "periods" else _("{end}: no difference to {start}")).format(
+            noun=noun, start=start[0], end=end[0]
+        )
         if largest >= 0.01 * abs(end[1]) and largest > 0:
-            return _("{noun} stay the same, as parts cancel each other out").format(noun=noun)
-        return _("{noun} stay the same").format(noun=noun)
+            return _("{finding}, as parts cancel each other out").format(finding=said)
+        return said
     up = end[1] > start[1]
     no_share = change.direction == "none" or end[1] < 0  # nothing falls by more than 100 %
     size = figures.quantity(abs(end[1] - start[1]), kind, locale=locale) if no_share else change.text
     if compares == "periods":
         said = (_("{noun} rose {size}") if up else _("{noun} fell {size}")).format(noun=noun, size=size)
     else:
-        said = (_("{end} is {size} more than {start}") if up else _("{end} is {size} less than {start}")).format(
+        said = (_("{end}: {size} more than {start}") if up else _("{end}: {size} less than {start}")).format(
             end=end[0], start=start[0], size=size
         )
     if len(values) < len(parts):

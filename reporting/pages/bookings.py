@@ -47,6 +47,17 @@ STEPS: Final = {
     ),
 }
 """Each step in words, and where it goes."""
+SHORT: Final = {
+    booking.LESS_AMORTISED: gettext_lazy("Amortised share"),
+    booking.PURCHASES: gettext_lazy("Hardware bought"),
+    booking.DISPOSAL: gettext_lazy("Hardware retired"),
+    booking.FUEL: gettext_lazy("Fuel at sites"),
+    booking.REFRIGERANT: gettext_lazy("Refrigerants"),
+    booking.UNALLOCATED: gettext_lazy("Metered, no record"),
+    booking.SELF_GENERATED: gettext_lazy("Generated on site"),
+    booking.MARKET: gettext_lazy("Market-based"),
+}
+"""The same beside a bar, whose direction and sign say the rest."""
 
 
 @one_snapshot
@@ -71,6 +82,7 @@ def bookings(request: HttpRequest) -> HttpResponse:
         "csv": query.link(format="csv"),
         "charts": found is not None,
         "chart": None if found is None else bridge_chart(found[0]),
+        "chart_explain": "/explain/" + query.link(booking="disclosed"),
         "chart_csv": query.link(format="csv", tab="chart"),
         "bridge": None if found is None else steps_of(found[0]),
         "lines": [] if found is None else [described(line, query.filter.basis) for line in found[1]],
@@ -100,7 +112,7 @@ def steps_of(found: Bridge) -> dict[str, Any]:
 def bridge_chart(found: Bridge) -> Chart:
     """Draw the bridge; steps of nothing stand in the table only."""
     return waterfall(
-        [Part(name, str(STEPS[name][0]), nkg / units.PER_KG) for name, nkg in found.steps.items() if nkg],
+        [Part(name, str(SHORT[name]), nkg / units.PER_KG) for name, nkg in found.steps.items() if nkg],
         start=(_("Operations and life cycle"), found.life_cycle_nkg / units.PER_KG),
         end=(_("As disclosed"), found.disclosed_nkg / units.PER_KG),
         name="bridge",

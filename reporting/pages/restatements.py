@@ -277,10 +277,9 @@ def _chart(job: RestatementJob) -> Chart | None:
         start=(str(_("Before")), old),
         end=(str(_("After")), new),
         name="bridge",
-        noun=str(noun),
         compares="sides",
         resolution=10.0**-PLACES,
-        detail=period_name_of(job),
+        detail=f"{noun}, {period_name_of(job)}",
         locale=locale(),
         translate=gettext,
     )

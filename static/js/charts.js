@@ -159,7 +159,8 @@ async function save(card) {
   const words = (selector, root = card) => [...root.querySelectorAll(selector)].map((node) => node.textContent.trim().replace(/\s+/g, " ").replaceAll("CO2e", "CO\u2082e"));
   const [width, edge] = [1000, 16];
   const entries = [...card.querySelectorAll(".legend > *")];
-  const filters = [...words(".page-head .dots span", document), ...words("p.print-only", document)].join(" · ");
+  const chosen = words("p.print-only", document);
+  const filters = (chosen.length ? chosen : words(".page-head .dots span", document)).join(" · ");
   const foot = [...words(".notes li, p.notes"), [...words(".brand", document).slice(0, 1), filters, new Date().toISOString().slice(0, 10)].filter(Boolean).join(" · ")];
   const head = 76 + (entries.length ? 26 : 0);
   const height = figure.layout.height + head + 20 * foot.length + edge;

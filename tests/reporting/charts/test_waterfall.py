@@ -127,7 +127,24 @@ def test_two_sides_of_one_period_do_not_rise():
         parts(-60.0, 20.0), start=("Operations", 100_000.0), end=("As disclosed", 60_000.0), compares="sides"
     )
 
-    assert chart.title == "As disclosed is 40\u202f% less than Operations; largest part: Volume, \u221260.0\u202ft"
+    assert chart.title == "As disclosed: 40\u202f% less than Operations; largest part: Volume, \u221260.0\u202ft"
+
+
+def test_two_sides_that_agree_say_so():
+    sides = {"start": ("Before", 9.0), "end": ("After", 9.0), "compares": "sides"}
+
+    assert waterfall([Part("a", "Factor", 0.0)], **sides).title == "After: no difference to Before"
+    assert waterfall([Part("a", "A", 1.0), Part("b", "B", -1.0)], **sides).title == (
+        "After: no difference to Before, as parts cancel each other out"
+    )
+
+
+def test_rounded_parts_may_leave_what_rounding_leaves():
+    rounded = [Part(name, name, 0.333) for name in "abc"]
+
+    assert waterfall(rounded, start=("a", 1.0), end=("b", 2.0), resolution=0.001).title.startswith("Emissions rose")
+    with pytest.raises(ValueError, match="leave a rest"):
+        waterfall(rounded, start=("a", 1.0), end=("b", 2.01), resolution=0.001)
 
 
 def test_plotly_accepts_every_figure_and_json_has_no_nan():
