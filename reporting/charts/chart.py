@@ -78,6 +78,11 @@ class Chart:
     drawn: tuple[Drawn, ...] = ()  # which numbers of the table each trace holds; a test compares them
 
     @property
+    def has_switches(self) -> bool:
+        """Tell whether entries of the legend switch a series; those without a key only explain."""
+        return any(entry.key and entry.key != "target" for entry in self.legend)
+
+    @property
     def is_empty(self) -> bool:
         """Tell whether nothing is known and no note says why: the page says so over the empty picture."""
         numbers = self.table.select_dtypes("number")

@@ -310,7 +310,7 @@ def legend(steps: Sequence[Step], translate: Translate) -> tuple[Legend, ...]:
     """Explain the hues that occur."""
     _ = translate
     names = ((TOTAL, _("Total")), (MORE, _("More")), (LESS, _("Less")))
-    used = {step.colour.token for step in steps if step.end is not None}
+    used = {step.colour.token for step in steps if step.end is not None and (step.total or step.part.value)}
     entries = [Legend("", label, colour.token) for colour, label in names if colour.token in used]
     if any(step.end is None for step in steps):
         entries.append(Legend("", _("Not known"), CONTROL.token, "gap"))
@@ -336,7 +336,7 @@ def drawing(
     for i, (step, text) in enumerate(zip(steps, texts, strict=True)):
         rows = (i - THICKNESS / 2, i + THICKNESS / 2)
         plane.row_label(step.part.label, i)
-        if step.base is not None and step.end is not None:
+        if step.base is not None and step.end is not None and step.end != step.base:
             plane.bar((scale.shown(step.base), scale.shown(step.end)), rows, class_=f"c-{step.colour.token}")
         elif i in holes:
             plane.hatched((scale.shown(holes[i][0]), scale.shown(holes[i][1])), rows)

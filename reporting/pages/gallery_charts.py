@@ -32,6 +32,7 @@ from reporting.charts import (
     waterfall,
 )
 
+HOSTILE: Final = "<b>=1+1</b><script>alert(1)</script>"
 LONG: Final = "Forschungsabteilung für multimodale Grundlagenmodelle, Standort Garching bei München"
 VARIANCE: Final = (
     ("volume", "Volume", 21_300.0),
@@ -169,6 +170,7 @@ def dot_plots() -> Iterator[Chart]:
         + [("closed", LONG, None, None, None, "")],
         columns=columns,
     ).assign(reason=["", "", "", "", "", "", "the provider gives no figure"])
+    models.loc[1, "label"] = HOSTILE
     yield dots(models, name="dot-models", noun="models", per="per 1,000 tokens", logarithmic=True, **said())
     yield dots(regions.iloc[2:], name="regions-alike", **per)
     yield dots(regions.iloc[:1].drop(columns=["low", "high"]), name="regions-one", **per)

@@ -10,7 +10,7 @@ import pytest
 
 from reporting.charts.palette import COLOURS
 from reporting.pages.gallery import sample_bars, sample_trend
-from reporting.pages.gallery_charts import chart_samples
+from reporting.pages.gallery_charts import HOSTILE, chart_samples
 
 SAMPLES = [*chart_samples(), sample_bars(), sample_trend(), sample_trend(name="gaps", partial=True)]
 TOKENS = {colour.token for colour in COLOURS}
@@ -79,6 +79,13 @@ def test_the_picture_of_the_server_is_whole_and_coloured_by_classes(chart):
             if one.get(side) and not one.tag.endswith("pattern"):
                 assert -20 <= float(one.get(side)) <= most + 20, ElementTree.tostring(one)
     assert set(re.findall(r"\bc-([\w-]+)", chart.svg)) <= TOKENS
+
+
+def test_a_hostile_name_is_text_in_every_picture():
+    chart = next(chart for chart in SAMPLES if any(HOSTILE in row for row in chart.rows))
+
+    assert "<script>" not in chart.svg
+    assert "&lt;b&gt;" in chart.svg
 
 
 @each

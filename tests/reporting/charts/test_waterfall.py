@@ -147,6 +147,14 @@ def test_rounded_parts_may_leave_what_rounding_leaves():
         waterfall(rounded, start=("a", 1.0), end=("b", 2.01), resolution=0.001)
 
 
+def test_a_part_of_nothing_is_no_bar_and_has_no_hue():
+    chart = draw(100, (0,), 100)
+
+    assert [entry.label for entry in chart.legend] == ["Total"]
+    assert chart.svg.count("<rect") == 2
+    assert chart.rows[1] == ("Volume", "0", "100.0")
+
+
 def test_plotly_accepts_every_figure_and_json_has_no_nan():
     for chart in (draw(1, (1, None), 5), draw(None, (None,), None), draw(0, (), 0), draw(5, (-9,), -4)):
         go.Figure(chart.figure)
