@@ -37,7 +37,17 @@ HAIRLINE: Final = Colour("hairline", "#DCE1E4", "#2C383F")
 CONTROL: Final = Colour("control", "#7C8A92", "#6C7A82")
 GROUND: Final = Colour("ground", "#FFFFFF", "#12181B")
 SURFACE: Final = Colour("surface", "#F6F7F8", "#1A2226")
-COLOURS: Final = (*SERIES, OTHER, UPSTREAM, EMBODIED, TEXT, MUTED, HAIRLINE, CONTROL, GROUND, SURFACE)
+HEAT: Final = (
+    Colour("heat-1", "#DCEEF3", "#1C3A45"),
+    Colour("heat-2", "#B4CFD8", "#285360"),
+    Colour("heat-3", "#8DB1BE", "#346D7D"),
+    Colour("heat-4", "#6694A5", "#41889B"),
+    Colour("heat-5", "#3E788C", "#4EA4BB"),
+    Colour("heat-6", "#0A5C73", "#5CC1DB"),
+    Colour("heat-7", "#063747", "#BDEEFA"),
+)
+"""Seven steps of the accent, from near the ground to far from it, the sixth is the accent itself; evenly spaced in OKLab."""
+COLOURS: Final = (*SERIES, *HEAT, OTHER, UPSTREAM, EMBODIED, TEXT, MUTED, HAIRLINE, CONTROL, GROUND, SURFACE)
 
 STAGES: Final = {
     "inference": SERIES[0],
@@ -70,7 +80,17 @@ STAGE_ORDER: Final = (
 )
 """From the ground up in a stack, and left to right in a legend."""
 
-PATTERNS: Final = {"evaluation": "x", "data_preparation": ".", "unattributed": "."}
+EVIDENCE: Final = {"measured": SERIES[0], "modelled": SERIES[2], "stated": SERIES[5], "assumed": OTHER}
+"""Levels of evidence, where a stack is switched to them."""
+
+PATTERNS: Final = {
+    "modelled": "\\",
+    "stated": ".",
+    "assumed": "x",
+    "evaluation": "x",
+    "data_preparation": ".",
+    "unattributed": ".",
+}
 """Plotly pattern shapes of the stages that share a hue."""
 
 

@@ -10,7 +10,17 @@ import pandas as pd
 
 from reporting import figures
 from reporting.charts import svg
-from reporting.charts.chart import NOUNS_UNITS, Chart, Translate, as_is, known_or_none, layout, nice_top, value_axis
+from reporting.charts.chart import (
+    NOUNS_UNITS,
+    Chart,
+    Drawn,
+    Translate,
+    as_is,
+    known_or_none,
+    layout,
+    nice_top,
+    value_axis,
+)
 from reporting.charts.palette import CONTROL, OTHER, SERIES, TEXT, Colour
 
 ROW_HEIGHT: Final = 28
@@ -112,6 +122,7 @@ def ranked(
             left=left,
         ),
         height=height,
+        drawn=(Drawn(0, "x", f"value [{stored}]", scale.factor),),
     )
 
 

@@ -54,6 +54,8 @@ def stacked(
     gaps: Sequence[bool] = (),
     height: int = 300,
     right: int = 90,
+    above: int = 8,
+    over: str = "",
 ) -> str:
     """
     Draw stacked bars over slots, hatched where provisional, with a dashed target line and bands where data is missing.
@@ -64,8 +66,9 @@ def stacked(
         top: end of the axis, shown unit.
         ticks: (value, text) of the axis.
         target_label_at: height of the line's label, shown unit; at the line's end without.
+        over: safe parts that are laid over the bars.
     """
-    left, above, below = 48, 8, 28
+    left, below = 48, 28
     wide, high = WIDTH - left - right, height - above - below
     slot = wide / max(len(labels), 1)
     bar = min(slot * 0.74, 64)
@@ -126,7 +129,7 @@ def stacked(
         height_of_label = points[-1][1] if target_label_at is None else y(target_label_at)
         parts.append(element("path", class_="target-line", d=steps))
         parts.append(element("text", escape(target_label), class_="strong", x=left + wide + 6, y=height_of_label + 4))
-    return picture("".join(parts), WIDTH, height)
+    return picture("".join(parts) + over, WIDTH, height)
 
 
 def horizontal(

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
 from babel.dates import format_date
-from babel.numbers import format_decimal
 
 from reporting import figures
 from reporting.charts import svg
@@ -18,25 +17,42 @@ from reporting.charts.chart import (
     HEIGHT,
     NOUNS_UNITS,
     Chart,
+    Drawn,
     Legend,
     Translate,
     as_is,
+    axis_number,
     known_or_none,
     layout,
     nice_top,
     value_axis,
 )
-from reporting.charts.palette import (
-    CONTROL,
-    GROUND,
-    OTHER,
-    PATTERNS,
-    STAGES,
-    TEXT,
-    Colour,
+from reporting.charts.overlays import (
+    NONE,
+    Overlays,
+    drawn_of,
+    event_layout,
+    marks_of,
+    overlay_columns,
+    overlay_legend,
+    overlay_svg,
+    overlay_traces,
 )
-from reporting.charts.stack import Stack, arrange
-from reporting.charts.words import finding, summary
+from reporting.charts.palette import CONTROL, PATTERNS, STAGES, Colour
+from reporting.charts.plane import Plane
+from reporting.charts.stack import arrange
+from reporting.charts.trend_parts import (
+    colour_of,
+    columns_with_numbers,
+    end_label,
+    extra_legend,
+    full_table,
+    labelled,
+    series_label,
+    shown_table,
+    traces,
+)
+from reporting.charts.words import finding, heading_for, summary
 
 Grain = Literal["hour", "day", "week", "month", "quarter", "year"]
 MOST_TICKS: Final = 6
@@ -66,6 +82,8 @@ def trend(
     title: str = "",
     per: str = "",
     detail: str = "",
+    quality: str = "",
+    overlays: Overlays = NONE,
     links: Mapping[datetime, str] | None = None,
     locale: str = "en",
     translate: Translate = as_is,
@@ -84,6 +102,7 @@ def trend(
         title: what it says, where the caller knows better than the rules for sums.
         per: what each value is divided by ("per request"), for an intensity.
         detail: what else the subtitle says ("location-based, by stage").
+        overlays: events, ranges of the totals, projection.
         links: slot -> address that narrows the page to it.
     """
     _ = translate
@@ -101,17 +120,22 @@ def trend(
         Legend(key, series_label(key, labels, stack, _), colour_of(key, colours).token, pattern=PATTERNS.get(key, ""))
         for key in stack.values.columns
     )
-    title = title or finding(
-        stack,
-        ticks,
-        complete=[not (gap or open_) for gap, open_ in zip(is_gap, provisional, strict=True)],
-        noun=_(NOUNS_UNITS[kind][0]),
-        names={entry.key: entry.label for entry in legend},
-        previous=previous,
-        locale=locale,
-        translate=_,
+    title = (
+        title
+        or heading_for(stack, overlays, _(NOUNS_UNITS[kind][0]), locale, _)
+        or finding(
+            stack,
+            ticks,
+            complete=[not (gap or open_) for gap, open_ in zip(is_gap, provisional, strict=True)],
+            noun=_(NOUNS_UNITS[kind][0]),
+            names={entry.key: entry.label for entry in legend},
+            previous=previous,
+            locale=locale,
+            translate=_,
+        )
     )
-    top, tick_step = nice_top(max([scale.shown(float(np.nanmax(c))) for c in columns_with_numbers(stack)], default=0.0))
+    tops = [float(np.nanmax(column)) for column in columns_with_numbers(stack)]
+    top, tick_step = nice_top(scale.shown(max([*tops, overlays.highest()])))
     target_label, label_height = "", None
     if stack.target is not None and stack.target.notna().any():
         last = float(stack.target.iloc[labelled(stack.target)])
@@ -129,6 +153,16 @@ def trend(
     if target_label:
         subtitle += "; " + _("line: target")
     headers, rows = shown_table(stack, title_labels, legend, scale, unit, locale, _)
+    marks = marks_of(overlays.events, slots, locale)
+    right, above = 90 if target_label else 8, 24 if marks else 8
+    stored = f"{NOUNS_UNITS[kind][1]} {per}".strip()
+    extra_columns, held = overlay_columns(overlays, slots, stored)
+    data = [
+        *traces(stack, title_labels, legend, scale, unit, provisional, is_gap, reasons, top, links, locale, _),
+        *overlay_traces(overlays, slots, title_labels, stack.totals, scale, unit, locale, _),
+    ]
+    above_events = event_layout(marks)
+    plane = Plane(name, (-0.5, max(len(slots), 1) - 0.5), (0, top), HEIGHT, left=48, right=right, above=above)
     return Chart(
         name=name,
         kind="trend",
@@ -137,11 +171,10 @@ def trend(
         summary=summary(title, stack, title_labels, kind, scale, unit, locale, _),
         unit=unit,
         figure={
-            "data": traces(
-                stack, title_labels, legend, scale, unit, provisional, is_gap, reasons, top, links, locale, _
-            ),
+            "data": data,
             "layout": {
-                **layout(height=HEIGHT, right=90 if target_label else 8),
+                **layout(height=HEIGHT, right=right, above=above),
+                **above_events,
                 "barmode": "stack",
                 "bargap": 0.26,
                 "hovermode": "x unified",
@@ -160,13 +193,13 @@ def trend(
                     "linecolor": CONTROL.light,
                 },
                 "yaxis": value_axis(top, tick_step),
-                "annotations": end_label(stack, scale, target_label),
+                "annotations": [*end_label(stack, scale, target_label), *above_events.get("annotations", ())],
             },
         },
-        table=full_table(stack, slots, legend, f"{NOUNS_UNITS[kind][1]} {per}".strip()),
+        table=full_table(stack, slots, legend, stored).assign(**extra_columns),
         headers=headers,
         rows=rows,
-        legend=(*legend, *extra_legend(provisional, is_gap, target_label, _)),
+        legend=(*legend, *extra_legend(provisional, is_gap, target_label, _), *overlay_legend(overlays, _)),
         svg=svg.stacked(
             name=name,
             blocks=[
@@ -182,207 +215,17 @@ def trend(
             provisional=provisional,
             gaps=is_gap,
             height=HEIGHT,
-            right=90 if target_label else 8,
+            right=right,
+            above=above,
+            over=overlay_svg(overlays, marks, slots, stack.totals, scale, plane),
+        ),
+        quality=quality,
+        notes=tuple(mark.text for mark in marks),
+        drawn=(
+            *(Drawn(i, "y", f"{entry.label} [{stored}]", scale.factor) for i, entry in enumerate(legend)),
+            *drawn_of(data, held, scale.factor),
         ),
     )
-
-
-def series_label(key: str, labels: Mapping[str, str], stack: Stack, translate: Translate) -> str:
-    """Name a series; folded ones say how many they are."""
-    folded = stack.values.attrs.get("folded", 0)
-    if key == "other" and folded > 1:
-        return translate("Other ({n})").format(n=folded)
-    return labels.get(key, key) if key != "other" else labels.get(key, translate("Other"))
-
-
-def colour_of(key: str, colours: Mapping[str, Colour]) -> Colour:
-    """Fixed colour of a series."""
-    return colours.get(key, OTHER)
-
-
-def columns_with_numbers(stack: Stack) -> list[np.ndarray]:
-    """Totals and target, without columns that know nothing."""
-    found = [stack.totals.to_numpy(), *([stack.target.to_numpy()] if stack.target is not None else [])]
-    return [column for column in found if not np.isnan(column).all()]
-
-
-def traces(
-    stack: Stack,
-    slot_labels: Sequence[str],
-    legend: Sequence[Legend],
-    scale: figures.Scale,
-    unit: str,
-    provisional: Sequence[bool],
-    is_gap: Sequence[bool],
-    reasons: Mapping[pd.Timestamp, str],
-    top: float,
-    links: Mapping[datetime, str] | None,
-    locale: str,
-    translate: Translate,
-) -> list[dict[str, Any]]:
-    """Return the Plotly traces; ``customdata`` holds what hover says and where a click leads."""
-    slots = stack.values.index
-    addresses = [(links or {}).get(slot.to_pydatetime(), "") for slot in slots]
-    drawn: list[dict[str, Any]] = []
-    light = {colour.token: colour.light for colour in (*STAGES.values(), OTHER)}
-    for entry in legend:
-        values = stack.values[entry.key]
-        said = [hover_text(stack, entry.key, i, scale, unit, locale) for i in range(len(slots))]
-        drawn.append(
-            {
-                "type": "bar",
-                "name": entry.label,
-                "x": list(slot_labels),
-                "y": [known_or_none(scale.shown(value)) for value in values],
-                "customdata": [[text, address] for text, address in zip(said, addresses, strict=True)],
-                "hovertemplate": "%{customdata[0]}",
-                "marker": {
-                    "color": light.get(entry.token, entry_colour(entry.token)),
-                    "line": {"width": 1, "color": GROUND.light},
-                    "pattern": {
-                        "shape": ["/" if open_ else entry.pattern for open_ in provisional],
-                        "fillmode": "overlay",
-                        "fgcolor": GROUND.light,
-                        "fgopacity": 0.75,
-                        "size": 7,
-                        "solidity": 0.22,
-                    },
-                },
-                "meta": {"key": entry.key, "token": entry.token},
-            }
-        )
-    if any(is_gap):
-        drawn.append(
-            {
-                "type": "bar",
-                "name": translate("No data"),
-                "x": [label for label, gap in zip(slot_labels, is_gap, strict=True) if gap],
-                "y": [top] * sum(is_gap),
-                "base": 0,
-                "width": 1,
-                "customdata": [[reasons[slot], ""] for slot in slots if slot in reasons],
-                "hovertemplate": "%{customdata[0]}",
-                "marker": {
-                    "color": "rgba(0,0,0,0)",
-                    "line": {"width": 0},
-                    "pattern": {"shape": "/", "fgcolor": CONTROL.light, "fgopacity": 0.5, "size": 7, "solidity": 0.12},
-                },
-                "meta": {"key": "gap", "token": CONTROL.token},
-            }
-        )
-    if stack.target is not None:
-        drawn.append(
-            {
-                "type": "scatter",
-                "mode": "lines",
-                "name": translate("Target"),
-                "x": list(slot_labels),
-                "y": [known_or_none(scale.shown(value)) for value in stack.target],
-                "customdata": [
-                    [f"{figures.number(known_or_none(value), scale, locale=locale)}{figures.THIN}{unit}", ""]
-                    for value in stack.target
-                ],
-                "hovertemplate": "%{customdata[0]}",
-                "line": {"color": TEXT.light, "width": 2, "dash": "8px,6px", "shape": "hvh"},
-                "meta": {"key": "target", "token": TEXT.token},
-            }
-        )
-    return drawn
-
-
-def entry_colour(token: str) -> str:
-    """Light colour of a token that is not a stage's."""
-    from reporting.charts.palette import COLOURS
-
-    return next(colour.light for colour in COLOURS if colour.token == token)
-
-
-def hover_text(stack: Stack, key: str, i: int, scale: figures.Scale, unit: str, locale: str) -> str:
-    """Write value, unit and range of one point."""
-    value = known_or_none(stack.values[key].iloc[i])
-    text = f"{figures.number(value, scale, locale=locale)}{figures.THIN}{unit}"
-    if stack.low is None or stack.high is None or value is None:
-        return text
-    span = figures.interval(stack.low[key].iloc[i], stack.high[key].iloc[i], scale, locale=locale)
-    return text if span == figures.UNKNOWN else f"{text} ({span})"
-
-
-def labelled(target: pd.Series) -> int:
-    """
-    Find the slot whose limit is written at the end of the line: the last whole one.
-
-    A week that the period cuts off has a part of the limit, which would be read as the limit of a week.
-    """
-    whole = target >= 0.7 * target.median()
-    return int(np.flatnonzero(whole)[-1])
-
-
-def end_label(stack: Stack, scale: figures.Scale, text: str) -> list[dict[str, Any]]:
-    """Label the target line at its end."""
-    if not text or stack.target is None:
-        return []
-    at = labelled(stack.target)
-    return [
-        {
-            "x": 1,
-            "y": scale.shown(float(stack.target.iloc[at])),
-            "xref": "paper",
-            "yref": "y",
-            "text": text,
-            "showarrow": False,
-            "xanchor": "left",
-            "xshift": 6,
-            "font": {"color": TEXT.light, "size": 13},
-        }
-    ]
-
-
-def extra_legend(
-    provisional: Sequence[bool], is_gap: Sequence[bool], target_label: str, translate: Translate
-) -> list[Legend]:
-    """Entries for what is drawn beside the series."""
-    entries = []
-    if any(provisional):
-        entries.append(Legend("", translate("Provisional"), CONTROL.token, "hatch"))
-    if any(is_gap):
-        entries.append(Legend("", translate("No data"), CONTROL.token, "gap"))
-    if target_label:
-        entries.append(Legend("target", translate("Target"), TEXT.token, "line"))
-    return entries
-
-
-def full_table(stack: Stack, slots: pd.DatetimeIndex, legend: Sequence[Legend], unit: str) -> pd.DataFrame:
-    """Return what is drawn at full precision, one row per slot: the chart's CSV."""
-    columns: dict[str, Any] = {"starts_at": slots}
-    for entry in legend:
-        columns[f"{entry.label} [{unit}]"] = stack.values[entry.key].to_numpy()
-    columns[f"total [{unit}]"] = stack.totals.to_numpy()
-    if stack.target is not None:
-        columns[f"target [{unit}]"] = stack.target.to_numpy()
-    return pd.DataFrame(columns)
-
-
-def shown_table(
-    stack: Stack,
-    slot_labels: Sequence[str],
-    legend: Sequence[Legend],
-    scale: figures.Scale,
-    unit: str,
-    locale: str,
-    translate: Translate,
-) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    """Return headers and rows of the HTML table, numbers in the chart's unit."""
-    _ = translate
-    columns = [stack.values[entry.key] for entry in legend] + [stack.totals]
-    headers = [_("Period"), *(entry.label for entry in legend), _("Total, {unit}").format(unit=unit)]
-    if stack.target is not None:
-        columns.append(stack.target)
-        headers.append(_("Target"))
-    rows = tuple(
-        (label, *(figures.number(known_or_none(column.iloc[i]), scale, locale=locale) for column in columns))
-        for i, label in enumerate(slot_labels)
-    )
-    return tuple(headers), rows
 
 
 def slot_label(slot: pd.Timestamp, grain: Grain, locale: str, translate: Translate, *, short: bool = False) -> str:
@@ -394,7 +237,7 @@ def slot_label(slot: pd.Timestamp, grain: Grain, locale: str, translate: Transla
     >>> slot_label(june, "week", "en", str), slot_label(june, "week", "en", str, short=True)
     ('Week of 29 Jun 2026', '29 Jun')
     >>> slot_label(june, "quarter", "en", str), slot_label(june, "month", "de", str, short=True)
-    ('Q2 2026', 'Juni 2026')
+    ('Q2 2026', 'Jun 2026')
     """
     day = slot.to_pydatetime()
     dot = "." if locale.startswith("de") else ""
@@ -408,8 +251,3 @@ def slot_label(slot: pd.Timestamp, grain: Grain, locale: str, translate: Transla
     if grain == "month":
         return format_date(day, "LLL y" if short else "LLLL y", locale=locale)
     return format_date(day, "QQQ y" if grain == "quarter" else "y", locale=locale)
-
-
-def axis_number(value: float, locale: str) -> str:
-    """Write a tick."""
-    return format_decimal(round(float(value), 6), format="#,##0.######", locale=locale)

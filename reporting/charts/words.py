@@ -9,6 +9,7 @@ import pandas as pd
 
 from reporting import figures
 from reporting.charts.chart import Translate, as_is
+from reporting.charts.overlays import Overlays
 from reporting.charts.stack import Stack
 
 SHORTEST_RUN: Final = 3  # slots above the target in a row that are a finding rather than a bad week
@@ -71,6 +72,31 @@ def finding(
         share = figures.percent(float(sums.max() / sums.sum()), locale=locale)
         return _("{series} makes {share} of the total").format(series=names[str(sums.idxmax())], share=share)
     return _("{noun} over time").format(noun=noun)
+
+
+def heading_for(stack: Stack, overlays: Overlays, noun: str, locale: str, translate: Translate) -> str:
+    """
+    Say where the period will end against its target if it goes on like this; nothing without a projection or a target.
+
+    Slots that have ended count as they are, the others as projected.
+    """
+    _ = translate
+    if stack.target is None or overlays.projection is None:
+        return ""
+    projected = overlays.projection["value"].reindex(stack.values.index)
+    expected = projected.where(projected.notna(), stack.totals)
+    both = expected.notna() & stack.target.notna()
+    limit = float(stack.target[both].sum())
+    deviation = float(expected[both].sum()) / limit - 1 if limit > 0 else 0.0
+    if abs(deviation) < 0.005:
+        return ""
+    share = figures.percent(abs(deviation), locale=locale)
+    text = (
+        _("{noun} are heading for {share} above the target")
+        if deviation > 0
+        else _("{noun} are heading for {share} below the target")
+    )
+    return text.format(noun=noun, share=share)
 
 
 def summary(

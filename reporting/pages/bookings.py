@@ -19,8 +19,10 @@ from core.quantification import booking, notes, units
 from core.quantification.booking import Bridge
 from core.quantification.register_lines import Line
 from reporting import figures
+from reporting.charts import Chart, Part, waterfall
 from reporting.pages.asked import asked, filter_bar, period_name, view_of
 from reporting.pages.files import csv_file
+from reporting.templatetags.figures import locale
 
 STEPS: Final = {
     booking.LESS_AMORTISED: (
@@ -45,6 +47,17 @@ STEPS: Final = {
     ),
 }
 """Each step in words, and where it goes."""
+SHORT: Final = {
+    booking.LESS_AMORTISED: gettext_lazy("Amortised share"),
+    booking.PURCHASES: gettext_lazy("Hardware bought"),
+    booking.DISPOSAL: gettext_lazy("Hardware retired"),
+    booking.FUEL: gettext_lazy("Fuel at sites"),
+    booking.REFRIGERANT: gettext_lazy("Refrigerants"),
+    booking.UNALLOCATED: gettext_lazy("Metered, no record"),
+    booking.SELF_GENERATED: gettext_lazy("Generated on site"),
+    booking.MARKET: gettext_lazy("Market-based"),
+}
+"""The same beside a bar, whose direction and sign say the rest."""
 
 
 @one_snapshot
@@ -55,6 +68,8 @@ def bookings(request: HttpRequest) -> HttpResponse:
     query = asked(request)
     found = disclosure_bridge(request.identity.organization_id, query.filter, view=view_of(request))  # type: ignore[attr-defined]
     if request.GET.get("format") == "csv" and found is not None:
+        if request.GET.get("tab") == "chart":
+            return csv_file(bridge_chart(found[0]).table, "bookings-chart", query)
         return csv_file(as_frame(found[0]), "bookings", query)
     context: dict[str, Any] = {
         "title": _("Two bookings"),
@@ -65,6 +80,10 @@ def bookings(request: HttpRequest) -> HttpResponse:
         "basis": query.filter.basis,
         "other_basis": query.link(basis="market" if query.filter.basis == "location" else "location"),
         "csv": query.link(format="csv"),
+        "charts": found is not None,
+        "chart": None if found is None else bridge_chart(found[0]),
+        "chart_explain": "/explain/" + query.link(booking="disclosed"),
+        "chart_csv": query.link(format="csv", tab="chart"),
         "bridge": None if found is None else steps_of(found[0]),
         "lines": [] if found is None else [described(line, query.filter.basis) for line in found[1]],
     }
@@ -88,6 +107,19 @@ def steps_of(found: Bridge) -> dict[str, Any]:
             for name, nkg in found.steps.items()
         ],
     }
+
+
+def bridge_chart(found: Bridge) -> Chart:
+    """Draw the bridge; steps of nothing stand in the table only."""
+    return waterfall(
+        [Part(name, str(SHORT[name]), nkg / units.PER_KG) for name, nkg in found.steps.items() if nkg],
+        start=(_("Operations and life cycle"), found.life_cycle_nkg / units.PER_KG),
+        end=(_("As disclosed"), found.disclosed_nkg / units.PER_KG),
+        name="bridge",
+        compares="sides",
+        locale=locale(),
+        translate=_,
+    )
 
 
 def described(line: Line, basis: str) -> dict[str, Any]:

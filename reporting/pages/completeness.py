@@ -21,6 +21,7 @@ from core.ledger.selectors import sources
 from core.organizations.access import requires
 from core.organizations.policy import Action, may
 from reporting.pages.asked import asked, filter_bar, period_name, today
+from reporting.pages.completeness_chart import coverage_chart
 from reporting.pages.files import csv_file
 
 RUNS_SHOWN: Final = 3
@@ -97,6 +98,8 @@ def _page(request: HttpRequest, *, form: ExpectForm | None = None, status: int =
     entries, seen = completeness(organization_id, query.filter.from_day, last)
     if request.method == "GET" and request.GET.get("format") == "csv":
         rows = pd.DataFrame([each.as_dict() for each in entries], columns=COLUMNS, dtype=object)
+        if request.GET.get("tab") == "chart":
+            return csv_file(coverage_chart(entries, query.filter.from_day, last).table, "coverage", query)
         return csv_file(rows, "completeness", query)
     kinds = dict(ExpectedKind.choices)
     context: dict[str, Any] = {
@@ -105,6 +108,9 @@ def _page(request: HttpRequest, *, form: ExpectForm | None = None, status: int =
         "period_label": period_name(query.filter, query.label),
         "filter_bar": filter_bar(query, {}) | {"menus": [], "comparison": ""},
         "csv": query.link(format="csv"),
+        "charts": bool(entries),
+        "chart": coverage_chart(entries, query.filter.from_day, last) if entries else None,
+        "chart_csv": query.link(format="csv", tab="chart"),
         "entries": [
             {
                 "entry": each,

@@ -11,8 +11,12 @@ from reporting.query import Query
 
 def csv_file(table: pd.DataFrame, name: str, query: Query) -> HttpResponse:
     """Answer a table as a CSV download, named after what it is and its period."""
+    return table_file(table, f"{name}_{query.filter.from_day}_{query.filter.to_day}")
+
+
+def table_file(table: pd.DataFrame, name: str) -> HttpResponse:
+    """Answer a table as a CSV download of a name without its ending."""
     body = csv_bytes(list(table.columns), json_rows(table))
     response = HttpResponse(body, content_type="text/csv; charset=utf-8")
-    period = f"{query.filter.from_day}_{query.filter.to_day}"
-    response["Content-Disposition"] = f'attachment; filename="{name}_{period}.csv"'
+    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from reporting import figures
 from reporting.charts import Chart, Gap, ranked, trend
+from reporting.pages.gallery_charts import chart_samples
 
 # Tonnes a week by stage, and a limit that falls: the look that the design's pictures fix.
 WEEKS: Final = {
@@ -90,6 +91,7 @@ def gallery(request: HttpRequest) -> HttpResponse:
             "chart": sample_trend(),
             "gaps": sample_trend(name="gaps", partial=True),
             "bars": sample_bars(),
+            "samples": chart_samples(),
             "attention": [
                 {
                     "lead": "Search team",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from itertools import groupby
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
@@ -22,6 +24,8 @@ from core.organizations.access import requires
 from core.organizations.policy import Action, may
 from core.quantification.grid_series import Gap, Served, quarter_name
 from core.quantification.grid_series_file import Fault, SeriesRefused, read_series
+from reporting.pages.files import table_file
+from reporting.pages.grid_charts import hourly_quarters, week_chart
 
 BYTES_AT_MOST: Final = 20_000_000
 FAULTS_AT_MOST: Final = 200
@@ -130,12 +134,19 @@ def _page(
 ) -> HttpResponse:
     organization_id = _organization(request)
     editable = may(request.identity, Action.MANAGE_FACTORS)  # type: ignore[attr-defined]
+    quarters = served_quarters(organization_id)
+    hourly = hourly_quarters(quarters)
+    shown = hourly.get(request.GET.get("zone", "")) or next(iter(hourly.values()), None)
+    chart = week_chart(shown) if shown else None
+    if chart and shown and request.GET.get("format") == "csv":
+        return table_file(chart.table, f"grid-week_{re.sub(r'[^A-Za-z0-9-]+', '-', shown.zone)}_{shown.quarter}")
     context = {
+        "charts": chart is not None,
+        "chart": chart,
+        "chart_csv": "?" + urlencode({"zone": shown.zone if shown else "", "format": "csv"}),
+        "chart_zones": [(zone, "?" + urlencode({"zone": zone}), each is shown) for zone, each in hourly.items()],
         "title": _("Grid series"),
-        "zones": [
-            zone_node(zone, list(served))
-            for zone, served in groupby(served_quarters(organization_id), lambda each: each.zone)
-        ],
+        "zones": [zone_node(zone, list(served)) for zone, served in groupby(quarters, lambda each: each.zone)],
         "series": [series_node(each) for each in grid_series(organization_id)],
         "form": form if editable else None,
         "faults": (faults or [])[:FAULTS_AT_MOST],

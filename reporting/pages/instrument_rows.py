@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any, Final
 
+import pandas as pd
 from django.utils.translation import gettext as _
 
 from core.accounting.selectors.hourly_match import MarketHours, hourly_match
 from reporting import figures
+from reporting.charts import Chart, dots
 from reporting.pages.asked import today
 from reporting.selectors.electricity import Electricity, Market, Position
+from reporting.templatetags.figures import locale
 
 TONES: Final = {"used": "good", "partly_used": "good", "counted": "good", "refused": "bad", "unused": "warn"}
 
@@ -41,6 +44,26 @@ def market_row(row: Market, energy: figures.Scale, mass: figures.Scale, largest:
         "width": row.consumption_kwh / largest if largest else 0.0,
         "covered_width": row.covered_kwh / largest if largest else 0.0,
     }
+
+
+def intensity_chart(found: Electricity) -> Chart | None:
+    """Draw the mean intensity of the electricity in each market, location-based; None below two markets."""
+    markets = [row for row in found.markets if row.market and row.consumption_kwh > 0]
+    if len(markets) < 2:
+        return None
+    frame = pd.DataFrame(
+        [(row.market, row.market, row.location_kg / row.consumption_kwh) for row in markets],
+        columns=["key", "label", "value"],
+    )
+    return dots(
+        frame,
+        name="market-intensity",
+        noun=_("markets"),
+        per=_("per kWh"),
+        detail=_("location-based, {year}").format(year=found.year),
+        locale=locale(),
+        translate=_,
+    )
 
 
 def position_row(position: Position) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from core.quantification.instrument_entry import FIELDS, Fault, read_csv
 from core.suggesting import Suggesting
 from reporting.disclosures.csv_tables import written
 from reporting.pages.asked import today
+from reporting.pages.files import table_file
 from reporting.pages.instrument_forms import (
     FileForm,
     InstrumentForm,
@@ -36,7 +37,7 @@ from reporting.pages.instrument_forms import (
     initial_of,
     show_faults,
 )
-from reporting.pages.instrument_rows import market_rows, match_card, position_row, vintage_name
+from reporting.pages.instrument_rows import intensity_chart, market_rows, match_card, position_row, vintage_name
 from reporting.selectors.electricity import Electricity, Position, electricity
 from reporting.visibility import whole_organization
 
@@ -50,6 +51,9 @@ def instruments(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("year", "")
     year = int(text) if re.fullmatch(r"(19|20)\d\d", text) else None
     found = electricity(identity.organization_id, year, today=today())
+    chart = intensity_chart(found)
+    if chart and request.GET.get("format") == "csv":
+        return table_file(chart.table, f"market-intensity_{found.year}")
     return render(request, "reporting/instruments/list.html", list_context(request, identity, found))
 
 
@@ -57,7 +61,11 @@ def list_context(
     request: HttpRequest, identity: Identity, found: Electricity, markets_form: MarketsForm | None = None
 ) -> dict[str, Any]:
     own = found.own_markets
+    chart = intensity_chart(found)
     return {
+        "charts": chart is not None,
+        "chart": chart,
+        "chart_csv": f"?year={found.year}&format=csv",
         "title": _("Electricity"),
         "found": found,
         "total": found.total,

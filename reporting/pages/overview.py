@@ -128,6 +128,7 @@ def trend_chart(shown: Overview, query: Query) -> Chart:
         provisional_from=provisional,
         previous=shown.previous_kg,
         detail=_("{basis}-based, by life-cycle stage").format(basis=query.filter.basis),
+        quality=", ".join(f"{figures.percent(share)} {_(name)}" for name, share in shown.shares.items()),
         locale=translation.get_language() or "en",
         translate=_,
     )

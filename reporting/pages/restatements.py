@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -17,13 +18,16 @@ from core.accounting.figures import Filter, FilterError, parse_period
 from core.accounting.models import JobState, RestatementJob
 from core.accounting.selectors import current_view
 from core.accounting.services import restatement_jobs as jobs
+from core.accounting.services.restatement import PLACES
 from core.factors import selectors as factor_sets
 from core.organizations.access import requires
 from core.organizations.policy import Action, may
 from core.quantification.methods import METHODOLOGIES, methodology_of, setting_names, setting_of
 from reporting import figures
+from reporting.charts import Chart, Part, waterfall
 from reporting.pages.asked import activity, period_name, today
 from reporting.pages.disclosures import quarters
+from reporting.pages.files import table_file
 from reporting.templatetags.figures import locale
 
 LISTED: Final = 20
@@ -133,7 +137,12 @@ def restatement(request: HttpRequest, job_id: int) -> HttpResponse:
         if job.ended_at:
             answer["HX-Refresh"] = "true"
         return answer
+    chart = _chart(job)
+    if chart and request.GET.get("format") == "csv":
+        return table_file(chart.table, f"restatement-{job.id}_{job.from_day}_{job.to_day}")
     context |= {
+        "charts": chart is not None,
+        "chart": chart,
         "title": _("Restatement") if job.apply else _("Rehearsal"),
         "bridge": _bridge(job),
         "steps": STEPS,
@@ -249,6 +258,31 @@ def _bridge(job: RestatementJob) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _chart(job: RestatementJob) -> Chart | None:
+    """Draw the bridge of the total; None before there is one."""
+    if not job.result:
+        return None
+    name, noun, _kind = FIGURES[0]
+    old, new = (job.result[side]["totals"][name] for side in ("old", "new"))
+    parts = [
+        Part(str(place), str(label), None, str(NOT_KNOWN[side]))
+        if (side := step.get("not_known", {}).get(name)) in NOT_KNOWN
+        else Part(str(place), str(label), step["change"][name])
+        for place, (label, step) in enumerate(zip(STEPS, job.result["steps"], strict=True))
+    ]
+    return waterfall(
+        parts,
+        start=(str(_("Before")), old),
+        end=(str(_("After")), new),
+        name="bridge",
+        compares="sides",
+        resolution=10.0**-PLACES,
+        detail=f"{noun}, {period_name_of(job)}",
+        locale=locale(),
+        translate=gettext,
+    )
 
 
 def _change(step: dict[str, Any], name: str, scale: figures.Scale) -> str:

@@ -45,6 +45,12 @@ document.addEventListener("keydown", (event) => {
 });
 
 // Copy: a snippet's text, or this page's address.
+// The address of the page as it is filtered, at the chart whose button it is.
+function linkTo(button) {
+  const chart = button.closest("[data-chart]")?.dataset.chart;
+  return chart ? `${location.href.split("#")[0]}#${chart}-title` : location.href;
+}
+
 function copying(scope) {
   for (const button of scope.querySelectorAll("[data-copy], [data-copy-link]")) {
     if (!navigator.clipboard || !button.hidden) continue;
@@ -53,7 +59,7 @@ function copying(scope) {
     const before = said.textContent;
     button.addEventListener("click", async () => {
       const code = button.closest(".snippet")?.querySelector("code");
-      await navigator.clipboard.writeText(code?.textContent ?? location.href);
+      await navigator.clipboard.writeText(code?.textContent ?? linkTo(button));
       said.textContent = button.dataset.done ?? "✓";
       announce(said.textContent);
       setTimeout(() => (said.textContent = before), 1600);

@@ -389,8 +389,27 @@ def test_figures_can_be_read_without_scripts(signed_in):
 
     assert figure(page.locator(".kpi.lead .value").inner_text()) == (3.64, "t")
     expect(page.locator(".plot-static svg").first).to_be_visible()
-    page.get_by_text("Table", exact=True).first.click()
+    page.locator("summary", has_text="Table").first.click()
     expect(page.get_by_role("table").first).to_contain_text("Inference")
+
+
+def test_a_chart_is_read_by_keys_opened_as_a_table_and_saved_as_a_picture(signed_in):
+    tab = signed_in()
+    page = tab.open("/bookings/")
+    card = page.locator("[data-chart=bridge]")
+
+    card.get_by_role("listbox").press("ArrowRight")
+    expect(card.locator(".readout")).to_contain_text("Operations and life cycle: 3.636")
+    expect(card.locator(".hovertext")).to_be_visible()
+    card.get_by_role("button", name="Table").click()
+    expect(card.get_by_role("table")).to_contain_text("As disclosed")
+    with page.expect_download() as saved:
+        card.get_by_role("button", name="PNG").click()
+
+    picture = saved.value.path().read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert int.from_bytes(picture[16:20], "big") == 2000  # 1000 px at twice the size
+    assert tab.complaints == []
 
 
 def test_an_open_period_is_called_provisional_and_hatched(signed_in):

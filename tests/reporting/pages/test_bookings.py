@@ -54,6 +54,16 @@ def test_the_file_sums_exactly(lead):
     assert disclosed == pytest.approx(363.6 + 2661.55, abs=1e-6)
 
 
+def test_the_chart_is_drawn_from_the_same_bridge(lead):
+    page = text(lead.get("/bookings/?period=2026-Q3"))
+    rows = list(csv.DictReader(io.StringIO(text(lead.get("/bookings/?period=2026-Q3&format=csv&tab=chart")))))
+
+    assert 'data-chart="bridge"' in page
+    assert [row["part"] for row in rows] == ["Operations and life cycle", "Fuel at sites", "As disclosed"]
+    assert [float(row["value [kg CO2e]"]) for row in rows] == pytest.approx([363.6, 2661.55, 3025.15], abs=1e-6)
+    assert float(rows[1]["begins at [kg CO2e]"]) == pytest.approx(363.6, abs=1e-6)
+
+
 def test_the_overview_switches_to_the_other_booking_and_back(lead):
     here = text(lead.get("/?period=2026-Q3"))
     there = text(lead.get("/?period=2026-Q3&booking=disclosed"))

@@ -30,8 +30,8 @@ def test_every_component_is_in_use():
 def test_it_renders_without_scripts_to_pictures_tables_and_words(rf):
     html = page(rf)
 
-    assert html.count('<div class="plot-static"><svg') == 3
-    assert html.count("<caption>") == 3
+    assert html.count('<div class="plot-static"><svg') == html.count("data-chart=") > 30
+    assert html.count("<caption>") == html.count("data-chart=")
     assert "Emissions stay 1.6\u202f% below the target" in html
     assert "CO<sub>2</sub>e" in html
     assert " style=" not in html

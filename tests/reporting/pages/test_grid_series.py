@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -67,6 +69,22 @@ def test_a_file_is_imported_and_chosen(sign_in, organization):
     assert "99.9 %" in page
     assert "200–223" in page
     assert "TSO data 2026" in page
+
+
+def test_the_week_of_a_zone_is_drawn_without_the_hours_that_were_filled(sign_in, organization):
+    client = sign_in(Role.SUSTAINABILITY_LEAD)
+    client.post("/factors/series/", upload(quarter_csv(missing=3)))
+    client.post("/factors/series/use/", {"zone": "DE", "granularity": "hourly", "first_quarter": "2026-07-01"})
+
+    page = client.get("/factors/series/").content.decode()
+    rows = list(csv.DictReader(io.StringIO(client.get("/factors/series/?zone=DE&format=csv").content.decode())))
+
+    assert 'data-chart="grid-week"' in page
+    assert "2,205 of 2,208 hours from the series" in page
+    values = {(row["row"], row["column"]): float(row["value [kg CO2e per kWh]"]) for row in rows}
+    assert len(values) == 168
+    assert values["Mon", "00"] == pytest.approx(0.200)  # every day alike: 200 + hour
+    assert values["Wed", "23"] == pytest.approx(0.223)  # 30 Sep 2026, a Wednesday, lacks 21:00 to 23:00
 
 
 def test_a_quarter_with_too_many_gaps_says_what_it_takes_instead(sign_in, organization):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 
 import pytest
@@ -63,6 +65,21 @@ def test_a_rehearsal_is_asked_watched_and_read(sign_in, organization, figures):
     # 10 kWh of accelerators are 13.5 kWh of nodes by the published host factor, 27 by 2.7 (methodology 1.2)
     assert re.findall(r"<td[^>]*>([^<]*)</td>", row) == ["kWh", "13.5", "0", "0", "0", "+13.5", "0", "27.0"]
     assert "Restate all figures" in page
+
+
+def test_the_bridge_is_drawn_and_its_file_arrives(sign_in, organization, figures):
+    client = sign_in(Role.SUSTAINABILITY_LEAD)
+    client.post("/factors/restatements/", figures)
+    job = jobs.run_restatement(organization.id)
+
+    page = client.get(f"/factors/restatements/{job.id}/").content.decode()
+    file = client.get(f"/factors/restatements/{job.id}/?format=csv").content.decode()
+
+    assert 'data-chart="bridge"' in page
+    rows = list(csv.DictReader(io.StringIO(file)))
+    before, *steps, after = [float(row["value [kg CO2e]"]) for row in rows]
+    assert after == pytest.approx(before + sum(steps), abs=1e-8)
+    assert after == pytest.approx(2 * before)  # the host factor doubles the energy, 1.35 to 2.7
 
 
 def test_a_figure_that_is_known_on_one_side_only_is_no_step_to_nothing(
