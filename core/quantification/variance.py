@@ -117,10 +117,11 @@ def variance(
         nothing = pd.DataFrame(columns=["team", *KIND, "source", "unit", *PARTS, NOT_KNOWN])
         return Variance(0.0, 0.0, dict.fromkeys(PARTS, 0.0), 0.0, (0, 0), nothing)
     rows, outside = _comparable(rows, components, covered or {})
-    rows["unit"], rows["apart"] = _units(rows, components)
-    found = [_decomposed(_of_component(rows, each)) for each in components]
-    contributions = pd.concat([*found, outside], ignore_index=True)
-    contributions[[*PARTS, NOT_KNOWN]] = contributions[[*PARTS, NOT_KNOWN]].fillna(0.0)
+    rows = rows.assign(**_units(rows, components))
+    amounts = pd.concat([_of_component(rows, each) for each in components], ignore_index=True)
+    contributions = pd.concat([_decomposed(amounts), outside] if len(rows) else [outside], ignore_index=True)
+    contributions = contributions.reindex(columns=["team", *KIND, "source", "unit", *PARTS, NOT_KNOWN])
+    contributions[[*PARTS, NOT_KNOWN]] = contributions[[*PARTS, NOT_KNOWN]].astype(float).fillna(0.0)
     keys = ["team", *KIND, "source", "unit"]
     summed = contributions.groupby(keys, dropna=False, sort=True)[[*PARTS, NOT_KNOWN]].sum().reset_index()
     summed[keys] = summed[keys].astype(object).where(summed[keys] != "", None)
@@ -169,13 +170,13 @@ def _comparable(
 # --- what activity is counted in --------------------------------------------------------------------------------------
 
 
-def _units(rows: pd.DataFrame, components: Sequence[str]) -> tuple[pd.Series, pd.Series]:
+def _units(rows: pd.DataFrame, components: Sequence[str]) -> dict[str, pd.Series]:
     """
     Choose the measure of each kind: the first that nearly all of it holds in every period in which it is there.
 
     Returns:
-        The measure of each row (``ITSELF`` for one that lacks it), and whether the row's two periods have neither a measure
-        nor a method in common, so that all of its difference is one of method. [rows]
+        ``unit``: the measure of each row, ``ITSELF`` for one that lacks it. ``apart``: whether the two periods of the row's kind
+        have neither a measure nor a method in common, so that all of its difference is one of method. [rows]
     """
     kind = rows.groupby(list(KIND), sort=False).ngroup()
     cell = [kind, rows["period"]]
@@ -193,15 +194,15 @@ def _units(rows: pd.DataFrame, components: Sequence[str]) -> tuple[pd.Series, pd
     methods = rows.groupby([kind, rows["method"]])["period"].transform("nunique")
     shared = (methods > 1).groupby(kind).transform("any")
     both = rows["period"].groupby(kind).transform("nunique") > 1
-    return unit, open_ & both & ~shared
+    return {"unit": unit, "apart": open_ & both & ~shared}
 
 
 def _of_component(rows: pd.DataFrame, component: str) -> pd.DataFrame:
     """
     Give one component's rows: activity, energy, kg and how they are known.
 
-    Columns: period, team, KIND, method, unit, apart, activity (all), known (the activity whose kg is known), energy [kWh], kg
-    [kg CO2e], powered (whether the kg follow from an energy).
+    Columns: component, period, team, KIND, method, unit, apart, activity (all), known (the activity whose kg is known), energy
+    [kWh], kg [kg CO2e], powered (whether the kg follow from an energy).
     """
     kg = rows[component]
     counted = sum(
@@ -211,6 +212,7 @@ def _of_component(rows: pd.DataFrame, component: str) -> pd.DataFrame:
     known = kg.notna()
     powered = (rows[ENERGY] > 0.0) & (component in OF_ENERGY)
     return rows[["period", "team", *KIND, "method", "unit", "apart"]].assign(
+        component=component,
         activity=activity,
         known=activity.where(known, 0.0),
         energy=rows[ENERGY].where(powered & known, 0.0),
@@ -223,13 +225,13 @@ def _of_component(rows: pd.DataFrame, component: str) -> pd.DataFrame:
 
 
 def _decomposed(rows: pd.DataFrame) -> pd.DataFrame:
-    """Take one component apart; returns one row of contributions for each kind and team."""
-    keys = [*KIND, "unit", "team"]
+    """Take components apart; returns one row of contributions for each component, kind and team."""
+    keys = ["component", *KIND, "unit", "team"]
     code = rows.groupby(keys, sort=False).ngroup().to_numpy()
-    labels = rows.groupby(keys, sort=False, as_index=False)[["apart", "powered"]].all()
+    labels = rows.groupby(keys, sort=False)[["apart", "powered"]].all().reset_index()
     wide = _by_period(rows, code, len(labels))
-    kinds = labels.groupby([*KIND, "unit"], sort=False).ngroup().to_numpy()
-    works = labels.groupby(["stage", "unit"], sort=False).ngroup().to_numpy()
+    kinds = labels.groupby(["component", *KIND, "unit"], sort=False).ngroup().to_numpy()
+    works = labels.groupby(["component", "stage", "unit"], sort=False).ngroup().to_numpy()
     not_known, scale = _known_share(wide)
     wide = {name: values * scale for name, values in wide.items()}
     activity, kg = wide["known"], wide["kg"]
