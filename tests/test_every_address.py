@@ -114,6 +114,8 @@ WHO: dict[str, Address] = {
     "api_sci": Address((see(A.SEE_OWN_TEAM),)),
     "api_denominators": Address((see(A.SEE_OWN_TEAM), do(A.EDIT_DENOMINATORS, 400))),
     "bookings": Address((see(A.SEE_OWN_TEAM),)),
+    "changes": Address((see(A.SEE_OWN_TEAM),)),
+    "api_variance": Address((see(A.SEE_OWN_TEAM),)),
     "explain": Address((see(A.SEE_OWN_TEAM, 404),)),  # no figure yet, so nothing to explain
     "api_emissions": Address((see(A.SEE_OWN_TEAM),)),
     "api_explain": Address((see(A.SEE_OWN_TEAM, 404),)),

@@ -21,6 +21,7 @@ import numpy.typing as npt
 import pandas as pd
 
 Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int64]
 
 PARTS: Final = ("volume", "mix", "efficiency", "grid", "coverage", "method")
 """The parts of a variance, in their order."""
@@ -227,11 +228,11 @@ def _of_component(rows: pd.DataFrame, component: str) -> pd.DataFrame:
 def _decomposed(rows: pd.DataFrame) -> pd.DataFrame:
     """Take components apart; returns one row of contributions for each component, kind and team."""
     keys = ["component", *KIND, "unit", "team"]
-    code = rows.groupby(keys, sort=False).ngroup().to_numpy()
+    code = _codes(rows, keys)
     labels = rows.groupby(keys, sort=False)[["apart", "powered"]].all().reset_index()
     wide = _by_period(rows, code, len(labels))
-    kinds = labels.groupby(["component", *KIND, "unit"], sort=False).ngroup().to_numpy()
-    works = labels.groupby(["component", "stage", "unit"], sort=False).ngroup().to_numpy()
+    kinds = _codes(labels, ["component", *KIND, "unit"])
+    works = _codes(labels, ["component", "stage", "unit"])
     not_known, scale = _known_share(wide)
     wide = {name: values * scale for name, values in wide.items()}
     activity, kg = wide["known"], wide["kg"]
@@ -263,11 +264,18 @@ def _decomposed(rows: pd.DataFrame) -> pd.DataFrame:
     return labels[["team", *KIND, "unit"]].assign(source="", **parts, **{NOT_KNOWN: not_known})
 
 
-def _by_period(rows: pd.DataFrame, code: npt.NDArray[np.intp], size: int) -> dict[str, Floats]:
+def _codes(rows: pd.DataFrame, keys: Sequence[str]) -> Codes:
+    """Number the combinations of keys, in the order in which they come. [rows]"""
+    return np.asarray(rows.groupby(list(keys), sort=False).ngroup(), dtype=np.int64)
+
+
+def _by_period(rows: pd.DataFrame, code: Codes, size: int) -> dict[str, Floats]:
     """Add amounts up by kind and period. [kinds, 2]"""
     at = 2 * code + rows["period"].to_numpy()
     return {
-        name: np.bincount(at, weights=rows[name].to_numpy(float), minlength=2 * size).reshape(size, 2)
+        name: np.bincount(at, weights=rows[name].to_numpy(float), minlength=2 * size)
+        .astype(np.float64)
+        .reshape(size, 2)
         for name in ("activity", "known", "energy", "kg")
     }
 
@@ -287,14 +295,14 @@ def _known_share(wide: Mapping[str, Floats]) -> tuple[Floats, Floats]:
     return taken[:, 1] - taken[:, 0], scale
 
 
-def _base(activity: Floats, content: Floats, kg: Floats, kinds: npt.NDArray[np.intp]) -> tuple[Floats, Floats]:
+def _base(activity: Floats, content: Floats, kg: Floats, kinds: Codes) -> tuple[Floats, Floats]:
     """
     Give the earlier period's content of a unit of activity and kg per content, for every kind and team.
 
     A team that is new to a kind takes those of the kind; a kind that is new, its own of the later period.
     """
     first, second = _per(content[:, 0], activity[:, 0]), _per(kg[:, 0], content[:, 0])
-    sums = [np.bincount(kinds, weights=values)[kinds] for values in (activity[:, 0], content[:, 0], kg[:, 0])]
+    sums = [np.bincount(kinds, each).astype(np.float64)[kinds] for each in (activity[:, 0], content[:, 0], kg[:, 0])]
     new = activity[:, 0] == 0.0
     first = np.where(new, _per(sums[1], sums[0]), first)
     second = np.where(new, _per(sums[2], sums[1]), second)
@@ -314,8 +322,8 @@ def _per(amount: Floats, of: Floats) -> Floats:
 
 def _same_method(
     rows: pd.DataFrame,
-    code: npt.NDArray[np.intp],
-    kinds: npt.NDArray[np.intp],
+    code: Codes,
+    kinds: Codes,
     powered: npt.NDArray[np.bool_],
     scale: Floats,
     base_is_kind: npt.NDArray[np.bool_],

@@ -144,6 +144,7 @@ HELP: Final = {
     "site": "sites",
     "register_upload": "sites",
     "bookings": "bookings",
+    "changes": "restatement",
 }
 """Name of a product page's address to the page that its help opens."""
 

@@ -23,8 +23,12 @@ SILENT_DAYS: Final = 7
 """A source that is silent for no longer at the edge of a period was there all the same: weekends and holidays."""
 
 GROUPED: Final = ("team", *KIND, "method", "source", "account")
-CONTRIBUTORS: Final = ("team", *KIND, "source")
-"""Dimensions that contributions can be added up by."""
+WORK: Final = "work"
+"""Stands for the model or, where none is named, the machine."""
+CONTRIBUTORS: Final = (WORK, "team", *KIND, "source")
+"""What contributions can be added up by."""
+
+_WORK: Final = ("model", "hardware", "instance_type")
 
 Recorder = tuple[str, str | None]
 """A source and an account of it."""
@@ -66,14 +70,21 @@ class VarianceResult:
         Add contributions up by one of ``CONTRIBUTORS``.
 
         Returns:
-            The dimension (None: not known, or not a matter of this part), ``PARTS`` and ``not_known`` in kg CO2e, and ``change``,
-            their sum; the largest change first.
+            The name (None: not known, or not a matter of this part), ``dimension`` that it is a name in, ``PARTS`` and
+            ``not_known`` in kg CO2e, and ``change``, their sum; the largest change first.
         """
         columns = [*PARTS, NOT_KNOWN]
-        named = self.found.contributions.assign(**{by: self.found.contributions[by].fillna("")})
-        rows = named.groupby(by, sort=True)[columns].sum().reset_index()
+        rows = self.found.contributions
+        tried = _WORK if by == WORK else (by,)
+        names = pd.Series("", index=rows.index, dtype=object)
+        dimension = pd.Series(tried[0], index=rows.index, dtype=object)
+        for dim in tried:
+            found = (names == "") & rows[dim].notna()
+            names, dimension = names.mask(found, rows[dim]), dimension.mask(found, dim)
+        named = rows[columns].assign(**{by: names, "dimension": dimension})
+        rows = named.groupby([by, "dimension"], sort=True)[columns].sum().reset_index()
         rows["change"] = rows[columns].sum(axis=1)
-        rows[by] = rows[by].astype(object).where(rows[by] != "", None)
+        rows[by] = rows[by].where(rows[by] != "", None)
         return rows.iloc[rows["change"].abs().sort_values(ascending=False, kind="stable").index].reset_index(drop=True)
 
     def as_dict(self, by: Sequence[str] = ()) -> dict[str, Any]:
@@ -176,7 +187,7 @@ def _share(first: date, last: date, period: Filter, latest: date) -> float:
 
 def _with_recorders(rows: pd.DataFrame, recorders: Mapping[Recorder, str]) -> pd.DataFrame:
     keys = zip(rows["source"], rows["account"], strict=True)
-    return rows.assign(recorder=[recorders.get((source, account or None)) for source, account in keys])
+    return rows.assign(recorder=[recorders.get((source, account or None), "") for source, account in keys])
 
 
 def _recorders(organization_id: int, rows: Sequence[pd.DataFrame]) -> dict[Recorder, str]:
