@@ -39,11 +39,13 @@ from reporting.pages import (
     settings,
     sites,
     targets,
+    teams,
 )
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", overview.overview_page, name="overview"),
-    path("teams/", ranking.teams, name="teams"),
+    path("teams/", teams.teams, name="teams"),
+    path("teams/<path:team>/", teams.team, name="team"),
     path("models/", ranking.models, name="models"),
     path("requests/", requests.requests, name="requests"),
     path("runs/<path:run>/", runs.run, name="run"),

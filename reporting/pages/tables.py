@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 from django.utils.translation import gettext as _
@@ -59,12 +60,8 @@ def entity_table(
             cells.append({"number": True, "wide": True, "text": figures.interval(row.kg.low, row.kg.high, scale)})
             cells.append({"number": True, "wide": True, "text": figures.percent(row.share)})
         if compare:
-            cells.append(
-                {
-                    "number": True,
-                    "change": figures.change(row.kg.value, row.previous_kg, coverage=coverage, translate=_),
-                }
-            )
+            why = f"/changes/{query.link(**{dim: row.key})}"
+            cells.append(change_cell(row.kg.value, row.previous_kg, coverage, why))
         if dim == "model":
             cells.append({"number": True, "wide": True, "text": figures.number(row.per_1000_tokens_kg, intensity)})
         cells.append({"wide": True, "badge": row.evidence})
@@ -79,19 +76,29 @@ def entity_table(
     return {
         "id": f"by-{dim}",
         "heading": heading,
-        "first": _("Team") if dim == "team" else _("Model"),
+        "first": {"team": _("Team"), "model": _("Model"), "project": _("Project")}[dim],
         "columns": columns,
         "rows": shown,
         "csv": query.link(format="csv", tab=dim),
-        "all": None if full or len(all_rows) <= len(rows) else f"/{dim}s/{query.link()}",
+        "all": None if full or dim == "project" or len(all_rows) <= len(rows) else f"/{dim}s/{query.link()}",
     }
 
 
+def change_cell(
+    present: float | None, base: float | None, coverage: tuple[float, float] | None, address: str
+) -> dict[str, Any]:
+    """Build the cell of a change, which leads to its variance."""
+    change = figures.change(present, base, coverage=coverage, translate=_)
+    return {"number": True, "change": change, "address": address}
+
+
 def drill(dim: str, key: str, query: Query) -> str:
-    """Lead one step down: from the total to a team, from a team to a model, from a model to its records."""
+    """Lead one step down: from the total to a team, from a project to its models, from a model to its page."""
     if dim == "team":
-        return f"/models/{query.link(team=key)}"
-    return f"/requests/{query.link(model=key)}"
+        return f"/teams/{quote(key)}/{query.link(team=None)}"
+    if dim == "project":
+        return f"/models/{query.link(project=key)}"
+    return f"/models/{quote(key)}/{query.link(model=None)}"
 
 
 def entity_frame(rows: list[Row], dim: str) -> pd.DataFrame:
