@@ -21,12 +21,11 @@ from reporting import figures
 from reporting.pages.asked import activity, asked, filter_bar, period_name, said, today, view_of
 from reporting.pages.files import csv_file
 from reporting.pages.overview import kpis, other_booking, trend_chart
-from reporting.pages.tables import change_cell, entity_frame, entity_table
+from reporting.pages.tables import change_cell, coverage_of, entity_frame, entity_table
 from reporting.query import Query
 from reporting.selectors.overview import overview, values_of
-from reporting.selectors.periods import covered_share
 from reporting.selectors.projects import projects_of
-from reporting.selectors.teams import TeamPlace, TeamRow, Teams, slugs_of, team_at, teams_of
+from reporting.selectors.teams import TeamRow, Teams, slugs_of, team_at, teams_of
 
 MOST_ROWS = 8
 
@@ -54,14 +53,6 @@ def teams(request: HttpRequest) -> HttpResponse:
         "as_of": found.as_of,
     }
     return render(request, "reporting/teams.html", context)
-
-
-def coverage_of(request: HttpRequest, query: Query) -> tuple[float, float] | None:
-    """Tell which shares of the period and of the compared one have figures; they decide whether a change is said."""
-    if query.comparison is None:
-        return None
-    span = activity(request)
-    return covered_share(query.filter, span, today()), covered_share(query.comparison, span, today())
 
 
 def team_table(found: Teams, query: Query, coverage: tuple[float, float] | None) -> dict[str, Any]:
@@ -210,7 +201,7 @@ def team(request: HttpRequest, team: str) -> HttpResponse:
         "head_count": place.head_count,
         "folded": place.name == SMALL_GROUPS,
         "unattributed": place.name == UNATTRIBUTED,
-        "facts": facts(place, query),
+        "facts": facts_of(query),
         "attributable": may(request.identity, Action.SEE_SOURCES),  # type: ignore[attr-defined]
         "as_of": shown.as_of,
     }
@@ -234,8 +225,8 @@ def menus_inside(query: Query, values: dict[str, list[str]]) -> list[Any]:
     return [menu for menu in filter_bar(query, values)["menus"] if menu.name != "team"]
 
 
-def facts(place: TeamPlace, query: Query) -> list[tuple[str, str]]:
-    """Give the ways on: what changed, and the team's runs and requests where there are such pages."""
+def facts_of(query: Query) -> list[tuple[str, str]]:
+    """Give the ways on from one team or model: what changed, its runs and requests, where there are such pages."""
     found = []
     if query.comparison is not None:
         found.append((_("What changed and why"), f"/changes/{query.link()}"))

@@ -132,8 +132,8 @@ def emissions(
             read = sums_on_read(organization_id, view, widened, measures, impacts, folded, known)
             sums, errors, rates = read.sums, read.errors, read.rates
         else:
-            sums, rates = _sums(organization_id, view, widened, measures, impacts, folded, known)
-            errors = _errors(organization_id, sums["shared_error_id"].unique().tolist())
+            sums, rates = sums_of_days(organization_id, view, widened, measures, impacts, folded, known)
+            errors = shared_errors(organization_id, sums["shared_error_id"].unique().tolist())
         if asked.booking == "disclosed" and not known and (lines := lines_of(organization_id, view, widened, folded)):
             of_register, own = as_sums(organization_id, lines, asked, measures, impacts, folded)
             sums = pd.concat([sums, of_register], ignore_index=True) if len(sums) else of_register
@@ -224,7 +224,7 @@ def _empty(asked: Filter, measures: Sequence[str], impacts: Sequence[Impact], *,
 # --- sums in the database ---------------------------------------------------------------------------------------------
 
 
-def _sums(
+def sums_of_days(
     organization_id: int,
     view: View,
     asked: Filter,
@@ -344,7 +344,7 @@ def _table(asked: Filter) -> tuple[str, str]:
     return ("accounting_monthly", "month") if whole and asked.grain in MONTHLY_GRAINS else ("accounting_daily", "day")
 
 
-def _errors(organization_id: int, ids: list[int]) -> SharedErrors:
+def shared_errors(organization_id: int, ids: list[int]) -> SharedErrors:
     rows = list(SharedError.objects.filter(organization_id=organization_id, id__in=ids))
     return SharedErrors(
         group={row.id: row.group for row in rows},
