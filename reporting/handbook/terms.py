@@ -145,6 +145,7 @@ HELP: Final = {
     "register_upload": "sites",
     "bookings": "bookings",
     "changes": "restatement",
+    "providers": "location",
 }
 """Name of a product page's address to the page that its help opens."""
 

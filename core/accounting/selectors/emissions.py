@@ -269,7 +269,7 @@ def _summed(
 
     In one order, whatever plan the database takes and in which order series were met first: floats are added up after this.
     """
-    table, day = _table(asked)
+    table, day = rows_table(asked)
     pool, pool_values = pool_sql(pools, elsewhere)
     start = _START[asked.grain].format(day=f"d.{day}")
     groups = {
@@ -338,7 +338,7 @@ _START: Final = {
 }
 
 
-def _table(asked: Filter) -> tuple[str, str]:
+def rows_table(asked: Filter) -> tuple[str, str]:
     """Choose the monthly sums where the period is of whole months and no slot is shorter than one."""
     whole = asked.from_day.day == 1 and (asked.to_day + timedelta(days=1)).day == 1
     return ("accounting_monthly", "month") if whole and asked.grain in MONTHLY_GRAINS else ("accounting_daily", "day")
