@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from core.organizations.access import requires
 from core.organizations.middleware import one_snapshot
 from core.organizations.policy import Action
+from core.quantification.operational import WORLD
 from reporting import figures
 from reporting.pages.asked import asked, filter_bar, period_name, view_of
 from reporting.pages.files import csv_file
@@ -73,12 +74,12 @@ def groups_of(rows: list[PlaceRow], query: Query) -> list[dict[str, Any]]:
 def place_of(row: PlaceRow, units: dict[str, figures.Scale], query: Query) -> dict[str, Any]:
     """Write one place."""
     chosen = {name: value for name in ("provider", "region", "zone", "site") if (value := getattr(row, name))}
-    why = f"/explain/{query.link(**chosen, basis=None)}" if chosen else ""
+    why = f"/explain/{query.link(**chosen, basis=None, impact='location_kg_co2e')}" if chosen else ""
     pue = figures.plain_scale([1.0], digits=3)
     return {
         "label": row.region
         or row.site
-        or (_("zone {zone}").format(zone=row.zone) if row.zone else _("no region named")),
+        or (_("zone {zone}").format(zone=row.zone) if row.zone and row.zone != WORLD else _("no region named")),
         "about": ", ".join([name for name in (row.zone if row.region or row.site else None, *row.hostings) if name]),
         "energy": figures.number(row.energy_kwh, units["energy"]),
         "location": figures.number(row.location_kg, units["mass"]),

@@ -62,7 +62,7 @@ def places_of(organization_id: int, filtered: Filter, *, view: View | None) -> t
     factors = {} if view is None else place_factors(organization_id, view, asked)
     rows = []
     for key, own in result.rows.groupby(list(PLACE), dropna=False, sort=True):
-        place = tuple(None if pd.isna(name) else str(name) for name in key)
+        place = tuple(name_of(each) for each in key)
         behind = factors.get(place, [])
         rows.append(
             PlaceRow(
@@ -86,6 +86,11 @@ def places_of(organization_id: int, filtered: Filter, *, view: View | None) -> t
     return sorted(
         rows, key=lambda row: (-whole[row.provider], row.provider or "", -(row.location_kg or 0.0), row.region or "")
     ), result.as_of
+
+
+def name_of(value: object) -> str | None:
+    """Read a name of a grouped row; null is nobody's."""
+    return None if value is None or value != value else str(value)
 
 
 def known(factors: Sequence[PlaceFactor]) -> Known:
