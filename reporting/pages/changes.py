@@ -7,6 +7,7 @@ from typing import Any, Final
 import pandas as pd
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
@@ -17,6 +18,7 @@ from core.organizations.middleware import one_snapshot
 from core.organizations.policy import Action
 from core.quantification.variance import NOT_KNOWN, PARTS
 from reporting import figures
+from reporting.charts import Chart, Part, waterfall
 from reporting.pages.asked import asked, filter_bar, period_name, said, view_of
 from reporting.pages.files import csv_file
 from reporting.query import Query
@@ -59,8 +61,10 @@ def changes(request: HttpRequest) -> HttpResponse:
     found = None
     if query.comparison is not None:
         found = variance_between(organization_id, query.filter, query.comparison, view=view_of(request))
-    if found is not None and request.GET.get("format") == "csv":
-        return csv_file(as_frame(found), "changes", query)
+    chart = None if found is None else bridge_chart(found, query)
+    if found is not None and chart is not None and request.GET.get("format") == "csv":
+        drawn = request.GET.get("tab") == "chart"
+        return csv_file(chart.table if drawn else as_frame(found), "changes", query)
     by = next((name for name in query.filter.by if name in CHOICES), "")
     context: dict[str, Any] = {
         "title": _("What changed and why"),
@@ -70,8 +74,11 @@ def changes(request: HttpRequest) -> HttpResponse:
         "comparison_label": period_name(query.comparison) if query.comparison else "",
         "filter_bar": filter_bar(query, values_of(organization_id, query.filter, query.allowed)),
         "compare": query.link(cmp=None),
-        "csv": query.link(format="csv"),
+        "csv": query.link(format="csv", tab="chart"),
+        "file": query.link(format="csv"),
+        "charts": True,
         "shown": None if found is None else variance_of(found, query, by),
+        "chart": chart,
         "empty": found is None or (found.found.before_kg == 0 and found.found.after_kg == 0),
         "choices": [(chosen_name(name), query.link(by=name or None), name == by) for name in CHOICES],
         "as_of": None if found is None else found.as_of,
@@ -93,10 +100,28 @@ def chosen_name(dim: str) -> str:
     return names[dim]
 
 
+def parts_of(found: VarianceResult) -> dict[str, float]:
+    """Give the parts in their order; what is not known stands behind them where there is any."""
+    rest = found.found.not_known_kg
+    return dict(found.found.parts) | ({NOT_KNOWN: rest} if rest else {})
+
+
+def bridge_chart(found: VarianceResult, query: Query) -> Chart:
+    """Draw the way from the earlier total to the later one."""
+    return waterfall(
+        [Part(name, str(WORDS[name][0]), kg) for name, kg in parts_of(found).items()],
+        start=(period_name(found.before), found.found.before_kg),
+        end=(period_name(query.filter, query.label), found.found.after_kg),
+        detail=_("{basis}-based").format(basis=query.filter.basis),
+        locale=translation.get_language() or "en",
+        translate=_,
+    )
+
+
 def variance_of(found: VarianceResult, query: Query, by: str) -> dict[str, Any]:
     """Write the parts in one unit, each with the largest contributions to it."""
     variance = found.found
-    parts = dict(variance.parts) | ({NOT_KNOWN: variance.not_known_kg} if variance.not_known_kg else {})
+    parts = parts_of(found)
     scale = figures.scale_for("mass", [variance.before_kg, variance.after_kg, *parts.values()], digits=4)
     tables = {dim: found.contributors(dim) for dim in {by or NATURAL[name] for name in parts}}
     return {
@@ -104,7 +129,6 @@ def variance_of(found: VarianceResult, query: Query, by: str) -> dict[str, Any]:
         "before": figures.number(variance.before_kg, scale),
         "after": figures.number(variance.after_kg, scale),
         "difference": figures.number(variance.difference_kg, scale, sign=True),
-        "headline": headline(found),
         "parts": [
             {
                 "label": WORDS[name][0],
@@ -144,29 +168,6 @@ def behind(table: pd.DataFrame, part: str, dim: str, scale: figures.Scale, query
         }
         for name, at, kg in zip(rows[dim], rows["dimension"], rows[part], strict=True)
     ]
-
-
-def headline(found: VarianceResult) -> str:
-    """State the finding: the direction, and the part that moved most."""
-    variance = found.found
-    if variance.parts["coverage"] == variance.difference_kg != 0:
-        return _("What was recorded changed, and nothing else")
-    change = figures.change(variance.after_kg, variance.before_kg, translate=_)
-    parts = dict(variance.parts) | {NOT_KNOWN: variance.not_known_kg}
-    main = max(parts, key=lambda name: abs(parts[name]))
-    if not parts[main]:
-        return _("Nothing changed")
-    amount = figures.quantity(parts[main], "mass", sign=True)
-    if change.direction == "none":
-        return _("{part} makes most of the change: {amount}").format(part=WORDS[main][0], amount=amount)
-    words = (
-        _("Emissions did not change in sum")
-        if change.direction == "same"
-        else _("Emissions: {change}").format(change=change.words)
-    )
-    return _("{finding}; most of it is {part}, {amount}").format(
-        finding=words, part=str(WORDS[main][0]).lower(), amount=amount
-    )
 
 
 def as_frame(found: VarianceResult) -> pd.DataFrame:

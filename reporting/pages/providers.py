@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from core.organizations.access import requires
 from core.organizations.middleware import one_snapshot
 from core.organizations.policy import Action
+from core.quantification import units
 from core.quantification.operational import WORLD
 from reporting import figures
+from reporting.charts import Chart, dots
 from reporting.pages.asked import asked, filter_bar, period_name, view_of
 from reporting.pages.files import csv_file
 from reporting.query import Query
 from reporting.selectors.overview import values_of
 from reporting.selectors.providers import Known, PlaceRow, places_of
+
+BOUNDS: Final = ("value", "low", "high")
 
 
 @one_snapshot
@@ -31,21 +36,48 @@ def providers(request: HttpRequest) -> HttpResponse:
     query = asked(request)
     organization_id = request.identity.organization_id  # type: ignore[attr-defined]
     rows, as_of = places_of(organization_id, query.filter, view=view_of(request))
+    chart = region_chart(rows, query)
     if request.GET.get("format") == "csv":
-        return csv_file(place_frame(rows), "providers-and-regions", query)
+        drawn = request.GET.get("tab") == "chart"
+        return csv_file(chart.table if drawn else place_frame(rows), "providers-and-regions", query)
     context: dict[str, Any] = {
         "title": _("Providers and regions"),
         "query": query,
         "query_errors": query.errors,
         "period_label": period_name(query.filter, query.label),
         "filter_bar": filter_bar(query, values_of(organization_id, query.filter, query.allowed)) | {"comparison": ""},
+        "charts": True,
+        "chart": chart,
         "groups": groups_of(rows, query),
         "units": units_of(rows),
         "sources": sources_of(rows),
-        "csv": query.link(format="csv"),
+        "csv": query.link(format="csv", tab="chart"),
+        "file": query.link(format="csv"),
         "as_of": as_of,
     }
     return render(request, "reporting/providers.html", context)
+
+
+def region_chart(rows: list[PlaceRow], query: Query) -> Chart:
+    """Draw the grids that own electricity came from, with their ranges; those that nobody disclosed stand last."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        name = row.zone or row.region
+        if name is None or (row.grid.value is None and name in found):
+            continue
+        kg = {field: None if (g := getattr(row.grid, field)) is None else g / units.G_PER_KG for field in BOUNDS}
+        label = _("world average") if name == WORLD else name
+        found[name] = {"key": name, "label": label, **kg, "reason": "" if row.grid.factors else _("not disclosed")}
+    columns = ["key", "label", *BOUNDS, "reason"]
+    return dots(
+        pd.DataFrame(list(found.values()), columns=columns),
+        noun=_("grids"),
+        per="/ kWh",
+        detail=_("location-based"),
+        links={name: query.link(zone=name) for name in found},
+        locale=translation.get_language() or "en",
+        translate=_,
+    )
 
 
 def units_of(rows: list[PlaceRow]) -> dict[str, figures.Scale]:
@@ -60,18 +92,18 @@ def units_of(rows: list[PlaceRow]) -> dict[str, figures.Scale]:
 
 def groups_of(rows: list[PlaceRow], query: Query) -> list[dict[str, Any]]:
     """Group places by their provider, the provider of most emissions first."""
-    units = units_of(rows)
+    chosen = units_of(rows)
     return [
         {
             "provider": provider or _("Own hardware and unnamed providers"),
             "address": query.link(provider=provider) if provider else "",
-            "places": [place_of(row, units, query) for row in places],
+            "places": [place_of(row, chosen, query) for row in places],
         }
         for provider, places in groupby(rows, key=lambda row: row.provider)
     ]
 
 
-def place_of(row: PlaceRow, units: dict[str, figures.Scale], query: Query) -> dict[str, Any]:
+def place_of(row: PlaceRow, scales: dict[str, figures.Scale], query: Query) -> dict[str, Any]:
     """Write one place."""
     chosen = {name: value for name in ("provider", "region", "zone", "site") if (value := getattr(row, name))}
     why = f"/explain/{query.link(**chosen, basis=None, impact='location_kg_co2e')}" if chosen else ""
@@ -81,12 +113,12 @@ def place_of(row: PlaceRow, units: dict[str, figures.Scale], query: Query) -> di
         or row.site
         or (_("zone {zone}").format(zone=row.zone) if row.zone and row.zone != WORLD else _("no region named")),
         "about": ", ".join([name for name in (row.zone if row.region or row.site else None, *row.hostings) if name]),
-        "energy": figures.number(row.energy_kwh, units["energy"]),
-        "location": figures.number(row.location_kg, units["mass"]),
-        "market": figures.number(row.market_kg, units["mass"]),
-        "water": figures.number(row.water_l, units["water"]),
+        "energy": figures.number(row.energy_kwh, scales["energy"]),
+        "location": figures.number(row.location_kg, scales["mass"]),
+        "market": figures.number(row.market_kg, scales["mass"]),
+        "water": figures.number(row.water_l, scales["water"]),
         "why": why,
-        "grid": shown(row.grid, units["grid"]),
+        "grid": shown(row.grid, scales["grid"]),
         "pue": shown(row.pue, pue),
         "wue": shown(row.wue, pue),
     }

@@ -186,8 +186,13 @@ def _share(first: date, last: date, period: Filter, latest: date) -> float:
 
 
 def _with_recorders(rows: pd.DataFrame, recorders: Mapping[Recorder, str]) -> pd.DataFrame:
-    keys = zip(rows["source"], rows["account"], strict=True)
-    return rows.assign(recorder=[recorders.get((source, account or None), "") for source, account in keys])
+    return rows.assign(recorder=[recorders.get(key, "") for key in _keys(rows)])
+
+
+def _keys(rows: pd.DataFrame) -> list[Recorder]:
+    """Give each row's source and account; a column without any account holds NaN."""
+    pairs = zip(rows["source"], rows["account"], strict=True)
+    return [(source, account if isinstance(account, str) and account else None) for source, account in pairs]
 
 
 def _recorders(organization_id: int, rows: Sequence[pd.DataFrame]) -> dict[Recorder, str]:
@@ -195,15 +200,9 @@ def _recorders(organization_id: int, rows: Sequence[pd.DataFrame]) -> dict[Recor
     names = source_names(organization_id)
     links = SourceLink.objects.filter(organization_id=organization_id, unit__isnull=False).select_related("unit")
     linked = {(names[link.source_id], link.account): link.unit.name for link in links if link.unit is not None}
-    seen = {
-        (source, account or None)
-        for frame in rows
-        for source, account in zip(frame["source"], frame["account"], strict=True)
-        if source
-    }
     return {
         (source, account): linked.get((source, account)) or linked.get((source, None)) or source
-        for source, account in seen
+        for source, account in {key for frame in rows for key in _keys(frame) if isinstance(key[0], str)}
     }
 
 
