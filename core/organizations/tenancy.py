@@ -6,9 +6,11 @@ Rows are visible only inside ``organization_scope(id)``: outside it a query of a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from contextvars import ContextVar
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -17,6 +19,12 @@ from django.db.backends.utils import CursorWrapper
 
 ORGANIZATION = "wattledger.org"
 PERSON = "wattledger.person"
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_SEEN: ContextVar[dict[Any, Any] | None] = ContextVar("seen", default=None)
+"""What was read in the snapshot that is open; None outside of one."""
 
 
 @contextmanager
@@ -38,12 +46,38 @@ def organization_snapshot(organization_id: int) -> Iterator[None]:
     Inside a transaction that is open already, that one's isolation holds.
     """
     outermost = not connection.in_atomic_block
-    with transaction.atomic():
-        if outermost:
-            with connection.cursor() as cursor:
-                cursor.execute("set transaction isolation level repeatable read, read only")
-        with organization_scope(organization_id):
-            yield
+    seen = _SEEN.set({}) if outermost else None
+    try:
+        with transaction.atomic():
+            if outermost:
+                with connection.cursor() as cursor:
+                    cursor.execute("set transaction isolation level repeatable read, read only")
+            with organization_scope(organization_id):
+                yield
+    finally:
+        if seen is not None:
+            _SEEN.reset(seen)
+
+
+def once_a_snapshot(read: Callable[P, T]) -> Callable[P, T]:
+    """
+    Let a selector read once in a snapshot: nothing changes in one, and the figures of a page ask the same of all of them.
+
+    The organization is among the arguments, which are hashable; nobody changes what is returned.
+    """
+
+    @wraps(read)
+    def remembering(*args: P.args, **kwargs: P.kwargs) -> T:
+        seen = _SEEN.get()
+        if seen is None:
+            return read(*args, **kwargs)
+        key = (read, args, tuple(sorted(kwargs.items())))
+        if key not in seen:
+            seen[key] = read(*args, **kwargs)
+        found: T = seen[key]
+        return found
+
+    return remembering
 
 
 def scoped_rows(organization_id: int, query: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:

@@ -65,7 +65,7 @@ def changes(request: HttpRequest) -> HttpResponse:
     if found is not None and chart is not None and request.GET.get("format") == "csv":
         drawn = request.GET.get("tab") == "chart"
         return csv_file(chart.table if drawn else as_frame(found), "changes", query)
-    by = next((name for name in query.filter.by if name in CHOICES), "")
+    by = next((name for name in CHOICES if name == request.GET.get("tab")), "")
     context: dict[str, Any] = {
         "title": _("What changed and why"),
         "query": query,
@@ -80,7 +80,7 @@ def changes(request: HttpRequest) -> HttpResponse:
         "shown": None if found is None else variance_of(found, query, by),
         "chart": chart,
         "empty": found is None or (found.found.before_kg == 0 and found.found.after_kg == 0),
-        "choices": [(chosen_name(name), query.link(by=name or None), name == by) for name in CHOICES],
+        "choices": [(chosen_name(name), query.link(tab=name or None), name == by) for name in CHOICES],
         "as_of": None if found is None else found.as_of,
     }
     return render(request, "reporting/changes.html", context)

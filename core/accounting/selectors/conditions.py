@@ -13,7 +13,7 @@ from core.accounting.figures import ATTRIBUTION, UNATTRIBUTED, Filter
 from core.accounting.small_groups import SMALL_GROUPS, folded_teams, unfolded_filter
 from core.ledger.models import Source
 from core.organizations.models import Team
-from core.organizations.tenancy import organization_scope
+from core.organizations.tenancy import once_a_snapshot, organization_scope
 
 ELSEWHERE = ("scope", "run")
 """A row books in several scopes, and daily rows know no runs: these two are filtered where they are split or read."""
@@ -92,11 +92,13 @@ def needs_scopes(asked: Filter) -> bool:
     return asked.booking == "disclosed" or "scope" in (*asked.by, *asked.dims)
 
 
+@once_a_snapshot
 def source_names(organization_id: int) -> dict[int, str]:
     """Name an organization's sources by their id."""
     return dict(Source.objects.filter(organization_id=organization_id).values_list("id", "name"))
 
 
+@once_a_snapshot
 def folded_teams_of(organization_id: int) -> frozenset[str]:
     """Name the teams that are too small to be shown by themselves."""
     with organization_scope(organization_id):

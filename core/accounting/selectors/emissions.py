@@ -45,7 +45,7 @@ from core.accounting.selectors.on_read import MEASURED, OWN_HARDWARE, asks_for_r
 from core.accounting.selectors.views import current_view, watermark
 from core.accounting.small_groups import SMALL_GROUPS
 from core.catalog.selectors import sites_not_controlled
-from core.organizations.tenancy import organization_snapshot
+from core.organizations.tenancy import once_a_snapshot, organization_snapshot
 from core.quantification.booking import Bridge
 from core.quantification.register_lines import Line
 
@@ -354,6 +354,7 @@ def shared_errors(organization_id: int, ids: list[int]) -> SharedErrors:
     )
 
 
+@once_a_snapshot
 def pools_with_rates(organization_id: int, view_id: int) -> frozenset[str]:
     """List the pools that instruments have made rates for."""
     rates = MarketRate.objects.filter(organization_id=organization_id, view_id=view_id).exclude(pool="")

@@ -25,8 +25,8 @@ SILENT_DAYS: Final = 7
 GROUPED: Final = ("team", *KIND, "method", "source", "account")
 WORK: Final = "work"
 """Stands for the model or, where none is named, the machine."""
-CONTRIBUTORS: Final = (WORK, "team", *KIND, "source")
-"""What contributions can be added up by."""
+CONTRIBUTORS: Final = ("team", *KIND, "source")
+"""Dimensions that contributions can be added up by, beside ``WORK``."""
 
 _WORK: Final = ("model", "hardware", "instance_type")
 
@@ -67,7 +67,7 @@ class VarianceResult:
 
     def contributors(self, by: str) -> pd.DataFrame:
         """
-        Add contributions up by one of ``CONTRIBUTORS``.
+        Add contributions up by ``WORK`` or one of ``CONTRIBUTORS``.
 
         Returns:
             The name (None: not known, or not a matter of this part), ``dimension`` that it is a name in, ``PARTS`` and
@@ -88,7 +88,7 @@ class VarianceResult:
         return rows.iloc[rows["change"].abs().sort_values(ascending=False, kind="stable").index].reset_index(drop=True)
 
     def as_dict(self, by: Sequence[str] = ()) -> dict[str, Any]:
-        """Return plain values that JSON takes; `by` adds contributors."""
+        """Return plain values that JSON takes, with the contributors by ``WORK`` and by each dimension of `by`."""
         return {
             "filter": self.asked.as_dict(),
             "compared_with": {"from": self.before.from_day.isoformat(), "to": self.before.to_day.isoformat()},
@@ -108,7 +108,7 @@ class VarianceResult:
                 }
                 for each in self.covered
             ],
-            "contributors": {name: plain_rows(_with_units(self.contributors(name))) for name in by},
+            "contributors": {name: plain_rows(_with_units(self.contributors(name))) for name in (WORK, *by)},
         }
 
 

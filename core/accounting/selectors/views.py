@@ -8,6 +8,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from core.accounting.models import View, ViewState
+from core.organizations.tenancy import once_a_snapshot
 
 
 def views(organization_id: int) -> QuerySet[View]:
@@ -25,6 +26,7 @@ def live_views(organization_id: int) -> list[View]:
     return list(views(organization_id).filter(state__in=(ViewState.CURRENT, ViewState.BUILDING)).order_by("id"))
 
 
+@once_a_snapshot
 def watermark(organization_id: int) -> datetime:
     """
     Tell up to when figures hold what was written: every record whose write was committed before is in them.

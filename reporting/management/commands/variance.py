@@ -19,7 +19,7 @@ from core.accounting.asking import (
 )
 from core.accounting.figures import Filter, FilterError
 from core.accounting.output import as_csv, as_table
-from core.accounting.selectors.variance import CONTRIBUTORS, VarianceResult, variance_between
+from core.accounting.selectors.variance import CONTRIBUTORS, WORK, VarianceResult, variance_between
 from core.organizations.models import Organization
 from core.quantification.variance import PARTS
 from reporting.query import compared
@@ -53,7 +53,7 @@ class Command(BaseCommand):
             self.stdout.write(as_csv(["part", "kg_co2e"], steps(found)), ending="")
         else:
             self.stdout.write(as_table(["part", "kg_co2e"], steps(found)))
-            for name in by:
+            for name in (WORK, *by):
                 rows = answer["contributors"][name]
                 self.stdout.write(
                     "\n" + as_table([name, "change_kg_co2e", *(f"{part}_kg_co2e" for part in PARTS)], rows)
