@@ -17,7 +17,9 @@ def option(name: str, value: float, gsd: float, *, group: str, zone: str = "DE",
     both = math.exp(math.hypot(math.log(gsd), math.log(grid_gsd)))
     low, high = (np.array([end]) for end in gsd_interval(value, both))
     widths = np.array([[Z * math.log(grid_gsd)] * 2 + [0.0, 0.0]])
-    return Option(name, value, draws_of(np.array([value]), low, high, widths, zone=[zone], group=[group]))
+    shared = {"tokens a": math.log(2.0)}  # a token's spread as such; a size that nobody disclosed makes it 2.75
+    made = draws_of(name, np.array([value]), low, high, widths, zone=[zone], group=[group], method_sigma=shared)
+    return Option(name, value, made)
 
 
 def test_methods_of_their_own_spread_the_ratio_by_both() -> None:
@@ -38,6 +40,15 @@ def test_what_both_share_cancels() -> None:
     assert found is not None
     assert found.others[0].low == pytest.approx(1.1, rel=1e-3)
     assert found.distinguishable
+
+
+def test_a_size_that_nobody_disclosed_is_each_ones_own() -> None:
+    """Of 2.75, 2.0 is shared: exp(sqrt(ln(2.75)^2 - ln(2)^2)) = 2.0893 is not, of two 2.8349, and 2.8349^1.96 = 7.708."""
+    found = compare([option("a", 1.0, 2.75, group="tokens a"), option("b", 1.1, 2.75, group="tokens a")])
+
+    assert found is not None
+    assert found.others[0].high == pytest.approx(1.1 * 7.708, rel=0.05)
+    assert not found.distinguishable
 
 
 def test_a_shared_grid_cancels_and_the_methods_stay() -> None:
@@ -71,4 +82,6 @@ def test_one_option_is_no_comparison() -> None:
 def test_items_without_a_positive_value_draw_nothing() -> None:
     nothing = np.array([np.nan])
 
-    assert draws_of(nothing, nothing, nothing, NO_WIDTHS, zone=["DE"], group=["a"]).tolist() == [0.0] * 10_000
+    drawn = draws_of("a", *[nothing] * 3, NO_WIDTHS, zone=["DE"], group=["a"], method_sigma={})
+
+    assert drawn.tolist() == [0.0] * 10_000

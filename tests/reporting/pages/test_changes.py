@@ -238,7 +238,6 @@ def test_two_estimates_cannot(lead, organization):
 
     page = text_of(lead.get("/models/", JULY | {"model": names}))
 
-    print(page)
     assert "Not distinguishable: gpt-4" in page
 
 
