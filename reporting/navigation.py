@@ -20,6 +20,7 @@ ENTRIES: Final[tuple[tuple[str | Promise, str | Promise, str, Action], ...]] = (
     ("", _("Models"), "models", Action.SEE_OWN_TEAM),
     ("", _("Requests"), "requests", Action.SEE_REQUESTS),
     ("", _("Intensity"), "intensity", Action.SEE_OWN_TEAM),
+    (_("Decide"), _("Providers"), "providers", Action.SEE_PROVIDERS),
     (_("Decide"), _("Targets"), "targets", Action.SEE_OWN_TEAM),
     (_("Report"), _("Disclosures"), "disclosures", Action.SEE_PERIODS),
     (_("Report"), _("Factors"), "factors", Action.SEE_OWN_TEAM),

@@ -11,10 +11,12 @@ from reporting.api.figures import EmissionsView, ExplainView
 from reporting.api.instruments import InstrumentsView
 from reporting.api.runs import RunView
 from reporting.api.sci import SciView
+from reporting.api.variance import VarianceView
 from reporting.pages import (
     attribution,
     audit,
     bookings,
+    changes,
     completeness,
     coverage_units,
     denominators,
@@ -28,21 +30,26 @@ from reporting.pages import (
     instruments,
     intensity,
     methodology,
+    models,
     overview,
     own_factors,
-    ranking,
+    providers,
     requests,
     restatements,
     runs,
     settings,
     sites,
     targets,
+    teams,
 )
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", overview.overview_page, name="overview"),
-    path("teams/", ranking.teams, name="teams"),
-    path("models/", ranking.models, name="models"),
+    path("teams/", teams.teams, name="teams"),
+    path("teams/<path:team>/", teams.team, name="team"),
+    path("models/", models.models, name="models"),
+    path("models/<path:model>/", models.model, name="model"),
+    path("providers/", providers.providers, name="providers"),
     path("requests/", requests.requests, name="requests"),
     path("runs/<path:run>/", runs.run, name="run"),
     path("intensity/", intensity.intensity, name="intensity"),
@@ -56,6 +63,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("quality/units/links/<int:link_id>/remove/", coverage_units.remove_link, name="coverage_remove"),
     path("quality/completeness/", completeness.register, name="completeness"),
     path("quality/completeness/<int:expected_id>/remove/", completeness.remove, name="expected_remove"),
+    path("changes/", changes.changes, name="changes"),
     path("bookings/", bookings.bookings, name="bookings"),
     path("explain/", explain.explain_page, name="explain"),
     path("targets/", targets.targets, name="targets"),
@@ -112,6 +120,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/explain", ExplainView.as_view(), name="api_explain"),
     path("api/v1/runs/<path:run>", RunView.as_view(), name="api_run"),
     path("api/v1/sci", SciView.as_view(), name="api_sci"),
+    path("api/v1/variance", VarianceView.as_view(), name="api_variance"),
     path("api/v1/attribution-rules", AttributionRulesView.as_view(), name="api_attribution_rules"),
     path("api/v1/denominators", DenominatorsView.as_view(), name="api_denominators"),
     path("api/v1/instruments", InstrumentsView.as_view(), name="api_instruments"),

@@ -111,6 +111,9 @@ WHO: dict[str, Address] = {
     "overview": Address((see(A.SEE_OWN_TEAM),)),
     "teams": Address((see(A.SEE_OWN_TEAM),)),
     "models": Address((see(A.SEE_OWN_TEAM),)),
+    "team": Address((see(A.SEE_OWN_TEAM, 404),), {"team": lambda _: "nobody"}),
+    "model": Address((see(A.SEE_OWN_TEAM, 404),), {"model": lambda _: "no-model/of-this-name"}),
+    "providers": Address((see(A.SEE_PROVIDERS),)),
     "requests": Address((see(A.SEE_REQUESTS),)),
     "run": Address((see(A.SEE_OWN_TEAM, 404),), {"run": lambda _: "never/sent"}),
     "api_run": Address((see(A.SEE_OWN_TEAM, 404),), {"run": lambda _: "never/sent"}),
@@ -122,6 +125,8 @@ WHO: dict[str, Address] = {
     "api_sci": Address((see(A.SEE_OWN_TEAM),)),
     "api_denominators": Address((see(A.SEE_OWN_TEAM), do(A.EDIT_DENOMINATORS, 400))),
     "bookings": Address((see(A.SEE_OWN_TEAM),)),
+    "changes": Address((see(A.SEE_OWN_TEAM),)),
+    "api_variance": Address((see(A.SEE_OWN_TEAM),)),
     "explain": Address((see(A.SEE_OWN_TEAM, 404),)),  # no figure yet, so nothing to explain
     "api_emissions": Address((see(A.SEE_OWN_TEAM),)),
     "api_explain": Address((see(A.SEE_OWN_TEAM, 404),)),

@@ -10,6 +10,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 from core.catalog.entries import WITHDRAWAL, Known, Standing
 from core.catalog.models import Alias, RegisterEntry, Site
 from core.organizations.selectors import consolidation_of, organization_by_id
+from core.organizations.tenancy import once_a_snapshot
 from core.quantification.assets import SERVER
 from core.quantification.attribute import OwnAlias
 from core.quantification.pack import FactorPack
@@ -39,6 +40,7 @@ def site_of(organization_id: int, slug: str) -> Site | None:
     return Site.objects.filter(organization_id=organization_id, slug=slug).first()
 
 
+@once_a_snapshot
 def sites_not_controlled(organization_id: int) -> frozenset[str]:
     """Name the sites that the organization does not control, under the approach by which it draws its boundary."""
     approach = consolidation_of(organization_by_id(organization_id))

@@ -6,9 +6,11 @@ Rows are visible only inside ``organization_scope(id)``: outside it a query of a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from contextvars import ContextVar
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -18,7 +20,11 @@ from django.db.backends.utils import CursorWrapper
 ORGANIZATION = "wattledger.org"
 PERSON = "wattledger.person"
 
-Fact = TypeVar("Fact")
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_SEEN: ContextVar[dict[Any, Any] | None] = ContextVar("seen", default=None)
+"""What was read in the snapshot that is open; None outside of one."""
 
 
 @contextmanager
@@ -39,42 +45,39 @@ def organization_snapshot(organization_id: int) -> Iterator[None]:
 
     Inside a transaction that is open already, that one's isolation holds.
     """
-    if connection.in_atomic_block:
-        with organization_scope(organization_id):
-            yield
-        return
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("set transaction isolation level repeatable read, read only")
-        connection.of_this_moment = {}  # type: ignore[attr-defined]
-        try:
+    outermost = not connection.in_atomic_block
+    seen = _SEEN.set({}) if outermost else None
+    try:
+        with transaction.atomic():
+            if outermost:
+                with connection.cursor() as cursor:
+                    cursor.execute("set transaction isolation level repeatable read, read only")
             with organization_scope(organization_id):
                 yield
-        finally:
-            connection.of_this_moment = None  # type: ignore[attr-defined]
+    finally:
+        if seen is not None:
+            _SEEN.reset(seen)
 
 
-def _of_this_moment() -> dict[Hashable, Any] | None:
-    """Give what has been read in the snapshot that is open; None outside of one."""
-    found: dict[Hashable, Any] | None = getattr(connection, "of_this_moment", None)
-    return found
-
-
-def once_a_snapshot(name: Hashable, read: Callable[[], Fact]) -> Fact:
+def once_a_snapshot(read: Callable[P, T]) -> Callable[P, T]:
     """
-    Read something that many parts of an answer need, once in a snapshot: there it cannot change. Elsewhere it is read anew.
+    Let a selector read once in a snapshot: nothing changes in one, and the figures of a page ask the same of all of them.
 
-    Args:
-        name: of what is read, with the organization and all that it depends on.
-        read: reads it.
+    The organization is among the arguments, which are hashable; nobody changes what is returned.
     """
-    known = _of_this_moment()
-    if known is None:
-        return read()
-    if name not in known:
-        known[name] = read()
-    fact: Fact = known[name]
-    return fact
+
+    @wraps(read)
+    def remembering(*args: P.args, **kwargs: P.kwargs) -> T:
+        seen = _SEEN.get()
+        if seen is None:
+            return read(*args, **kwargs)
+        key = (read, args, tuple(sorted(kwargs.items())))
+        if key not in seen:
+            seen[key] = read(*args, **kwargs)
+        found: T = seen[key]
+        return found
+
+    return remembering
 
 
 def scoped_rows(organization_id: int, query: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -109,7 +112,7 @@ def person_scope(person_id: int) -> Iterator[None]:
 def _set_within(name: str, value: int) -> Iterator[None]:
     """Open a transaction (or savepoint) in which a setting has a value; afterwards it has again what it had before."""
     wanted = str(int(value))
-    known = _of_this_moment()
+    known = _SEEN.get()
     if known is not None and known.get(name) == wanted:
         yield  # nothing is written in a snapshot, so there is nothing to take back either
         return

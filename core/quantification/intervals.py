@@ -12,7 +12,7 @@ interval whatever is asked for beside it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
@@ -228,6 +228,59 @@ def _simulated(
     total.partition(_QUANTILES)
     low, high = total[list(_QUANTILES)].astype(np.float64) * scale
     return float(low), float(high)
+
+
+def draws_of(
+    name: str,
+    value: Floats,
+    low: Floats,
+    high: Floats,
+    widths: Floats,
+    *,
+    zone: Sequence[str],
+    group: Sequence[str],
+    method_sigma: Mapping[str, float],
+) -> Floats:
+    """
+    Draw one option of a comparison from its items, with the very draws that the other options have of what they share.
+
+    So the error that two options share cancels where one is divided by the other, draw by draw (methodology 9.5). They share
+    the grid and PUE of a zone and, where method and family are the same, the spread of the method as such. What is wider than
+    that (a size that nobody disclosed, a load that nobody observed) is each one's own: taken as shared, as in sums, it would
+    tell apart what cannot be told apart.
+
+    Args:
+        name: of the option, whose own errors are drawn by it.
+        value, low, high, widths: as `reported_intervals`; items that are not positive are left out. [items]
+        zone, group: names of each item's zone, and of its method and family. [items]
+        method_sigma: group to the sigma that its options share at most; none for one that is not there.
+
+    Returns:
+        The option's draws; 0 without a positive item. [MONTE_CARLO_DRAWS]
+    """
+    kept = np.nan_to_num(value) > 0.0
+    if not kept.any():
+        return np.zeros(MONTE_CARLO_DRAWS)
+    value, low, high, widths = value[kept], low[kept], high[kept], widths[kept]
+    zones, zone_of_item = np.unique(np.asarray(zone, dtype=str)[kept], return_inverse=True)
+    groups, group_of_item = np.unique(np.asarray(group, dtype=str)[kept], return_inverse=True)
+    _, first, at = np.unique(zone_of_item * len(groups) + group_of_item, return_index=True, return_inverse=True)
+    own_low, own_high = _own_bounds(value, low, high, widths)
+    sums = [_sum(at, each, len(first)) for each in (value, own_low, own_high)]
+    sigma, of_zone = _sigmas(*sums), _shared_sigmas(zone_of_item, value, widths, len(zones))
+    total = np.zeros(MONTE_CARLO_DRAWS)
+    for position, item in enumerate(first):
+        method, place = str(groups[group_of_item[item]]), int(zone_of_item[item])
+        common = np.minimum(sigma[:, position], method_sigma.get(method, 0.0))
+        own = np.sqrt(np.maximum(sigma[:, position] ** 2 - common**2, 0.0))
+        error = _errors(common, f"group {method}") * _errors(own, f"own {name} {method}")
+        total += sums[0][position] * error * _errors(of_zone[:, place], f"zone {zones[place]}")
+    return total
+
+
+def named_draws(name: str, sigma: float) -> Floats:
+    """Return lognormal draws of median 1 that belong to a name: an error that one figure has for itself. [MONTE_CARLO_DRAWS]"""
+    return _errors(np.array([sigma, sigma]), name).astype(np.float64)
 
 
 def _errors(sigma: Floats, row: str) -> npt.NDArray[np.float32]:

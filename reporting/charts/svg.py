@@ -184,10 +184,15 @@ def cell_bar(share: float) -> str:
     )
 
 
-def sparkline(values: Sequence[float | None]) -> str:
-    """Draw small bars from zero, one per slot; a slot without data stays empty above a dotted foot."""
+def sparkline(values: Sequence[float | None], top: float | None = None) -> str:
+    """
+    Draw small bars from zero, one per slot; a slot without data stays empty above a dotted foot.
+
+    Args:
+        top: value of a full bar, the same for pictures that are compared; default: the largest.
+    """
     known = [value for value in values if value is not None]
-    top = max(known, default=0.0) or 1.0
+    top = top or max(known, default=0.0) or 1.0
     step = 96 / max(len(values), 1)
     bars = "".join(
         element(

@@ -144,6 +144,8 @@ HELP: Final = {
     "site": "sites",
     "register_upload": "sites",
     "bookings": "bookings",
+    "changes": "restatement",
+    "providers": "location",
 }
 """Name of a product page's address to the page that its help opens."""
 

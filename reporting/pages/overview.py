@@ -140,7 +140,8 @@ def kpis(shown: Overview, query: Query) -> list[dict[str, Any]]:
     change = figures.change(shown.total.value, shown.previous_kg, coverage=shown.coverage, translate=_)
     details: list[Any] = []
     if query.comparison is not None:
-        details.append({"change": change, "text": _("vs {period}").format(period=period_name(query.comparison))})
+        text = _("vs {period}").format(period=period_name(query.comparison))
+        details.append({"change": change, "text": text, "address": f"/changes/{query.link()}"})
     details.append(
         {
             "text": _("range {range} {unit}").format(

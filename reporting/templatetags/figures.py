@@ -77,9 +77,9 @@ def as_percent(share: float | None) -> str:
 
 
 @register.filter
-def sparkline(values: list[float | None]) -> SafeString:
-    """Draw small bars, one per slot; None is a gap."""
-    return mark_safe(svg.sparkline(values))  # noqa: S308  # numbers only
+def sparkline(values: list[float | None], top: float | None = None) -> SafeString:
+    """Draw small bars, one per slot; None is a gap. `top` is the value of a full bar, where several are compared."""
+    return mark_safe(svg.sparkline(values, top))  # noqa: S308  # numbers only
 
 
 @register.filter

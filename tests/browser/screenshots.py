@@ -25,7 +25,12 @@ PASSWORD: Final = "northwind-demo"
 PAGES: Final = {
     "overview": "/",
     "teams": "/teams/",
+    "team": "/teams/search/",
     "models": "/models/",
+    "model": "/models/atlas-70b/",
+    "models-compared": "/models/?model=atlas-70b&model=atlas-8b-int4",
+    "changes": "/changes/",
+    "providers": "/providers/",
     "requests": "/requests/",
     "intensity": "/intensity/",
     "intensity-tasks": "/intensity/?unit=accepted_task",

@@ -93,12 +93,9 @@ def needs_scopes(asked: Filter) -> bool:
     return asked.booking == "disclosed" or "scope" in (*asked.by, *asked.dims)
 
 
+@once_a_snapshot
 def source_names(organization_id: int) -> dict[int, str]:
     """Name an organization's sources by their id: by name, as KIND/NAME where two formats have one of the same name."""
-    return once_a_snapshot(("source names", organization_id), lambda: _source_names(organization_id))
-
-
-def _source_names(organization_id: int) -> dict[int, str]:
     rows = list(Source.objects.filter(organization_id=organization_id).order_by("id").values_list("id", "kind", "name"))
     held = Counter(name for _, _, name in rows)
     return {number: name if held[name] == 1 else f"{kind}/{name}" for number, kind, name in rows}
@@ -114,12 +111,9 @@ def sources_asked(organization_id: int, asked: Filter) -> list[int]:
     return sorted(titled.union(named))
 
 
+@once_a_snapshot
 def folded_teams_of(organization_id: int) -> frozenset[str]:
     """Name the teams that are too small to be shown by themselves."""
-    return once_a_snapshot(("folded teams", organization_id), lambda: _folded_teams_of(organization_id))
-
-
-def _folded_teams_of(organization_id: int) -> frozenset[str]:
     with organization_scope(organization_id):
         teams = Team.objects.filter(organization_id=organization_id)
         rows = list(teams.values_list("name", "head_count", "organization__minimum_group_size"))

@@ -137,8 +137,8 @@ def emissions(
             sums, errors, rates = read.sums, read.errors, read.rates
         else:
             sided = _sided(bounds, asked, impacts)
-            sums, rates = _sums(organization_id, view, widened, measures, impacts, folded, known, sided)
-            errors = _errors(organization_id, sums["shared_error_id"].unique().tolist())
+            sums, rates = sums_of_days(organization_id, view, widened, measures, impacts, folded, known, sided)
+            errors = shared_errors(organization_id, sums["shared_error_id"].unique().tolist())
         if asked.booking == "disclosed" and not known and (lines := lines_of(organization_id, view, widened, folded)):
             of_register, own = as_sums(organization_id, lines, asked, measures, impacts, folded)
             sums = pd.concat([sums, of_register], ignore_index=True) if len(sums) else of_register
@@ -235,7 +235,7 @@ def _empty(asked: Filter, measures: Sequence[str], impacts: Sequence[Impact], *,
 # --- sums in the database ---------------------------------------------------------------------------------------------
 
 
-def _sums(
+def sums_of_days(
     organization_id: int,
     view: View,
     asked: Filter,
@@ -286,7 +286,7 @@ def _summed(
 
     In one order, whatever plan the database takes and in which order series were met first: floats are added up after this.
     """
-    table, day = _table(asked)
+    table, day = rows_table(asked)
     pool, pool_values = pool_sql(pools, elsewhere)
     start = _START[asked.grain].format(day=f"d.{day}")
     groups = {
@@ -357,15 +357,15 @@ _START: Final = {
 }
 
 
-def _table(asked: Filter) -> tuple[str, str]:
+def rows_table(asked: Filter) -> tuple[str, str]:
     """Choose the monthly sums where the period is of whole months and no slot is shorter than one."""
     whole = asked.from_day.day == 1 and (asked.to_day + timedelta(days=1)).day == 1
     return ("accounting_monthly", "month") if whole and asked.grain in MONTHLY_GRAINS else ("accounting_daily", "day")
 
 
-def _errors(organization_id: int, ids: list[int]) -> SharedErrors:
+def shared_errors(organization_id: int, ids: list[int]) -> SharedErrors:
     """Read what sums share; each row once in a snapshot, where many figures are of the same."""
-    known: dict[int, tuple[Any, ...]] = once_a_snapshot(("shared errors", organization_id), dict)
+    known = _errors_read(organization_id)
     missing = [each for each in ids if each not in known]
     if missing:
         found = SharedError.objects.filter(organization_id=organization_id, id__in=missing)
@@ -373,8 +373,15 @@ def _errors(organization_id: int, ids: list[int]) -> SharedErrors:
     return SharedErrors(*({each: known[each][at] for each in ids} for at in range(4)))
 
 
+@once_a_snapshot
+def _errors_read(organization_id: int) -> dict[int, tuple[Any, ...]]:
+    """Give the rows that the snapshot has read so far, to be added to."""
+    return {}
+
+
+@once_a_snapshot
 def pools_with_rates(organization_id: int, view_id: int) -> frozenset[str]:
     """List the pools that instruments have made rates for."""
     rates = MarketRate.objects.filter(organization_id=organization_id, view_id=view_id).exclude(pool="")
     pools = rates.values_list("pool", flat=True).distinct()
-    return once_a_snapshot(("pools", organization_id, view_id), lambda: frozenset(pools))
+    return frozenset(pools)

@@ -16,10 +16,10 @@ def views(organization_id: int) -> QuerySet[View]:
     return View.objects.filter(organization_id=organization_id).select_related("factor_set").order_by("-id")
 
 
+@once_a_snapshot
 def current_view(organization_id: int) -> View | None:
     """Return the view that is read; None before anything was derived. A page reads its id once and keeps to it."""
-    current = views(organization_id).filter(state=ViewState.CURRENT)
-    return once_a_snapshot(("current view", organization_id), current.first)
+    return views(organization_id).filter(state=ViewState.CURRENT).first()
 
 
 def live_views(organization_id: int) -> list[View]:
@@ -27,16 +27,13 @@ def live_views(organization_id: int) -> list[View]:
     return list(views(organization_id).filter(state__in=(ViewState.CURRENT, ViewState.BUILDING)).order_by("id"))
 
 
+@once_a_snapshot
 def watermark(organization_id: int) -> datetime:
     """
     Tell up to when figures hold what was written: every record whose write was committed before is in them.
 
     The time of the oldest mark that derive has not worked off; now, when there is none.
     """
-    return once_a_snapshot(("watermark", organization_id), lambda: _watermark(organization_id))
-
-
-def _watermark(organization_id: int) -> datetime:
     with connection.cursor() as cursor:
         cursor.execute(
             "select coalesce(min(marked_at), statement_timestamp()) from ledger_dirty_day where organization_id = %s",

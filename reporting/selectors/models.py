@@ -1,0 +1,160 @@
+"""Models: what each was used for, what it emits per 1,000 output tokens, and of which parts that is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+import pandas as pd
+
+from core.accounting.figures import Filter
+from core.accounting.models import View
+from core.accounting.selectors import emissions
+from core.accounting.selectors.comparison import comparison
+from core.accounting.selectors.techniques import techniques_by_model
+from core.quantification.comparison import Comparison
+from reporting.selectors.overview import (
+    TOTAL,
+    Amount,
+    Row,
+    amount,
+    evidence_shares,
+    key_of,
+    ranked_rows,
+    sum_of,
+    value_or_none,
+)
+
+GROUPED: Final = ("team", "model", "stage", "provider", "hosting", "tier", "evidence")
+TOKENS: Final = ("input_tokens", "cached_input_tokens", "output_tokens")
+UNIT: Final = "output_tokens"
+MOST_COMPARED: Final = 4
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """
+    A model of the table.
+
+    Args:
+        row: its emissions and what they were.
+        hostings, tiers, techniques: that its uses name.
+        requests, tokens: of the period; None where nobody counted them. Tokens by ``TOKENS``; cached are part of input.
+        per_1000: emissions of inference that counts output tokens, per 1,000 of them. [kg CO2e]
+        inference_kg: electricity of inference; other_kg: that of every other stage; then upstream and embodied. [kg CO2e]
+        shares: evidence to its share.
+    """
+
+    row: Row
+    hostings: list[str]
+    tiers: list[str]
+    techniques: list[str]
+    requests: float | None
+    tokens: dict[str, float | None]
+    per_1000: Amount
+    inference_kg: float | None
+    other_kg: float | None
+    upstream_kg: float | None
+    embodied_kg: float | None
+    shares: dict[str, float]
+
+    @property
+    def cached_share(self) -> float | None:
+        """Return the share of input tokens that came from a cache."""
+        read, cached = self.tokens["input_tokens"], self.tokens["cached_input_tokens"]
+        return cached / read if read and cached is not None else None
+
+
+@dataclass(frozen=True)
+class Models:
+    """The table, and the frame that it and the filter bar are made of."""
+
+    rows: list[ModelRow]
+    values: pd.DataFrame
+    as_of: datetime
+
+
+def models_of(organization_id: int, filtered: Filter, before: Filter | None, *, view: View | None) -> Models:
+    """
+    Read every model of the period, the largest first; what names none is ``unattributed``.
+
+    Args:
+        filtered: period, filters, basis and parts.
+        before: the period to compare with, or None.
+    """
+    plain = replace(filtered, by=GROUPED, grain="total")
+    measures = (*TOKENS, "failed_requests")
+    now = emissions(organization_id, plain, measures=measures, bounds=False, view=view)
+    then = (
+        emissions(
+            organization_id, replace(before, by=GROUPED, grain="total"), measures=measures, bounds=False, view=view
+        )
+        if before
+        else None
+    )
+    per_1000 = per_1000_tokens(organization_id, filtered, view=view)
+    techniques = techniques_by_model(organization_id, view, plain) if view is not None else {}
+    rows = [
+        _row(each, now.rows[now.rows["model"].map(key_of) == each.key], filtered, per_1000, techniques)
+        for each in ranked_rows(now.rows, None if then is None else then.rows, "model")
+    ]
+    return Models(rows, now.rows, now.as_of)
+
+
+def _row(
+    row: Row,
+    own: pd.DataFrame,
+    filtered: Filter,
+    per_1000: Mapping[str, Amount],
+    techniques: Mapping[str, list[str]],
+) -> ModelRow:
+    serving = own["stage"] == "inference"
+    electricity = f"{filtered.basis}_kg_co2e"
+    requests = float(own["requests"].sum())
+    return ModelRow(
+        row=row,
+        hostings=sorted(own["hosting"].dropna().unique()),
+        tiers=sorted(own["tier"].dropna().unique()),
+        techniques=techniques.get(row.key, []),
+        requests=requests or None,
+        tokens={name: sum_of(own[name]) for name in TOKENS},
+        per_1000=per_1000.get(row.key, Amount(None, None, None)),
+        inference_kg=sum_of(own.loc[serving, electricity]),
+        other_kg=sum_of(own.loc[~serving, electricity]),
+        upstream_kg=sum_of(own["upstream_kg_co2e"]) if "upstream" in filtered.include else None,
+        embodied_kg=sum_of(own["embodied_kg_co2e"]) if "embodied" in filtered.include else None,
+        shares=evidence_shares(own),
+    )
+
+
+def serving(filtered: Filter) -> Filter | None:
+    """Narrow a filter to inference; None where it asks for other stages only."""
+    stages = filtered.dims.get("stage", ("inference",))
+    if "inference" not in stages:
+        return None
+    return replace(filtered, by=("model",), grain="total", dims={**filtered.dims, "stage": ("inference",)})
+
+
+def per_1000_tokens(organization_id: int, filtered: Filter, *, view: View | None) -> dict[str, Amount]:
+    """Give each model's emissions per 1,000 output tokens with the reported interval: a ratio of sums. [kg CO2e]"""
+    asked = serving(filtered)
+    if asked is None:
+        return {}
+    rows = emissions(organization_id, asked, measures=(UNIT,), known=(UNIT,), view=view).rows
+    found = {}
+    for _, row in rows.iterrows():
+        thousands = (value_or_none(row[UNIT]) or 0.0) / 1000
+        if thousands > 0:
+            kg = amount(row, TOTAL)
+            found[key_of(row["model"])] = Amount(
+                *(None if each is None else each / thousands for each in (kg.value, kg.low, kg.high))
+            )
+    return found
+
+
+def compared_models(organization_id: int, filtered: Filter, *, view: View | None) -> Comparison | None:
+    """Compare the models of a filter by their emissions per output token; None where fewer than two have both."""
+    asked = serving(filtered)
+    return None if asked is None else comparison(organization_id, asked, by="model", measure=UNIT, view=view)
