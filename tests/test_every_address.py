@@ -106,6 +106,7 @@ WHO: dict[str, Address] = {
     "requests": Address((see(A.SEE_REQUESTS),)),
     "run": Address((see(A.SEE_OWN_TEAM, 404),), {"run": lambda _: "never/sent"}),
     "api_run": Address((see(A.SEE_OWN_TEAM, 404),), {"run": lambda _: "never/sent"}),
+    "filter_values": Address((see(A.SEE_OWN_TEAM, 404),)),  # without the name of a filter
     "intensity": Address((see(A.SEE_OWN_TEAM),)),
     "denominators": Address((see(A.SEE_OWN_TEAM), do(A.EDIT_DENOMINATORS, 400))),
     "import_denominators": Address((see(A.EDIT_DENOMINATORS, 302), do(A.EDIT_DENOMINATORS, 400))),

@@ -22,6 +22,9 @@ from reporting import figures
 from reporting.pages.asked import asked, filter_bar, period_name, view_of
 from reporting.pages.files import csv_file
 
+NOT_HEEDED: Final = ("scope", "run", "cmp", "booking", "include", "role")
+"""The bridge leads from one booking to the other with all parts, over every scope."""
+
 STEPS: Final = {
     booking.LESS_AMORTISED: (
         gettext_lazy("less the amortised share of owned hardware"),
@@ -61,7 +64,7 @@ def bookings(request: HttpRequest) -> HttpResponse:
         "query": query,
         "query_errors": query.errors,
         "period_label": period_name(query.filter, query.label),
-        "filter_bar": filter_bar(query, {}) | {"menus": [], "comparison": ""},
+        "filter_bar": filter_bar(query, ignores=NOT_HEEDED),
         "basis": query.filter.basis,
         "other_basis": query.link(basis="market" if query.filter.basis == "location" else "location"),
         "csv": query.link(format="csv"),

@@ -29,9 +29,10 @@ from reporting.query import Query
 from reporting.selectors.denominators import unit_named, units
 from reporting.selectors.intensity import Intensity, Shown
 from reporting.selectors.intensity import intensity as read_intensity
-from reporting.selectors.overview import values_of
 
 ENTITIES: Final = ("team", "application", "model")
+STANDARD: Final = ("basis", "booking", "include", "role")
+"""What the standard fixes for every score."""
 
 
 @require_safe
@@ -52,7 +53,7 @@ def intensity(request: HttpRequest) -> HttpResponse:
     sections = [section(one, unit, dim, shown, query) for one in shown.scores]
     if request.GET.get("format") == "csv":
         return as_file(request.GET.get("tab", ""), sections, shown, unit, dim, query)
-    bar = filter_bar(query, values_of(organization_id, query.filter, query.allowed))
+    bar = filter_bar(query, ignores=STANDARD)
     bar["menus"].insert(0, unit_menu(units(organization_id), unit, query))
     return render(
         request,

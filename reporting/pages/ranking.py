@@ -12,7 +12,7 @@ from core.organizations.policy import Action, may
 from reporting.pages.asked import activity, asked, filter_bar, period_name, said, today, view_of
 from reporting.pages.files import csv_file
 from reporting.pages.tables import entity_frame, entity_table
-from reporting.selectors.overview import as_of_figures, ranked, values_of
+from reporting.selectors.overview import as_of_figures, ranked
 from reporting.selectors.periods import covered_share
 
 
@@ -53,7 +53,7 @@ def ranking(request: HttpRequest, dim: str, title: str) -> HttpResponse:
             "query": query,
             "query_errors": query.errors,
             "period_label": period_name(query.filter, query.label),
-            "filter_bar": filter_bar(query, values_of(organization_id, query.filter, query.allowed)),
+            "filter_bar": filter_bar(query),
             "table": entity_table(
                 rows, dim, query, heading=_("All of the period"), all_rows=rows, full=True, coverage=coverage
             ),
