@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
+
 from django.http import HttpRequest, QueryDict
+from django.utils.translation import gettext as _
 
 from core.accounting.models import View
 from core.accounting.selectors import current_view
 from reporting.pages.bar import Choice, Menu, filter_bar, today
+from reporting.pages.pinned import pinned_link, pinned_view, pinned_words
 from reporting.pages.words import period_name, said, stage_name
 from reporting.query import Query, read_query
 from reporting.selectors.periods import Activity, activity_of, opening_period
@@ -21,11 +26,27 @@ def asked(request: HttpRequest, data: QueryDict | None = None) -> Query:
     Args:
         data: read in place of the request's own, such as that of the page that a menu belongs to.
     """
+    data = request.GET if data is None else data
+    link = pinned_link(request)
+    if link is None or "as_of" not in data:
+        query = read_as_of(request, data, today())
+        if "as_of" not in query.params:
+            return query
+        said = _("There is no stored view of this name for you: shown are the present figures.")
+        params = {name: values for name, values in query.params.items() if name != "as_of"}
+        return replace(query, params=params, errors=(*query.errors, said))
+    then = (link.watermark_at or link.created_at).date()  # an open period is compared as it was then
+    query, linked = read_as_of(request, data, then), read_as_of(request, QueryDict(link.query), then)
+    return replace(query, pinned=pinned_words(request, query, linked, pinned_view(request)))
+
+
+def read_as_of(request: HttpRequest, data: QueryDict, now: date) -> Query:
+    """Read a query string as it is meant on a day."""
     return read_query(
-        request.GET if data is None else data,
+        data,
         identity=request.identity,  # type: ignore[attr-defined]
-        today=today(),
-        opening=opening_period(activity(request), today()),
+        today=now,
+        opening=opening_period(activity(request), now),
         fiscal_start=request.organization.fiscal_year_start_month,  # type: ignore[attr-defined]
     )
 
@@ -40,9 +61,13 @@ def activity(request: HttpRequest) -> Activity:
 
 
 def view_of(request: HttpRequest) -> View | None:
-    """Read, once a request, which view is current: a switch must not fall between two parts of a page."""
+    """
+    Read, once a request, which view the page is of: a switch must not fall between two parts of it.
+
+    The current one, or the one that a short link "as of" stored.
+    """
     if not hasattr(request, "current_view"):
-        request.current_view = current_view(request.identity.organization_id)  # type: ignore[attr-defined]
+        request.current_view = pinned_view(request) or current_view(request.identity.organization_id)  # type: ignore[attr-defined]
     found: View | None = request.current_view  # type: ignore[attr-defined]
     return found
 

@@ -66,7 +66,6 @@ def bookings(request: HttpRequest) -> HttpResponse:
         "period_label": period_name(query.filter, query.label),
         "filter_bar": filter_bar(query, ignores=NOT_HEEDED),
         "basis": query.filter.basis,
-        "other_basis": query.link(basis="market" if query.filter.basis == "location" else "location"),
         "csv": query.link(format="csv"),
         "bridge": None if found is None else steps_of(found[0]),
         "lines": [] if found is None else [described(line, query.filter.basis) for line in found[1]],

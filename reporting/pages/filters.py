@@ -98,4 +98,5 @@ def page_of(path: str) -> str:
         match = resolve(path)
     except Resolver404:
         return "/"
-    return path if getattr(match.func, "action_needed", None) and not path.startswith("/api/") else "/"
+    page = getattr(match.func, "action_needed", None) and not path.startswith("/api/") and "\0" not in path
+    return path if page else "/"

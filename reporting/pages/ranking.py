@@ -11,6 +11,7 @@ from core.organizations.access import requires
 from core.organizations.policy import Action, may
 from reporting.pages.asked import activity, asked, filter_bar, period_name, said, today, view_of
 from reporting.pages.files import csv_file
+from reporting.pages.nothing import nothing_matches
 from reporting.pages.tables import entity_frame, entity_table
 from reporting.selectors.overview import as_of_figures, ranked
 from reporting.selectors.periods import covered_share
@@ -59,6 +60,7 @@ def ranking(request: HttpRequest, dim: str, title: str) -> HttpResponse:
             ),
             "crumbs": crumbs if len(crumbs) > 1 else [],
             "rows": rows,
+            "nothing": None if rows else nothing_matches(organization_id, query, view=view_of(request)),
             "attributable": dim == "team" and may(request.identity, Action.SEE_SOURCES),  # type: ignore[attr-defined]
             "as_of": as_of_figures(organization_id),
         },
