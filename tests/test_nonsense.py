@@ -19,8 +19,22 @@ from tests.test_every_address import WHO, path_of
 pytestmark = [pytest.mark.usefixtures("committed_db"), pytest.mark.slow]
 
 OTHERS = (
-    *("on", "at", "find", "made", "year", "hours", "id", "kind", "table", "from_set", "to_set", "all", "condition"),
-    *("state", "reason", "status", "limit", "cursor", "offset", "job", "corrects", "name", "dataset", "action", "teem"),
+    *(
+        "add",
+        "all",
+        "at",
+        "batch",
+        "before",
+        "condition",
+        "correct",
+        "corrects",
+        "day",
+        "find",
+        "hours",
+        "id",
+        "impact",
+    ),
+    *("kind", "limit", "made", "on", "reason", "replaced", "use", "wait", "year", "status", "cursor", "teem", "person"),
 )
 NAMES = (*OPTIONS, *PAGES_ONLY, *PAGE_KEYS, *FILTERS, *OTHERS)
 VALUES = (
@@ -82,7 +96,12 @@ VALUES = (
 )
 NAMED = st.sampled_from(NAMES) | st.text(max_size=12)
 VALUED = st.sampled_from(VALUES) | st.text(max_size=40)
-SEEN = sorted(name for name, address in WHO.items() if any(call.method == "GET" for call in address.calls))
+REFUSING = ("readyz", "codecarbon_other")  # 503 without a worker, 501 on purpose: whatever they are asked
+SEEN = sorted(
+    name
+    for name, address in WHO.items()
+    if name not in REFUSING and any(call.method == "GET" and call.answer < 500 for call in address.calls)
+)
 
 
 @pytest.fixture
@@ -114,20 +133,19 @@ def test_whatever_an_address_is_asked_it_answers(owner: Asker) -> None:
     paths = [path_of(name, owner) for name in SEEN]
     seen = set()
 
-    @settings(max_examples=250, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=100, suppress_health_check=list(HealthCheck))
     @given(path=st.sampled_from(paths), asked=st.lists(st.tuples(NAMED, VALUED), max_size=5))
     def holds(path: str, asked: list[tuple[str, str]]) -> None:
         status = answers(owner, path, asked)
         seen.add(status)
-        assert status < 500 or path == "/readyz"  # whose worker is not there in tests
+        assert status < 500
 
     holds()
     assert 200 in seen
 
 
-@pytest.mark.parametrize("at", range(6))
-def test_each_filter_with_each_nonsense_is_answered_on_every_page(owner: Asker, at: int) -> None:
-    """Every sixth value, as that of all names together and of each option by itself on the pages of figures."""
+def test_each_nonsense_is_answered_by_each_option_in_turn(owner: Asker) -> None:
+    """Each value in one option of a page of figures, and in all names at once of one address; both go around."""
     pages = (
         "/",
         "/teams/",
@@ -138,11 +156,9 @@ def test_each_filter_with_each_nonsense_is_answered_on_every_page(owner: Asker, 
         "/filters/?on=team",
         "/quality/units/",
     )
-    for value in VALUES[at::6]:
-        for name in SEEN:
-            path = path_of(name, owner)
-            status = answers(owner, path, [(key, value) for key in NAMES if key != "org"])
-            assert status < 500 or path == "/readyz", (path, value)
-        for number, option in enumerate((*OPTIONS, *PAGES_ONLY, "sort", "after", "page", "format", "tab", "impact")):
-            page = pages[(number + at) % len(pages)]
-            assert answers(owner, page, [(option, value)]) < 500, (page, option, value)
+    options = (*OPTIONS, *PAGES_ONLY, "sort", "after", "page", "format", "tab", "impact")
+    for at, value in enumerate(VALUES):
+        asked = [(options[at % len(options)], value)]
+        assert answers(owner, pages[at % len(pages)], asked) < 500, asked
+        path = path_of(SEEN[at % len(SEEN)], owner)
+        assert answers(owner, path, [(name, value) for name in NAMES if name != "org"]) < 500, (path, value)

@@ -57,8 +57,6 @@ def said(name: str, value: str) -> str:
         return _("unattributed") if name in ATTRIBUTION else _("unknown")
     if name == "stage":
         return stage_name(value)
-    if name == "scope":
-        return _("Scope {number}").format(number=value)
     return value
 
 
