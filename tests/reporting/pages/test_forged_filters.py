@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.usefixtures("committed_db"), pytest.mark.slow]
 
 PERIOD = "2026-Q3"
 OWN = "own"
-SECRET = "zzsecret"  # in every name that must not be seen
+SECRET = "zzother"  # in every name that must not be seen
 PAGES = ("/", "/teams/", "/models/", "/bookings/", "/intensity/", "/explain/", "/filters/", "/filters/saved/")
 FILES = (("/teams/", {}), ("/models/", {}), ("/", {"tab": "team"}), ("/", {"tab": "model"}), ("/", {"tab": "trend"}))
 
@@ -29,7 +29,7 @@ def named(record_id, kwh, word):
         **{dim: f"{word}-{dim}" for dim in dims},
         tier="batch",
         requests=5,
-        techniques=[f"{word}-technique"],
+        techniques=[f"quantized:{word}"],
         run=f"{word}-run",
     )
 
@@ -87,7 +87,7 @@ def rows_of(text):
 
 def test_a_member_never_sees_another_team_through_any_filter(organization):
     # 777 kWh x (329.0 + 34.6) g = 282.5 kg of the other team, 1,000 kWh = 363.6 kg of the own
-    deliver(organization, [named("a", 1000.0, OWN), named("b", 777.0, SECRET)])
+    assert deliver(organization, [named("a", 1000.0, OWN), named("b", 777.0, SECRET)]).counts["written"] == 2
     with organization_scope(organization.id):
         team = Team.objects.create(organization=organization, name="own-team")
     member = sign_in(organization, "member", team)
@@ -102,7 +102,7 @@ def test_a_member_never_sees_another_team_through_any_filter(organization):
 
 
 def test_a_token_never_leaves_its_team(organization):
-    deliver(organization, [named("a", 1000.0, OWN), named("b", 777.0, SECRET)])
+    assert deliver(organization, [named("a", 1000.0, OWN), named("b", 777.0, SECRET)]).counts["written"] == 2
     _token, secret = services.issue_token(
         organization_id=organization.id, name="reader", scopes=[Scope.READ], team="own-team"
     )
@@ -113,7 +113,7 @@ def test_a_token_never_leaves_its_team(organization):
 
 
 def test_no_filter_reaches_another_organization(organization, other_organization):
-    deliver(organization, [named("a", 1000.0, OWN)])
+    assert deliver(organization, [named("a", 1000.0, OWN)]).counts["written"] == 1
     deliver(other_organization, [named("b", 777.0, SECRET)])
     owner = sign_in(organization, "owner")
     theirs = sign_in(other_organization, "owner")
