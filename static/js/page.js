@@ -193,11 +193,12 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// A menu whose values have come gives its search the focus, if the menu has it.
-document.addEventListener("htmx:after:swap", ({ target }) => {
-  const menu = target.closest?.("details[open]");
-  if (target.matches?.("[data-values]") && menu?.contains(document.activeElement)) target.querySelector("input[type=search], [readonly]")?.focus();
-  else if (target.matches?.("[data-values]") && document.activeElement === document.body) target.querySelector("input[type=search]")?.focus();
+// A menu whose values have come gives the focus to their search, or to the link that was made.
+document.addEventListener("htmx:after:swap", () => {
+  const menu = document.querySelector("details.filter[open]");
+  if (!menu || document.activeElement.matches("input")) return;
+  const fields = menu.querySelectorAll("[data-values] input[type=search], [data-values] [readonly]");
+  [...fields].findLast((one) => one.checkVisibility())?.focus();
 });
 
 function prepare(scope) {
