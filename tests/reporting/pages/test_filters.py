@@ -170,3 +170,24 @@ def test_a_member_cannot_drop_or_widen_what_narrows_them(client, organization, a
     assert 'class="chip applied fixed"' in page
     assert 'data-filter="team"' not in page
     assert set(menu) == {"search"}
+
+
+def test_the_unit_of_masses_can_be_fixed_and_files_stay_in_kg(lead, activity):
+    page = text_of(lead.get("/", PERIOD | {"mass": "t"}))
+    file = lead.get("/teams/", PERIOD | {"mass": "t", "format": "csv"}).content.decode()
+
+    assert "0.526 t CO 2 e" in page  # 1,600 kWh x 0.329 = 526.4 kg
+    assert float(file.splitlines()[1].split(",")[1]) == pytest.approx(329.0, rel=1e-6)
+    assert "mass is one of kg, t" in text_of(lead.get("/", PERIOD | {"mass": "lb"}))
+    assert lead.get("/api/v1/emissions", PERIOD | {"mass": "t"}).status_code == 400
+    assert "526 kg" in text_of(lead.get("/", PERIOD))
+
+
+def test_where_nothing_matches_the_page_says_which_filter_empties_it(lead, activity):
+    html = lead.get("/teams/", PERIOD | {"team": "search", "tier": "gold"})
+
+    page = text_of(html)
+    assert "Drop “Tier: gold” 1 records" in page
+    assert "Without “Team: search” still none" in page
+    assert "Drop all filters: 3 records" in page
+    assert 'href="?include=none&amp;period=2026-Q3&amp;team=search"' in html.content.decode()
