@@ -8,7 +8,9 @@ space, before units. Exports do not come through here: they carry full precision
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final, Literal
@@ -54,6 +56,19 @@ STEPS: Final = {"mass": MASS, "energy": ENERGY, "water": WATER, "intensity": INT
 RESOLUTION: Final = {"mass": 5e-7, "energy": 0.0, "water": 0.0, "intensity": 0.0}
 """Mass below 0.5 mg (5e-7 kg) is shown as "< 0.5 mg"; the other kinds go down to their digits."""
 
+_mass_unit: ContextVar[str | None] = ContextVar("wattledger_mass_unit", default=None)
+
+
+@contextmanager
+def masses_in(unit: str | None) -> Iterator[None]:
+    """Write every mass of a page in one unit, "kg" or "t", which its reader has fixed; None: what fits."""
+    before = _mass_unit.set(unit)
+    try:
+        yield
+    finally:
+        _mass_unit.reset(before)
+
+
 Kind = Literal["mass", "energy", "water", "intensity"]
 
 
@@ -89,6 +104,8 @@ def scale_for(kind: Kind, values: Iterable[Number | None], *, digits: int = 3, u
     """
     largest = max((abs(float(value)) for value in values if value is not None and math.isfinite(value)), default=0.0)
     steps = STEPS[kind]
+    if kind == "mass":
+        unit = unit or _mass_unit.get()
     if unit is None:
         # Rounding comes first: 999.7 kg with three digits is 1,000 kg, so the column is in t. Nothing is 0 kg.
         fitting = [step for step in steps if rounded(largest, digits) * step[1] >= 1]

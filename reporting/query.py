@@ -24,10 +24,13 @@ from core.organizations.identity import Identity
 from core.organizations.policy import narrowing
 
 OPTIONS: Final = ("period", "from", "to", "cmp", "by", "grain", "basis", "include", "role", "booking", "unit")
+PAGES_ONLY: Final = ("mass", "as_of")
+"""What only pages take: the fixed unit of masses, and the short link whose stored view is read."""
+MASS_UNITS: Final = ("kg", "t")
 PAGE_KEYS: Final = ("metric", "tz", "q", "sort", "after", "org", "format", "impact", "record", "page", "tab")
 EARLIEST_YEAR: Final = 1990
 LATEST_YEAR: Final = 2200
-SINGLE: Final = ("period", "from", "to", "cmp", "grain", "basis", "booking", "unit")
+SINGLE: Final = ("period", "from", "to", "cmp", "grain", "basis", "booking", "unit", *PAGES_ONLY)
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class Query:
         allowed: what narrows the asker's view whatever they ask for, by dimension; empty for who may see everything.
         label: how the period is named in its address: 2026-Q3, or two days.
         errors: what could not be read, one sentence each; the rest is answered all the same.
+        fiscal_start: month (1 to 12) that a fiscal year starts in.
+        pinned: what a short link "as of" holds the figures to, for the page to say.
     """
 
     filter: Filter
@@ -50,6 +55,8 @@ class Query:
     params: dict[str, tuple[str, ...]]
     allowed: dict[str, tuple[str, ...]]
     errors: tuple[str, ...] = field(default=())
+    fiscal_start: int = 1
+    pinned: dict[str, Any] | None = None
 
     def link(self, **changes: str | tuple[str, ...] | None) -> str:
         """Write the query string of this query with some parameters changed; None takes one out."""
@@ -96,7 +103,7 @@ def read_query(
     comparison = compared(
         filtered, params.get("cmp", ("previous",))[0], errors, today=today, fiscal_start=fiscal_start, strict=strict
     )
-    return Query(filtered, comparison, label, params, narrowing(identity), tuple(errors))
+    return Query(filtered, comparison, label, params, narrowing(identity), tuple(errors), fiscal_start)
 
 
 def read_params(data: QueryDict, identity: Identity, errors: list[str], *, strict: bool) -> dict[str, tuple[str, ...]]:
@@ -106,7 +113,7 @@ def read_params(data: QueryDict, identity: Identity, errors: list[str], *, stric
         values = tuple(value for value in data.getlist(key) if value != "")
         if any("\0" in value for value in values):
             note(errors, FilterError(key, f"{key} holds a character that no name has."), strict)
-        elif key in (*OPTIONS, *FILTERS):
+        elif key in (*OPTIONS, *FILTERS) or (key in PAGES_ONLY and not strict):
             if values:
                 params[key] = values
         elif key not in PAGE_KEYS:
@@ -115,6 +122,9 @@ def read_params(data: QueryDict, identity: Identity, errors: list[str], *, stric
         if len(params.get(key, ())) > 1:
             note(errors, FilterError(key, f"{key} can have one value only."), strict)
             params[key] = params[key][-1:]
+    if params.get("mass", MASS_UNITS)[0] not in MASS_UNITS:
+        note(errors, FilterError("mass", f"mass is one of {', '.join(MASS_UNITS)}, not {params['mass'][0]!r}."), strict)
+        del params["mass"]
     for name, values in narrowing(identity).items():
         if params.get(name, values) != values:
             note(errors, FilterError(name, f"Only the {name} {', '.join(values)} is for you to see."), strict)

@@ -117,6 +117,12 @@ WHO: dict[str, Address] = {
     "requests": Address((see(A.SEE_REQUESTS),)),
     "run": Address((see(A.SEE_OWN_TEAM, 404),), {"run": lambda _: "never/sent"}),
     "api_run": Address((see(A.SEE_OWN_TEAM, 404),), {"run": lambda _: "never/sent"}),
+    "filter_values": Address((see(A.SEE_OWN_TEAM, 404),)),  # without the name of a filter
+    "saved_filters": Address((see(A.SEE_OWN_TEAM),)),
+    "save_filter": Address((do(A.SEE_OWN_TEAM, 302),)),
+    "remove_filter": Address((do(A.SEE_OWN_TEAM, 404),), {"saved_id": lambda _: 1}),  # of nobody
+    "make_link": Address((do(A.SEE_OWN_TEAM, 302),)),
+    "short_link": Address((see(A.SEE_OWN_TEAM, 404),), {"key": lambda _: "nobodys"}),
     "intensity": Address((see(A.SEE_OWN_TEAM),)),
     "denominators": Address((see(A.SEE_OWN_TEAM), do(A.EDIT_DENOMINATORS, 400))),
     "import_denominators": Address((see(A.EDIT_DENOMINATORS, 302), do(A.EDIT_DENOMINATORS, 400))),

@@ -17,6 +17,7 @@ class Action(StrEnum):
     SEE_REQUESTS = "see_requests"
     EDIT_TARGETS = "edit_targets"
     EDIT_DENOMINATORS = "edit_denominators"
+    SHARE_FILTERS = "share_filters"
     EDIT_PROVIDERS = "edit_providers"
     SEE_PROVIDERS = "see_providers"
     MANAGE_FACTORS = "manage_factors"
@@ -42,11 +43,13 @@ ALLOWED: Final[dict[str, frozenset[Action]]] = {
         _EVERY_FIGURE
         | {_A.EDIT_TARGETS, _A.EDIT_PROVIDERS, _A.SEE_SOURCES, _A.MANAGE_SOURCES, _A.SEE_AUDIT_LOG, _A.MANAGE_PEOPLE}
         | {_A.MANAGE_TOKENS, _A.ISSUE_INGEST_TOKEN, _A.EDIT_DENOMINATORS, _A.MANAGE_INSTRUMENTS}
+        | {_A.SHARE_FILTERS}
     ),
     Role.SUSTAINABILITY_LEAD: frozenset(
         _EVERY_FIGURE
         | {_A.EDIT_TARGETS, _A.EDIT_PROVIDERS, _A.MANAGE_FACTORS, _A.SEE_SOURCES, _A.MANAGE_SOURCES}
         | {_A.PREPARE_PERIOD, _A.APPROVE_PERIOD, _A.SEE_AUDIT_LOG, _A.EDIT_DENOMINATORS, _A.MANAGE_INSTRUMENTS}
+        | {_A.SHARE_FILTERS}
     ),
     Role.TEAM_LEAD: frozenset(
         {_A.SEE_OWN_TEAM, _A.SEE_ALL_TEAMS, _A.SEE_REQUESTS, _A.SEE_PROVIDERS, _A.SEE_SOURCES, _A.ISSUE_INGEST_TOKEN}

@@ -97,6 +97,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "csp.middleware.CSPMiddleware",
     "core.organizations.middleware.organization",
+    "reporting.middleware.fixed_units",
 ]
 
 ROOT_URLCONF = "core.urls"

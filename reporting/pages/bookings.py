@@ -24,6 +24,9 @@ from reporting.pages.asked import asked, filter_bar, period_name, view_of
 from reporting.pages.files import csv_file
 from reporting.templatetags.figures import locale
 
+NOT_HEEDED: Final = ("scope", "run", "cmp", "booking", "include", "role")
+"""The bridge leads from one booking to the other with all parts, over every scope."""
+
 STEPS: Final = {
     booking.LESS_AMORTISED: (
         gettext_lazy("less the amortised share of owned hardware"),
@@ -76,9 +79,8 @@ def bookings(request: HttpRequest) -> HttpResponse:
         "query": query,
         "query_errors": query.errors,
         "period_label": period_name(query.filter, query.label),
-        "filter_bar": filter_bar(query, {}) | {"menus": [], "comparison": ""},
+        "filter_bar": filter_bar(query, ignores=NOT_HEEDED),
         "basis": query.filter.basis,
-        "other_basis": query.link(basis="market" if query.filter.basis == "location" else "location"),
         "csv": query.link(format="csv"),
         "charts": found is not None,
         "chart": None if found is None else bridge_chart(found[0]),

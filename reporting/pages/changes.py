@@ -22,7 +22,6 @@ from reporting.charts import Chart, Part, waterfall
 from reporting.pages.asked import asked, filter_bar, period_name, said, view_of
 from reporting.pages.files import csv_file
 from reporting.query import Query
-from reporting.selectors.overview import values_of
 
 WORDS: Final = {
     "volume": (gettext_lazy("Volume"), gettext_lazy("how much was done")),
@@ -72,7 +71,7 @@ def changes(request: HttpRequest) -> HttpResponse:
         "query_errors": query.errors,
         "period_label": period_name(query.filter, query.label),
         "comparison_label": period_name(query.comparison) if query.comparison else "",
-        "filter_bar": filter_bar(query, values_of(organization_id, query.filter, query.allowed)),
+        "filter_bar": filter_bar(query),
         "compare": query.link(cmp=None),
         "csv": query.link(format="csv", tab="chart"),
         "file": query.link(format="csv"),

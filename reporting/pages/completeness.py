@@ -21,6 +21,7 @@ from core.ledger.selectors import sources
 from core.organizations.access import requires
 from core.organizations.policy import Action, may
 from reporting.pages.asked import asked, filter_bar, period_name, today
+from reporting.pages.bar import WHOLE
 from reporting.pages.completeness_chart import coverage_chart
 from reporting.pages.files import csv_file
 
@@ -106,7 +107,7 @@ def _page(request: HttpRequest, *, form: ExpectForm | None = None, status: int =
         "title": _("Completeness"),
         "query_errors": query.errors,
         "period_label": period_name(query.filter, query.label),
-        "filter_bar": filter_bar(query, {}) | {"menus": [], "comparison": ""},
+        "filter_bar": filter_bar(query, ignores=WHOLE),
         "csv": query.link(format="csv"),
         "charts": bool(entries),
         "chart": coverage_chart(entries, query.filter.from_day, last) if entries else None,

@@ -27,6 +27,7 @@ from core.organizations.policy import Action, may
 from core.quantification.coverage import MOVABLE, SOURCE
 from core.suggesting import Suggesting
 from reporting.pages.asked import asked, filter_bar, period_name
+from reporting.pages.bar import WHOLE
 
 LEVEL_NAMES: Final[dict[str, str | Promise]] = {
     "measured": gettext_lazy("measured"),
@@ -246,7 +247,7 @@ def _page(
         "title": _("Coverage units"),
         "query_errors": query.errors,
         "period_label": period_name(query.filter, query.label),
-        "filter_bar": filter_bar(query, {}) | {"menus": [], "comparison": ""},
+        "filter_bar": filter_bar(query, ignores=WHOLE),
         "units": [line_of(unit) for unit in found],
         "described": [_described(unit) for unit in found],
         "independent": [link for link in coverage_of(organization_id).links if link["unit"] is None],

@@ -19,7 +19,7 @@ from core.organizations.middleware import one_snapshot
 from core.organizations.policy import Action, may
 from reporting import figures
 from reporting.handbook.terms import METHODS, page_of_factor, page_of_impact
-from reporting.pages.asked import asked, period_name, stage_name
+from reporting.pages.asked import asked, filter_bar, period_name, stage_name, view_of
 from reporting.query import Query
 from reporting.visibility import may_see_record
 
@@ -75,12 +75,22 @@ def explain_page(request: HttpRequest) -> HttpResponse:
     record = request.GET.get("record") or None
     try:
         tree = explain(
-            identity.organization_id, query.filter, impact=request.GET.get("impact", "total_kg_co2e"), record_id=record
+            identity.organization_id,
+            query.filter,
+            impact=request.GET.get("impact", "total_kg_co2e"),
+            record_id=record,
+            view=view_of(request),
         )
         if record is not None and not may_see_record(identity, tree):
             raise NothingToExplain(_("There is no record {record}, or it is not for you.").format(record=record))
     except (NothingToExplain, FilterError) as error:
-        context = {"title": _("Why this number"), "problem": str(error), "query": query}
+        context = {
+            "title": _("Why this number"),
+            "problem": str(error),
+            "query": query,
+            "query_errors": query.errors,
+            "filter_bar": None if record else filter_bar(query, ignores=("cmp", "role")),
+        }
         return render(request, "reporting/explain.html", context, status=404)
     if request.GET.get("format") == "json":
         return JsonResponse(tree)
@@ -92,6 +102,7 @@ def explain_page(request: HttpRequest) -> HttpResponse:
             "title": _("Why this number"),
             "query": query,
             "query_errors": query.errors,
+            "filter_bar": None if record else filter_bar(query, ignores=("cmp", "role")),
             "tree": tree | {"factors": [factor_node(factor) for factor in tree["factors"]]},
             "amount": shown(tree["value"], scale),
             "unit": scale.unit,

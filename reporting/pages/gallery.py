@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, Final
 
 import pandas as pd
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from core.organizations.identity import SYSTEM, Identity
+from core.organizations.models import Role
 from reporting import figures
 from reporting.charts import Chart, Gap, ranked, trend
+from reporting.pages.bar import filter_bar
 from reporting.pages.gallery_charts import chart_samples
+from reporting.query import read_query
 
 # Tonnes a week by stage, and a limit that falls: the look that the design's pictures fix.
 WEEKS: Final = {
@@ -58,16 +63,6 @@ class Sample(forms.Form):
 @require_safe
 def gallery(request: HttpRequest) -> HttpResponse:
     """Show the components."""
-    menus = [
-        {
-            "name": name,
-            "label": label,
-            "value": "all",
-            "on": False,
-            "choices": [{"label": choice, "address": "?", "on": False} for choice in ("Search", "Assistants")],
-        }
-        for name, label in (("team", "Team"), ("model", "Model"), ("stage", "Stage"), ("provider", "Provider"))
-    ]
     sample = Sample({"name": "", "kind": "focus"})
     return render(
         request,
@@ -76,17 +71,7 @@ def gallery(request: HttpRequest) -> HttpResponse:
             "title": _("Overview"),
             "charts": True,
             "period_label": "Q3 2026",
-            "filter_bar": {
-                "period": "Q3 2026",
-                "comparison": "Q2 2026",
-                "period_choices": [("Q3 2026", "?", True), ("Q2 2026", "?", False), ("Last 30 days", "?", False)],
-                "from": "2026-07-01",
-                "to": "2026-09-30",
-                "menus": menus,
-                "applied": [],
-                "clear": "?",
-            },
-            "applied": [{"label": "Team: Search", "address": "?"}],
+            "filter_bar": sample_bar(),
             "kpis": kpis(),
             "chart": sample_trend(),
             "gaps": sample_trend(name="gaps", partial=True),
@@ -192,6 +177,13 @@ def sample_bars() -> Chart:
         columns=["key", "label", "value", "low", "high"],
     )
     return ranked(frame, noun="By team", name="bars", detail="location-based")
+
+
+def sample_bar() -> dict[str, Any]:
+    """Build the filter bar of the third quarter with one filter behind "+ Filter" in force."""
+    asked = QueryDict("period=2026-Q3&region=eu-central-1")
+    owner = Identity(organization_id=0, actor=SYSTEM, role=Role.OWNER)
+    return filter_bar(read_query(asked, identity=owner, today=date(2026, 11, 25)))
 
 
 def kpis() -> list[dict[str, Any]]:

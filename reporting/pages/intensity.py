@@ -13,7 +13,9 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from core.accounting.figures import INCLUDES
+from core.accounting.figures import FILTERS, INCLUDES
+from core.accounting.models import View
+from core.accounting.selectors.values import records_in
 from core.organizations.access import requires
 from core.organizations.middleware import one_snapshot
 from core.organizations.policy import Action, may
@@ -26,13 +28,15 @@ from reporting.intensities.answer import LOCATION, SciRow
 from reporting.intensities.units import CONSUMER, REQUEST, SCORES, FunctionalUnit, UnknownUnit
 from reporting.pages.asked import Choice, Menu, activity, asked, filter_bar, period_name, said, today, view_of
 from reporting.pages.files import csv_file
+from reporting.pages.nothing import Nothing, nothing_matches
 from reporting.query import Query
 from reporting.selectors.denominators import unit_named, units
 from reporting.selectors.intensity import Intensity, Shown
 from reporting.selectors.intensity import intensity as read_intensity
-from reporting.selectors.overview import values_of
 
 ENTITIES: Final = ("team", "application", "model")
+STANDARD: Final = ("basis", "booking", "include", "role")
+"""What the standard fixes for every score."""
 
 
 @require_safe
@@ -54,7 +58,7 @@ def intensity(request: HttpRequest) -> HttpResponse:
     sections = [section(one, unit, dim, shown, query) for one in shown.scores]
     if request.GET.get("format") == "csv":
         return as_file(request.GET.get("tab", ""), sections, shown, unit, dim, query)
-    bar = filter_bar(query, values_of(organization_id, query.filter, query.allowed))
+    bar = filter_bar(query, ignores=STANDARD)
     bar["menus"].insert(0, unit_menu(units(organization_id), unit, query))
     return render(
         request,
@@ -70,10 +74,23 @@ def intensity(request: HttpRequest) -> HttpResponse:
             "sections": sections,
             "dims": [(said_dim(name), query.link(by=name), name == dim) for name in ENTITIES],
             "boundary": words.boundary(unit),
+            "nothing": nothing_of(organization_id, query, shown, view=view_of(request)),
             "empty": activity(request).first_day is None,
             "may_edit": may(request.identity, Action.EDIT_DENOMINATORS),  # type: ignore[attr-defined]
             "as_of": shown.as_of,
         },
+    )
+
+
+def nothing_of(organization_id: int, query: Query, shown: Shown, *, view: View | None) -> Nothing | None:
+    """Say which filter leaves nothing to divide, where one does."""
+    if not query.params.keys() & set(FILTERS) or any(one.whole.sums for one in shown.scores):
+        return None
+    found = nothing_matches(organization_id, query, view=view)
+    return (
+        found
+        if any(one.any for one in found.filters) and not records_in(organization_id, query.filter, view=view)
+        else None
     )
 
 

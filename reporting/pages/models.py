@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from core.accounting.figures import UNATTRIBUTED
+from core.accounting.selectors.values import values_in
 from core.organizations.access import requires
 from core.organizations.middleware import one_snapshot
 from core.organizations.policy import Action
@@ -20,12 +21,13 @@ from core.quantification.comparison import Comparison
 from reporting import figures
 from reporting.pages.asked import activity, asked, filter_bar, period_name, said, stage_name, today, view_of
 from reporting.pages.files import csv_file
+from reporting.pages.nothing import nothing_matches
 from reporting.pages.overview import kpis, other_booking, trend_chart
 from reporting.pages.tables import change_cell, coverage_of, entity_frame, entity_name, entity_table
 from reporting.pages.teams import facts_of
 from reporting.query import Query
 from reporting.selectors.models import MOST_COMPARED, TOKENS, ModelRow, Models, compared_models, models_of
-from reporting.selectors.overview import overview, values_of
+from reporting.selectors.overview import overview
 
 PARTS: Final = ("inference", "other", "upstream", "embodied")
 MOST_ROWS: Final = 8
@@ -49,7 +51,7 @@ def models(request: HttpRequest) -> HttpResponse:
         "query": query,
         "query_errors": query.errors,
         "period_label": period_name(query.filter, query.label),
-        "filter_bar": filter_bar(query, values_of(organization_id, query.filter, query.allowed, found.values)),
+        "filter_bar": filter_bar(query),
         "crumbs": crumbs(query),
         "table": model_table(found.rows, query, coverage_of(request, query)),
         "kept": [(name, value) for name, values in query.params.items() if name != "model" for value in values],
@@ -57,6 +59,7 @@ def models(request: HttpRequest) -> HttpResponse:
         "asked_to_compare": compared,
         "too_many": len(chosen) > MOST_COMPARED,
         "comparison": comparison_of(comparison, found.rows) if comparison else None,
+        "nothing": None if found.rows else nothing_matches(organization_id, query, view=view_of(request)),
         "as_of": found.as_of,
     }
     return render(request, "reporting/models.html", context)
@@ -204,16 +207,15 @@ def model(request: HttpRequest, model: str) -> HttpResponse:
         organization_id,
         query.filter,
         query.comparison,
-        allowed=query.allowed | {"model": (model,)},
         view=view_of(request),
         activity=activity(request),
         today=today(),
     )
-    if (
-        shown.records == 0
-        and model not in values_of(organization_id, replace(query.filter, dims={}), query.allowed)["model"]
-    ):
-        raise Http404
+    if shown.records == 0:
+        whole = replace(query.filter, dims={})
+        used = values_in(organization_id, whole, "model", query.allowed, view=view_of(request))
+        if model not in {each.value for each in used}:
+            raise Http404
     chart = trend_chart(shown, query)
     table = request.GET.get("format") == "csv" and request.GET.get("tab")
     if table == "trend":
@@ -228,8 +230,7 @@ def model(request: HttpRequest, model: str) -> HttpResponse:
         "query": query,
         "query_errors": query.errors,
         "period_label": period_name(query.filter, query.label),
-        "filter_bar": filter_bar(query, shown.values)
-        | {"menus": [menu for menu in filter_bar(query, shown.values)["menus"] if menu.name != "model"]},
+        "filter_bar": filter_bar(query, ignores=("model",)),
         "crumbs": [
             (_("Total"), f"/{query.link(model=None)}"),
             (_("Models"), f"/models/{query.link(model=None)}"),

@@ -19,6 +19,7 @@ from reporting import figures
 from reporting.charts import Chart, trend
 from reporting.pages.asked import activity, asked, filter_bar, period_name, stage_name, today, view_of
 from reporting.pages.files import csv_file
+from reporting.pages.nothing import nothing_matches
 from reporting.pages.snippets import snippets
 from reporting.pages.tables import entity_frame, entity_table
 from reporting.query import Query
@@ -50,7 +51,6 @@ def overview_page(request: HttpRequest) -> HttpResponse:
         organization_id,
         query.filter,
         query.comparison,
-        allowed=query.allowed,
         view=view_of(request),
         activity=activity(request),
         today=today(),
@@ -71,8 +71,9 @@ def overview_page(request: HttpRequest) -> HttpResponse:
             "query": query,
             "query_errors": query.errors,
             "period_label": period_name(query.filter, query.label),
-            "filter_bar": filter_bar(query, shown.values),
+            "filter_bar": filter_bar(query),
             "shown": shown,
+            "nothing": None if shown.records else nothing_matches(organization_id, query, view=view_of(request)),
             "empty": activity(request).first_day is None,
             "chart": chart,
             "csv": query.link(format="csv", tab="trend"),

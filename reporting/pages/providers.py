@@ -22,7 +22,6 @@ from reporting.charts import Chart, dots
 from reporting.pages.asked import asked, filter_bar, period_name, view_of
 from reporting.pages.files import csv_file
 from reporting.query import Query
-from reporting.selectors.overview import values_of
 from reporting.selectors.providers import Known, PlaceRow, places_of
 
 BOUNDS: Final = ("value", "low", "high")
@@ -45,7 +44,7 @@ def providers(request: HttpRequest) -> HttpResponse:
         "query": query,
         "query_errors": query.errors,
         "period_label": period_name(query.filter, query.label),
-        "filter_bar": filter_bar(query, values_of(organization_id, query.filter, query.allowed)) | {"comparison": ""},
+        "filter_bar": filter_bar(query, ignores=("cmp",)),
         "charts": True,
         "chart": chart,
         "groups": groups_of(rows, query),

@@ -18,7 +18,6 @@ from reporting import figures
 from reporting.pages.asked import asked, filter_bar, period_name, said, stage_name
 from reporting.query import Query
 from reporting.selectors import records as selectors
-from reporting.selectors.overview import values_of
 
 MEASURES: Final = (
     ("energy_kwh", "kWh"),
@@ -39,7 +38,6 @@ COUNTED: Final = frozenset({"requests", "tokens in", "tokens out"})
 def requests(request: HttpRequest) -> HttpResponse:
     """List the records behind a filter."""
     query = narrowed(asked(request), request.identity)  # type: ignore[attr-defined]
-    organization_id = request.identity.organization_id  # type: ignore[attr-defined]
     errors = list(query.errors)
     ordered = request.GET.get("sort") == BY_KG
     page, place = listed(request, query, errors, ordered=ordered)
@@ -73,7 +71,7 @@ def requests(request: HttpRequest) -> HttpResponse:
             "query": query,
             "query_errors": errors,
             "period_label": period_name(query.filter, query.label),
-            "filter_bar": filter_bar(query, values_of(organization_id, query.filter, query.allowed)),
+            "filter_bar": filter_bar(query),
             "crumbs": crumbs if len(crumbs) > 1 else [],
             "rows": rows,
             "total": page.total,

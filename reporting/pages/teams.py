@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from core.accounting.figures import UNATTRIBUTED
+from core.accounting.selectors.values import values_in
 from core.accounting.small_groups import SMALL_GROUPS
 from core.organizations.access import requires
 from core.organizations.middleware import one_snapshot
@@ -20,10 +21,11 @@ from core.organizations.policy import Action, may
 from reporting import figures
 from reporting.pages.asked import activity, asked, filter_bar, period_name, said, today, view_of
 from reporting.pages.files import csv_file
+from reporting.pages.nothing import nothing_matches
 from reporting.pages.overview import kpis, other_booking, trend_chart
 from reporting.pages.tables import change_cell, coverage_of, entity_frame, entity_table
 from reporting.query import Query
-from reporting.selectors.overview import overview, values_of
+from reporting.selectors.overview import overview
 from reporting.selectors.projects import projects_of
 from reporting.selectors.teams import TeamRow, Teams, slugs_of, team_at, teams_of
 
@@ -45,10 +47,12 @@ def teams(request: HttpRequest) -> HttpResponse:
         "query": query,
         "query_errors": query.errors,
         "period_label": period_name(query.filter, query.label),
-        "filter_bar": filter_bar(query, values_of(organization_id, query.filter, query.allowed, found.values)),
+        "filter_bar": filter_bar(query),
         "table": team_table(found, query, coverage_of(request, query)),
         "rows": found.rows,
-        "nothing": found.total.row.kg.value is None,
+        "nothing": nothing_matches(organization_id, query, view=view_of(request))
+        if found.total.row.kg.value is None
+        else None,
         "attributable": may(request.identity, Action.SEE_SOURCES),  # type: ignore[attr-defined]
         "as_of": found.as_of,
     }
@@ -152,8 +156,8 @@ def team(request: HttpRequest, team: str) -> HttpResponse:
     """Show one team as the overview shows all: its figures, projects, models and runs."""
     query = asked(request)
     organization_id = request.identity.organization_id  # type: ignore[attr-defined]
-    names = values_of(organization_id, replace(query.filter, dims={}), query.allowed)
-    place = team_at(organization_id, team, names["team"])
+    names = values_in(organization_id, replace(query.filter, dims={}), "team", query.allowed, view=view_of(request))
+    place = team_at(organization_id, team, [each.value for each in names])
     allowed = query.allowed.get("team")
     if place is None or (allowed is not None and place.name not in allowed):
         raise Http404
@@ -162,7 +166,6 @@ def team(request: HttpRequest, team: str) -> HttpResponse:
         organization_id,
         query.filter,
         query.comparison,
-        allowed=query.allowed | {"team": (place.name,)},
         view=view_of(request),
         activity=activity(request),
         today=today(),
@@ -186,7 +189,7 @@ def team(request: HttpRequest, team: str) -> HttpResponse:
         "query": query,
         "query_errors": query.errors,
         "period_label": period_name(query.filter, query.label),
-        "filter_bar": filter_bar(query, shown.values) | {"menus": menus_inside(query, shown.values)},
+        "filter_bar": filter_bar(query, ignores=("team",)),
         "crumbs": [
             (_("Total"), f"/{query.link(team=None)}"),
             (_("Teams"), f"/teams/{query.link(team=None)}"),
@@ -218,11 +221,6 @@ def inside(query: Query, team: str) -> Query:
         comparison=comparison,
         params=query.params | own,
     )
-
-
-def menus_inside(query: Query, values: dict[str, list[str]]) -> list[Any]:
-    """Leave the team out of the filters: the page is about one."""
-    return [menu for menu in filter_bar(query, values)["menus"] if menu.name != "team"]
 
 
 def facts_of(query: Query) -> list[tuple[str, str]]:

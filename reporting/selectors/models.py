@@ -72,7 +72,6 @@ class Models:
     """The table, and the frame that it and the filter bar are made of."""
 
     rows: list[ModelRow]
-    values: pd.DataFrame
     as_of: datetime
 
 
@@ -96,11 +95,12 @@ def models_of(organization_id: int, filtered: Filter, before: Filter | None, *, 
     )
     per_1000 = per_1000_tokens(organization_id, filtered, view=view)
     techniques = techniques_by_model(organization_id, view, plain) if view is not None else {}
+    own = dict(iter(now.rows.groupby(now.rows["model"].map(key_of))))
     rows = [
-        _row(each, now.rows[now.rows["model"].map(key_of) == each.key], filtered, per_1000, techniques)
+        _row(each, own[each.key], filtered, per_1000, techniques)
         for each in ranked_rows(now.rows, None if then is None else then.rows, "model")
     ]
-    return Models(rows, now.rows, now.as_of)
+    return Models(rows, now.as_of)
 
 
 def _row(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
@@ -18,9 +17,7 @@ from reporting.selectors.targets import limits_kg_co2e
 TOTAL: Final = "total_kg_co2e"
 LEADING: Final = (TOTAL, "energy_facility_kwh", "water_l")
 """The figures that the overview shows with their interval."""
-CHOICES: Final = ("team", "model", "stage", "provider")
-"""Dimensions of the filter bar."""
-MIXED: Final = (*CHOICES, "evidence", "source", "account")
+MIXED: Final = ("team", "model", "stage", "provider", "evidence", "source", "account")
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,6 @@ class Overview:
     slot_limits: pd.Series | None
     teams: list[Row]
     models: list[Row]
-    values: dict[str, list[str]]
     sources: pd.DataFrame  # source, account, records and total by both
     as_of: datetime | None
 
@@ -79,7 +75,6 @@ def overview(
     filtered: Filter,
     comparison: Filter | None,
     *,
-    allowed: Mapping[str, tuple[str, ...]],
     view: View | None,
     activity: Activity,
     today: date,
@@ -90,7 +85,6 @@ def overview(
     Args:
         filtered: period, filters, basis and parts; its grouping is not looked at.
         comparison: the period to compare with, or None.
-        allowed: what narrows the asker's view, whatever they filter: none or their own team.
         view: the view that is read, the same for every part of the page.
         activity: the days that have figures.
         today: UTC; slots after it are not drawn.
@@ -129,7 +123,6 @@ def overview(
         slot_limits=limits.slots,
         teams=ranked_rows(now, then, "team"),
         models=ranked_rows(now, then, "model"),
-        values=values_of(organization_id, plain, allowed, now),
         sources=now.groupby(["source", "account"], dropna=False)[["records", TOTAL]].sum().reset_index(),
         as_of=totals.as_of,
     )
@@ -258,25 +251,6 @@ def ranked_rows(now: pd.DataFrame, then: pd.DataFrame | None, dim: str) -> list[
                 evidence=str(evidence[key]),
             )
         )
-    return found
-
-
-def values_of(
-    organization_id: int, filtered: Filter, allowed: Mapping[str, tuple[str, ...]], now: pd.DataFrame | None = None
-) -> dict[str, list[str]]:
-    """
-    List the values that the filter bar offers: those of the period, whatever the asker has filtered; the largest first.
-
-    Args:
-        filtered: its ``dims`` are put aside, but for those that narrow what the asker may see.
-        now: the figures of the same filter, which spare a question where nothing was put aside.
-    """
-    widest = replace(filtered, dims=allowed)
-    rows = now if now is not None and widest.dims == filtered.dims else mixed(organization_id, widest)
-    found = {}
-    for dim in CHOICES:
-        sums = rows.assign(key=rows[dim].map(key_of)).groupby("key")[TOTAL].sum()
-        found[dim] = [str(key) for key in sums.sort_values(ascending=False, kind="stable").index]
     return found
 
 

@@ -61,7 +61,6 @@ class Teams:
     total: TeamRow
     slots: list[date]
     grain: str
-    values: pd.DataFrame
     as_of: object
 
 
@@ -100,7 +99,7 @@ def teams_of(organization_id: int, filtered: Filter, before: Filter | None, *, v
         None,
         "",
     )
-    return Teams(rows, _row(whole, now, then, None), slots, grain, now, bounded.as_of)
+    return Teams(rows, _row(whole, now, then, None), slots, grain, bounded.as_of)
 
 
 def _row(row: Row, now: pd.DataFrame, then: pd.DataFrame | None, series: list[float | None] | None) -> TeamRow:

@@ -127,7 +127,7 @@ async function explain(address) {
   body.replaceChildren(...main.childNodes);
   const title = body.querySelector("h1");
   if (title) title.id = "drawer-title";
-  body.querySelectorAll(".page-head .actions, footer").forEach((one) => one.remove());
+  body.querySelectorAll(".page-head .actions, .filters, footer").forEach((one) => one.remove());
   drawer.querySelector("[data-drawer-page]").href = address;
   prepare(body);
 }
@@ -163,17 +163,21 @@ if (off) {
 }
 const click = (selector) => () => document.querySelector(selector)?.click();
 const KEYS = {
-  "/": () => document.querySelector("input[type=search]")?.focus(),
+  "/": () => {
+    const field = [...document.querySelectorAll("input[type=search]")].find((one) => one.checkVisibility());
+    if (field) field.focus();
+    else document.querySelector("#nav a[href='/search/']")?.click();
+  },
   "?": () => keys?.showModal(),
   "[": click("[rel~=prev]"),
   "]": click("[rel~=next]"),
   b: click("[data-key=b]"),
   x: click("[data-key=x]"),
   f: () => {
-    const menu = document.querySelector(".filter:not(:first-child)") ?? document.querySelector(".filter");
+    const menu = document.querySelector(".filter[data-filter]") ?? document.querySelector(".filter");
     if (!menu) return;
     menu.open = true;
-    (menu.querySelector("a, input, button") ?? menu.firstElementChild).focus();
+    (menu.querySelector("div a, input, button") ?? menu.firstElementChild).focus();
   },
   e: () => {
     const figure = document.activeElement.closest("a.figure") ?? document.querySelector(".kpi a.figure");
@@ -193,6 +197,14 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     KEYS[event.key]();
   }
+});
+
+// A menu whose values have come gives the focus to their search, or to the link that was made.
+document.addEventListener("htmx:after:swap", () => {
+  const menu = document.querySelector("details.filter[open]");
+  if (!menu || document.activeElement.matches("input")) return;
+  const fields = menu.querySelectorAll("[data-values] input[type=search], [data-values] [readonly]");
+  [...fields].findLast((one) => one.checkVisibility())?.focus();
 });
 
 function prepare(scope) {

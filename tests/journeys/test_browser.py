@@ -28,6 +28,9 @@ PAGES = [
     "/intensity/?unit=accepted_task",
     "/intensity/denominators/",
     "/explain/?team=Search",
+    "/filters/?on=model&at=/teams/",
+    "/filters/saved/?at=/teams/",
+    "/teams/?team=Nobody&tier=batch",
     "/targets/",
     "/disclosures/",
     "/factors/",
@@ -348,9 +351,24 @@ def test_everything_can_be_done_with_the_keyboard(browser, site):
     page.keyboard.press("Escape")
 
     page.keyboard.press("f")
-    expect(page.locator(".filter[open]")).to_have_count(1)
+    expect(page.get_by_role("searchbox", name="Search in Team")).to_be_focused()
+    page.keyboard.type("assi")
+    expect(page.get_by_role("checkbox")).to_have_count(1)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
     page.keyboard.press("Enter")
-    expect(page).to_have_url(re.compile("team="))
+    expect(page).to_have_url(re.compile("team=Assistants"))
+    expect(page.get_by_role("link", name="Team: Assistants remove")).to_be_visible()
+
+    page.keyboard.press("x")
+    expect(page).to_have_url(re.compile("cmp=none"))
+    page.keyboard.press("b")
+    expect(page).to_have_url(re.compile("basis=market"))
+    page.keyboard.press("[")
+    expect(page.locator(".steps-of-period")).not_to_contain_text("vs")
+    expect(page).to_have_url(re.compile(r"period=\d{4}-Q\d"))
+    page.keyboard.press("]")
+    expect(page.get_by_role("link", name="Team: Assistants remove")).to_be_visible()
 
     page.keyboard.press("g")
     page.keyboard.press("m")
@@ -419,6 +437,33 @@ def test_a_chart_is_read_by_keys_opened_as_a_table_and_saved_as_a_picture(signed
     picture = saved.value.path().read_bytes()
     assert picture.startswith(b"\x89PNG")
     assert int.from_bytes(picture[16:20], "big") == 2000  # 1000 px at twice the size
+    assert tab.complaints == []
+
+
+def test_filters_can_be_chosen_without_scripts(signed_in):
+    page = signed_in(java_script_enabled=False).page
+
+    page.locator("details[data-filter=team] > summary").click()
+    page.get_by_role("link", name="Choose").first.click()
+    page.get_by_role("checkbox", name="Search").check()
+    page.get_by_role("button", name="Show").click()
+
+    expect(page.get_by_role("link", name="Team: Search remove")).to_be_visible()
+    assert figure(page.locator(".kpi.lead .value").inner_text()) == (2.18, "t")  # 6,000 kWh x 363.6 g
+
+
+def test_a_link_as_of_now_is_made_in_the_menu_and_leads_to_the_same_figures(signed_in):
+    tab = signed_in()
+    page = tab.open("/teams/?team=Search")
+    page.get_by_text("Save or link").click()
+    page.get_by_label("as of now").check()
+    page.get_by_role("button", name="Make a short link").click()
+    link = page.get_by_label("Link to these figures as they are now").input_value()
+
+    page.goto(link)
+
+    expect(page.locator(".banner")).to_contain_text("Figures as of")
+    expect(page.locator("tbody tr")).to_have_count(1)
     assert tab.complaints == []
 
 

@@ -71,9 +71,9 @@ def matches(frame: pd.DataFrame, asked: Filter, sources: Collection[int], folded
 
 
 def known_values(name: str, allowed: Sequence[str]) -> tuple[list[str], bool]:
-    """Part a filter's values into names and nobody; nobody is ``unattributed``, elsewhere the empty text."""
-    nobody = UNATTRIBUTED if name in ATTRIBUTION else ""
-    return [value for value in allowed if value != nobody], nobody in allowed
+    """Part a filter's values into names and nobody: ``unattributed``; for what is no attribution the empty text as well."""
+    nobody = (UNATTRIBUTED,) if name in ATTRIBUTION else (UNATTRIBUTED, "")
+    return [value for value in allowed if value not in nobody], any(value in nobody for value in allowed)
 
 
 def columns_of(asked: Filter, folded: frozenset[str]) -> list[str]:

@@ -61,7 +61,12 @@ class NothingToExplain(LookupError):
 
 
 def explain(
-    organization_id: int, asked: Filter, *, impact: str = TOTAL, record_id: str | None = None
+    organization_id: int,
+    asked: Filter,
+    *,
+    impact: str = TOTAL,
+    record_id: str | None = None,
+    view: View | None = None,
 ) -> dict[str, Any]:
     """
     Build the tree behind a figure, or behind one record.
@@ -71,6 +76,7 @@ def explain(
         impact: an impact of contracts.md section 5, or ``total_kg_co2e``.
         record_id: only this record, by the sender's id. It must be one that the filter's dimensions keep; its day is not
             looked at.
+        view: another view than the current one.
 
     Returns:
         Plain values that JSON takes: ``impact``, ``unit``, ``value``, ``low``, ``high`` (the reported interval; of a record
@@ -84,7 +90,7 @@ def explain(
     if impact not in FIGURES:
         raise FilterError("impact", f"{impact!r} is not one of {', '.join(FIGURES)}.")
     with organization_scope(organization_id):
-        view = current_view(organization_id)
+        view = view or current_view(organization_id)
         if view is None:
             raise NothingToExplain("No figure has been derived yet.")
         folded = folded_teams_of(organization_id)
