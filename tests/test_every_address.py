@@ -104,6 +104,8 @@ WHO: dict[str, Address] = {
     "teams": Address((see(A.SEE_OWN_TEAM),)),
     "models": Address((see(A.SEE_OWN_TEAM),)),
     "requests": Address((see(A.SEE_REQUESTS),)),
+    "requests_spread": Address((see(A.SEE_REQUESTS),)),
+    "request": Address((see(A.SEE_REQUESTS, 404),)),  # without a record in the query string
     "run": Address((see(A.SEE_OWN_TEAM, 404),), {"run": lambda _: "never/sent"}),
     "api_run": Address((see(A.SEE_OWN_TEAM, 404),), {"run": lambda _: "never/sent"}),
     "intensity": Address((see(A.SEE_OWN_TEAM),)),
