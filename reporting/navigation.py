@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from django.http import HttpRequest
@@ -12,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.organizations.policy import Action, may
 from reporting.handbook.terms import HELP
+from reporting.selectors.jobs import open_jobs
 
 # group, label, name of the address, the right that the page asks for
 ENTRIES: Final[tuple[tuple[str | Promise, str | Promise, str, Action], ...]] = (
@@ -20,6 +23,7 @@ ENTRIES: Final[tuple[tuple[str | Promise, str | Promise, str, Action], ...]] = (
     ("", _("Models"), "models", Action.SEE_OWN_TEAM),
     ("", _("Requests"), "requests", Action.SEE_REQUESTS),
     ("", _("Intensity"), "intensity", Action.SEE_OWN_TEAM),
+    ("", _("Training runs"), "runs", Action.SEE_OWN_TEAM),
     (_("Decide"), _("Targets"), "targets", Action.SEE_OWN_TEAM),
     (_("Report"), _("Disclosures"), "disclosures", Action.SEE_PERIODS),
     (_("Report"), _("Factors"), "factors", Action.SEE_OWN_TEAM),
@@ -29,7 +33,9 @@ ENTRIES: Final[tuple[tuple[str | Promise, str | Promise, str, Action], ...]] = (
     (_("Data"), _("Sources and imports"), "sources", Action.SEE_SOURCES),
     (_("Data"), _("Data quality"), "quality", Action.SEE_SOURCES),
     (_("Data"), _("Sites and assets"), "sites", Action.SEE_PERIODS),
+    (_("Data"), _("Jobs"), "jobs", Action.SEE_OWN_TEAM),
     (_("Data"), _("Settings"), "settings", Action.SEE_OWN_TEAM),
+    (_("Data"), _("System"), "system", Action.MANAGE_PEOPLE),
 )
 
 SENDING: Final = frozenset({"sources", "source_add", "source", "import", "batch_page", "experiments"})
@@ -43,6 +49,7 @@ class Entry:
     label: str | Promise
     url: str
     current: bool
+    count: Callable[[], int] | None = None  # of what is under way there; asked for where it is drawn only
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,8 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     here = max((url for _group, _label, url in found if is_below(request.path, url)), key=len, default="")
     groups: dict[str, Group] = {}
     for group, label, url in found:
-        groups.setdefault(str(group), Group(group, [])).entries.append(Entry(label, url, url == here))
+        count = partial(open_jobs, identity) if identity and url == reverse("jobs") else None
+        groups.setdefault(str(group), Group(group, [])).entries.append(Entry(label, url, url == here, count))
     return {
         "organization": getattr(request, "organization", None),
         "memberships": getattr(request, "memberships", []),

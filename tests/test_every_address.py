@@ -105,6 +105,11 @@ WHO: dict[str, Address] = {
     "models": Address((see(A.SEE_OWN_TEAM),)),
     "requests": Address((see(A.SEE_REQUESTS),)),
     "requests_spread": Address((see(A.SEE_REQUESTS),)),
+    "requests_export": Address((do(A.SEE_REQUESTS, 302),)),
+    "export_file": Address((see(A.SEE_REQUESTS, 404),), {"export_id": lambda _: 1}),
+    "jobs": Address((see(A.SEE_OWN_TEAM),)),
+    "job": Address((see(A.SEE_OWN_TEAM, 404),), {"job_id": lambda _: "export-1"}),
+    "cancel_job": Address((do(A.SEE_OWN_TEAM, 404),), {"job_id": lambda _: "export-1"}),
     "request": Address((see(A.SEE_REQUESTS, 404),)),  # without a record in the query string
     "run": Address((see(A.SEE_OWN_TEAM, 404),), {"run": lambda _: "never/sent"}),
     "api_run": Address((see(A.SEE_OWN_TEAM, 404),), {"run": lambda _: "never/sent"}),

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pandas as pd
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from core.accounting.figures import UNATTRIBUTED, FilterError
 from core.accounting.small_groups import SMALL_GROUPS
@@ -22,6 +23,7 @@ from core.organizations.policy import Action, narrowing
 from reporting import figures
 from reporting.distribution import Distribution
 from reporting.pages.asked import asked, filter_bar, period_name, said, stage_name, view_of
+from reporting.pages.request_files import STREAMED, ask_for, requests_file
 from reporting.query import Query
 from reporting.selectors import records as newest
 from reporting.selectors import requests as selectors
@@ -72,13 +74,15 @@ def listing_of(request: HttpRequest, errors: list[str]) -> Listing:
 
 @require_safe
 @requires(Action.SEE_REQUESTS)
-def requests(request: HttpRequest) -> HttpResponse:
+def requests(request: HttpRequest) -> HttpResponseBase:
     """List the requests of a filter, with what they have in common."""
     organization_id = request.identity.organization_id  # type: ignore[attr-defined]
     query = narrowed(asked(request), request.identity)  # type: ignore[attr-defined]
     errors = list(query.errors)
     listing = listing_of(request, errors)
     reach = reach_for(request, query, errors)
+    if request.GET.get("format") == "csv" and reach is not None:
+        return requests_file(request, query, reach, sort=listing.sort, tab=listing.tab)
     page, place = listed(query, listing, reach, errors)
     by_facet = selectors.facets_of(organization_id, view_of(request), query.filter, query.allowed)
     kept = by_facet.kept()
@@ -106,9 +110,26 @@ def requests(request: HttpRequest) -> HttpResponse:
             "spread_address": f"{reverse('requests_spread')}{query.link()}" if reach and reach.total else "",
             "table": table(query, listing, page),
             "csv": query.link(**listing.params(format="csv")),
+            "too_long": f"{reverse('requests_export')}{query.link(**listing.params())}"
+            if reach is not None and reach.total > STREAMED
+            else "",
             **place,
         },
     )
+
+
+@require_POST
+@requires(Action.SEE_REQUESTS)
+def requests_export(request: HttpRequest) -> HttpResponse:
+    """Ask a worker for the file of the list that the address names."""
+    query = narrowed(asked(request), request.identity)  # type: ignore[attr-defined]
+    errors: list[str] = []
+    listing = listing_of(request, errors)
+    reach = reach_for(request, query, errors)
+    if reach is None or not reach.total:
+        messages.error(request, errors[-1] if errors else _("There is no record to be written."))
+        return redirect(f"{reverse('requests')}{query.link()}")
+    return ask_for(request, query, reach, listing.tab)
 
 
 @require_safe
@@ -172,8 +193,8 @@ def read(query: Query, listing: Listing, reach: Reach, *, by_time: bool) -> newe
     if by_time:
         failed = listing.tab == "failed"
         return newest.records(reach.organization_id, query.filter, cursor=listing.after, failed=failed)
-    rows = selectors.ordered(reach.window(), listing.sort, listing.tab)
-    return selectors.page_of(reach, rows, after=listing.after)
+    window = reach.window()
+    return selectors.page_of(reach, window, selectors.ordered(window, listing.sort, listing.tab), after=listing.after)
 
 
 def table(query: Query, listing: Listing, page: newest.Records) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +15,7 @@ from core.accounting.figures import INCLUDES, Filter
 from core.accounting.models import View
 from core.accounting.selectors import emissions
 from core.accounting.selectors.conditions import folded_teams_of, unfolded
-from core.accounting.selectors.records import Window, quantified_window, record_figures
+from core.accounting.selectors.records import ABOUT, FIGURES, Window, quantified_window
 from core.accounting.small_groups import SMALL_GROUPS
 from core.ledger.selectors import records_at
 from core.ledger.windows import key_of, time_of
@@ -77,15 +78,16 @@ class Reach:
         """Tell whether there are too many to be quantified one by one."""
         return self.total > MOST_QUANTIFIED
 
-    def window(self) -> Window:
-        """Quantify every record, or a block sample of about ``SAMPLE_RECORDS``."""
-        percent = 100 * SAMPLE_RECORDS / self.total if self.sampled else None
+    def window(self, day: date | None = None) -> Window:
+        """Quantify every record, or a block sample of about ``SAMPLE_RECORDS``; or every record of one day."""
+        percent = 100 * SAMPLE_RECORDS / self.total if self.sampled and day is None else None
+        time = self.asked if day is None else replace(self.asked, from_day=day, to_day=day)
         return quantified_window(
             self.organization_id,
             self.view,
             sorted(self.series),
-            self.asked.starts_at,
-            self.asked.ends_at,
+            time.starts_at,
+            time.ends_at,
             self.asked,
             self.folded,
             sample_percent=percent,
@@ -153,9 +155,9 @@ def ordered(window: Window, sort: str, tab: str = "") -> pd.DataFrame:
     return rows.iloc[order].reset_index(drop=True)
 
 
-def page_of(reach: Reach, rows: pd.DataFrame, *, after: str | None, limit: int = PAGE_ROWS) -> Records:
+def page_of(reach: Reach, window: Window, rows: pd.DataFrame, *, after: str | None, limit: int = PAGE_ROWS) -> Records:
     """
-    Read a page of ordered records.
+    Read a page of a window's records in their order.
 
     Args:
         after: the cursor of the page before: the key of its last record.
@@ -165,11 +167,20 @@ def page_of(reach: Reach, rows: pd.DataFrame, *, after: str | None, limit: int =
     """
     start = 0 if not after else position_of(rows, after) + 1
     chosen = rows.iloc[start : start + limit]
-    places = places_of(chosen)
+    page = with_text(reach, window, chosen)
+    cursor = str(page.rows[-1]["key"]) if page.rows and start + limit < len(rows) else None
+    return Records(page.rows, cursor, len(rows), page.figures)
+
+
+def with_text(reach: Reach, window: Window, rows: pd.DataFrame) -> Records:
+    """Read the ids and dimensions of a window's records, in their order, beside the figures that they have there."""
+    places = places_of(rows)
     found = records_at(reach.organization_id, places)
-    figures = record_figures(reach.organization_id, reach.view, found)
-    cursor = str(places[-1][2]) if places and start + limit < len(rows) else None
-    return Records(named(reach.organization_id, found, figures), cursor, len(rows), figures)
+    at = {place[2]: position for position, place in enumerate(places)}
+    chosen = rows.iloc[[at[row["key"]] for row in found]]
+    names = window.names.iloc[chosen["name"].to_numpy(dtype=int)].reset_index(drop=True)
+    figures = pd.concat([chosen[list(FIGURES)].reset_index(drop=True), names[list(ABOUT)]], axis=1)
+    return Records(named(reach.organization_id, found, figures), None, len(found), figures)
 
 
 def position_of(rows: pd.DataFrame, key: str) -> int:
