@@ -111,6 +111,7 @@ WHO: dict[str, Address] = {
     "job": Address((see(A.SEE_OWN_TEAM, 404),), {"job_id": lambda _: "export-1"}),
     "cancel_job": Address((do(A.SEE_OWN_TEAM, 404),), {"job_id": lambda _: "export-1"}),
     "request": Address((see(A.SEE_REQUESTS, 404),)),  # without a record in the query string
+    "runs": Address((see(A.SEE_OWN_TEAM),)),
     "run": Address((see(A.SEE_OWN_TEAM, 404),), {"run": lambda _: "never/sent"}),
     "api_run": Address((see(A.SEE_OWN_TEAM, 404),), {"run": lambda _: "never/sent"}),
     "intensity": Address((see(A.SEE_OWN_TEAM),)),

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pandas as pd
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -74,7 +74,7 @@ def listing_of(request: HttpRequest, errors: list[str]) -> Listing:
 
 @require_safe
 @requires(Action.SEE_REQUESTS)
-def requests(request: HttpRequest) -> HttpResponseBase:
+def requests(request: HttpRequest) -> HttpResponse:
     """List the requests of a filter, with what they have in common."""
     organization_id = request.identity.organization_id  # type: ignore[attr-defined]
     query = narrowed(asked(request), request.identity)  # type: ignore[attr-defined]

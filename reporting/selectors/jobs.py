@@ -111,7 +111,8 @@ def job_of(identity: Identity, job_id: str) -> Job | None:
 
 def open_jobs(identity: Identity) -> int:
     """Count the jobs that wait or run and that the asker may see, in one question."""
-    parts, values = [], []
+    parts: list[str] = []
+    values: list[Any] = []
     for kind in kinds_for(identity):
         sql, parameters = kind.open_rows(identity).values("pk").query.sql_with_params()
         parts.append(f"(select count(*) from ({sql}) {kind.name})")
