@@ -12,6 +12,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from core.organizations.identity import Identity
 from core.organizations.policy import Action, may
 from reporting.handbook.terms import HELP
 from reporting.selectors.jobs import open_jobs
@@ -83,6 +84,11 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "nav": list(groups.values()),
         "help_address": help_address(request) if identity else "",
     }
+
+
+def pages_for(identity: Identity) -> list[tuple[str, str]]:
+    """List the pages of the navigation that somebody may open: label and address."""
+    return [(str(label), reverse(name)) for _group, label, name, action in ENTRIES if may(identity, action)]
 
 
 def help_address(request: HttpRequest) -> str:

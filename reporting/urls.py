@@ -38,8 +38,10 @@ from reporting.pages import (
     restatements,
     run_list,
     runs,
+    search,
     settings,
     sites,
+    system,
     targets,
 )
 
@@ -54,6 +56,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("jobs/<str:job_id>/", jobs.job, name="job"),
     path("jobs/<str:job_id>/cancel/", jobs.cancel_job, name="cancel_job"),
     path("jobs/export/<int:export_id>/file/", request_files.export_file, name="export_file"),
+    path("search/", search.search_page, name="search"),
+    path("system/", system.system, name="system"),
+    path("system/reconcile/", system.reconcile, name="system_reconcile"),
     path("requests/record/", request.request_page, name="request"),
     path("runs/", run_list.runs, name="runs"),
     path("runs/<path:run>/", runs.run, name="run"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -14,7 +14,8 @@ from django.db import connection
 
 from core.ledger import copying, staging
 from core.ledger.selectors import standing
-from core.quantification.activity import COUNTS, MEASURE_COLUMNS
+from core.quantification import units
+from core.quantification.activity import COUNTS, MEASURE_COLUMNS, MEASURES
 
 FIELDS: Final = {**staging.SHARE_FIELDS, "key": "V16"}
 BLOCK_ROWS: Final = 50_000
@@ -63,6 +64,65 @@ def record_blocks(
     with connection.wrap_database_errors, connection.connection.cursor() as cursor:
         for rows in copying.read_rows(cursor, query, parameters, FIELDS, BLOCK_ROWS):
             yield _frame_of(rows)
+
+
+def heaviest_of_each(
+    organization_id: int,
+    weights: Mapping[int, Mapping[str, float]],
+    from_time: datetime,
+    to_time: datetime,
+    each: int,
+) -> list[tuple[int, datetime, UUID]]:
+    """
+    Find, of each series, the records that weigh most by a linear form of their measures, inside the organization's scope.
+
+    The order is made in the database, from what was delivered; one pass over the records of the time, no sort of them all.
+
+    Args:
+        weights: series to its measures (``MEASURE_COLUMNS``) and what one stored integer of each weighs.
+        each: most records of one series.
+
+    Returns:
+        Where they lie: series, start and key.
+    """
+    kept, values = standing(organization_id)
+    conditions = ["r.organization_id = %s", "r.started_at >= %s", "r.started_at < %s", *kept]
+    names = [name for name in MEASURE_COLUMNS if any(name in of for of in weights.values())]
+    if not names:
+        return []  # nothing of these series has a figure
+    form = " + ".join(f"w.{name} * coalesce({AMOUNTS[name]}, 0)" for name in names)
+    columns = ", ".join(["id", *names])
+    types = ", ".join(["%s::bigint[]", *["%s::float8[]"] * len(names)])
+    listed: list[list[float] | list[int]] = [list(weights)]
+    listed += [[of.get(name, 0.0) for of in weights.values()] for name in names]
+    query = (
+        f"select r.series_id, r.started_at, r.key from unnest({types}) as w({columns}) cross join lateral"
+        f" (select r.series_id, r.started_at, r.key from ledger_record r where {' and '.join(conditions)}"
+        f" and r.series_id = w.id order by {form} desc limit %s) r"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(query, [*listed, organization_id, from_time, to_time, *values, each])
+        return [(series_id, started_at.astimezone(UTC), key) for series_id, started_at, key in cursor.fetchall()]
+
+
+def _hinged(device: str) -> dict[str, str]:
+    """Write hinge hours as SQL, as `core.quantification.cells.hinge_hours` makes them. [1e-9 h]"""
+    hours, used = f"r.{device}_hours", f"r.{device}_utilization"
+    return {
+        f"{device}_nh": f"{hours} * {units.PER_HOUR}.0",
+        f"{device}_low_nh": f"{hours} * least({used}, 0.1) * {units.PER_HOUR}.0",
+        f"{device}_middle_nh": f"{hours} * least(greatest({used} - 0.1, 0), 0.4) * {units.PER_HOUR}.0",
+        f"{device}_high_nh": f"{hours} * greatest({used} - 0.5, 0) * {units.PER_HOUR}.0",
+    }
+
+
+AMOUNTS: Final = {
+    **{measure.column: f"r.{measure.source} * {measure.per_unit}.0" for measure in MEASURES},
+    "gflop": "r.flops / 1e9",
+    **_hinged("device"),
+    **_hinged("instance"),
+}
+"""Measure to its stored integer, unrounded, as SQL over what was delivered."""
 
 
 def _frame_of(rows: npt.NDArray[np.void]) -> pd.DataFrame:

@@ -166,6 +166,12 @@ def listed(
     if reach is None:
         return newest.Records.none(), {}
     by_time = listing.sort == NEWEST and listing.tab in ("", "failed")
+    if listing.sort == "-kg" and not listing.tab and reach.sampled:
+        text = _(
+            "{total} records are too many to be put in order: shown are the heaviest of the heaviest of each series."
+        )
+        errors.append(text.format(total=figures.count(reach.total, compact=False, locale=locale())))
+        return selectors.heaviest_candidates(reach), {}
     if not by_time and reach.sampled:
         text = _(
             "{total} records: up to {most} are put in order. Choose a shorter period or a filter; the newest are shown."

@@ -15,14 +15,21 @@ from core.accounting.figures import INCLUDES, Filter
 from core.accounting.models import View
 from core.accounting.selectors import emissions
 from core.accounting.selectors.conditions import folded_teams_of, unfolded
-from core.accounting.selectors.records import ABOUT, FIGURES, Window, quantified_window
+from core.accounting.selectors.records import (
+    ABOUT,
+    FIGURES,
+    Window,
+    quantified_window,
+    record_figures,
+    series_weights,
+)
 from core.accounting.small_groups import SMALL_GROUPS
 from core.ledger.selectors import records_at
-from core.ledger.windows import key_of, time_of
+from core.ledger.windows import heaviest_of_each, key_of, time_of
 from reporting.distribution import Distribution, distribution
 from reporting.selectors.overview import key_of as name_of
 from reporting.selectors.overview import sum_of
-from reporting.selectors.records import PAGE_ROWS, Records, matching_series, named, run_of
+from reporting.selectors.records import PAGE_ROWS, Records, matching, matching_series, named, run_of
 
 MOST_QUANTIFIED: Final = 1_000_000
 """Records of a window that are quantified one by one; of more, a block sample stands for them."""
@@ -170,6 +177,25 @@ def page_of(reach: Reach, window: Window, rows: pd.DataFrame, *, after: str | No
     page = with_text(reach, window, chosen)
     cursor = str(page.rows[-1]["key"]) if page.rows and start + limit < len(rows) else None
     return Records(page.rows, cursor, len(rows), page.figures)
+
+
+def heaviest_candidates(reach: Reach, *, limit: int = PAGE_ROWS) -> Records:
+    """
+    Find the heaviest records of a window that is too large to be quantified whole, from the heaviest of each series.
+
+    Within a series the footprint is linear in the measures, so these are its heaviest by the factors of the window's last day;
+    where factors differ within the window (own factors, meter readings, hours) a record may be missed.
+    """
+    weights = series_weights(reach.organization_id, reach.view, sorted(reach.series), reach.asked.to_day)
+    places = heaviest_of_each(reach.organization_id, weights, reach.asked.starts_at, reach.asked.ends_at, limit)
+    found = records_at(reach.organization_id, places)
+    rows, figures = matching(
+        reach.organization_id, found, record_figures(reach.organization_id, reach.view, found), reach.asked
+    )
+    order = figures.sort_values(TOTAL, ascending=False, kind="stable", na_position="last").index[:limit]
+    shown = [rows[int(at)] for at in order]
+    figures = figures.loc[order].reset_index(drop=True)
+    return Records(named(reach.organization_id, shown, figures), None, len(shown), figures)
 
 
 def with_text(reach: Reach, window: Window, rows: pd.DataFrame) -> Records:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any, Final
 
 import numpy as np
@@ -28,6 +28,7 @@ from core.ledger.windows import SHOWN, record_blocks
 from core.quantification.activity import MEASURE_COLUMNS
 from core.quantification.cells import DAY_US, to_units
 from core.quantification.pack import FactorPack
+from core.quantification.quantify import COLUMNS
 from core.quantification.records import to_activity
 
 IN_TOTAL: Final = (LOCATION, UPSTREAM, EMBODIED)
@@ -123,6 +124,30 @@ def quantified_window(
         empty |= {name: np.empty(0) for name in FIGURES}
         return Window(pd.DataFrame(empty), pd.DataFrame(columns=["series_id", *ABOUT], dtype=object))
     return Window(pd.concat(records, ignore_index=True), pd.concat(names, ignore_index=True))
+
+
+def series_weights(
+    organization_id: int, view: View, series_ids: Sequence[int], day: date
+) -> dict[int, dict[str, float]]:
+    """
+    Tell what one stored integer of each measure weighs in each series on a day, in the figures of a record. [kg CO2e]
+
+    Measures that weigh nothing are left out; so are series of which nothing is known.
+    """
+    series = series_by_id(organization_id, series_ids)
+    rows = pd.DataFrame(0, index=range(len(series)), columns=list(MEASURE_COLUMNS)).assign(
+        series_id=series.index.to_numpy(), records=0, day=numbers_of([day])[0]
+    )
+    rules = replace(rules_of(organization_id), profiles={})  # the mean of its hours stands for a grid
+    pack = pack_of(view.factor_set.content_hash)
+    frame = series.rename_axis("series_id").reset_index()
+    derived = figures(rows, frame, rules, pack, view.methodology, overlap=None, sampled=False)
+    at = [COLUMNS.index(part.name) for part in IN_TOTAL]
+    weights = {}
+    for series_id, position in zip(*(derived.rows[name].tolist() for name in ("series_id", "resolved")), strict=True):
+        own = {measure: float(np.nansum(each[at])) for measure, each in derived.plans[position].coefficients.items()}
+        weights[int(series_id)] = {measure: kg for measure, kg in own.items() if kg}
+    return {each: own for each, own in weights.items() if own}
 
 
 def any_role(asked: Filter) -> Filter:
