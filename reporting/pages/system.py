@@ -134,7 +134,7 @@ def reconciled(event: Any) -> dict[str, Any] | None:
     """Write what the last comparison found; None where there was none."""
     if event is None:
         return None
-    after = event.after
+    after: dict[str, Any] = event.after
     differences = after["ledger_differences"] + after["daily_differences"]
     return after | {
         "at": event.occurred_at,

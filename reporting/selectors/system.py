@@ -108,7 +108,7 @@ def queue_lengths() -> dict[str, int] | None:
     names = [queue.name for queue in settings.CELERY_TASK_QUEUES]
     try:
         with Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1) as redis:
-            return {name: int(redis.llen(name)) for name in names}  # type: ignore[arg-type]
+            return {name: int(redis.llen(name)) for name in names}
     except (RedisError, OSError):
         return None
 
