@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
 from django.http import HttpRequest
@@ -15,7 +13,6 @@ from django.utils.translation import gettext_lazy as _
 from core.organizations.identity import Identity
 from core.organizations.policy import Action, may
 from reporting.handbook.terms import HELP
-from reporting.selectors.jobs import open_jobs
 
 # group, label, name of the address, the right that the page asks for
 ENTRIES: Final[tuple[tuple[str | Promise, str | Promise, str, Action], ...]] = (
@@ -50,7 +47,7 @@ class Entry:
     label: str | Promise
     url: str
     current: bool
-    count: Callable[[], int] | None = None  # of what is under way there; asked for where it is drawn only
+    counted: str = ""  # address that says how much is under way there, asked after the page
 
 
 @dataclass(frozen=True)
@@ -75,8 +72,8 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     here = max((url for _group, _label, url in found if is_below(request.path, url)), key=len, default="")
     groups: dict[str, Group] = {}
     for group, label, url in found:
-        count = partial(open_jobs, identity) if identity and url == reverse("jobs") else None
-        groups.setdefault(str(group), Group(group, [])).entries.append(Entry(label, url, url == here, count))
+        counted = reverse("jobs_running") if url == reverse("jobs") else ""
+        groups.setdefault(str(group), Group(group, [])).entries.append(Entry(label, url, url == here, counted))
     return {
         "organization": getattr(request, "organization", None),
         "memberships": getattr(request, "memberships", []),

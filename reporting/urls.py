@@ -53,6 +53,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("requests/spread/", requests.requests_spread, name="requests_spread"),
     path("requests/export/", requests.requests_export, name="requests_export"),
     path("jobs/", jobs.job_list, name="jobs"),
+    path("jobs/running/", jobs.jobs_running, name="jobs_running"),
     path("jobs/<str:job_id>/", jobs.job, name="job"),
     path("jobs/<str:job_id>/cancel/", jobs.cancel_job, name="cancel_job"),
     path("jobs/export/<int:export_id>/file/", request_files.export_file, name="export_file"),

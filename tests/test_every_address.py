@@ -111,6 +111,7 @@ WHO: dict[str, Address] = {
     "system": Address((see(A.MANAGE_PEOPLE),)),
     "system_reconcile": Address((do(A.MANAGE_PEOPLE, 302),)),
     "jobs": Address((see(A.SEE_OWN_TEAM),)),
+    "jobs_running": Address((see(A.SEE_OWN_TEAM),)),
     "job": Address((see(A.SEE_OWN_TEAM, 404),), {"job_id": lambda _: "export-1"}),
     "cancel_job": Address((do(A.SEE_OWN_TEAM, 404),), {"job_id": lambda _: "export-1"}),
     "request": Address((see(A.SEE_REQUESTS, 404),)),  # without a record in the query string

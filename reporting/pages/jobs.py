@@ -18,7 +18,7 @@ from core.organizations.access import requires
 from core.organizations.identity import Identity
 from core.organizations.policy import Action
 from reporting import figures
-from reporting.selectors.jobs import Job, job_of, jobs
+from reporting.selectors.jobs import Job, job_of, jobs, open_jobs
 from reporting.services.exports import cancel_export
 from reporting.templatetags.figures import locale
 
@@ -49,6 +49,14 @@ def job_list(request: HttpRequest) -> HttpResponse:
     }
     partial = bool(getattr(request, "htmx", False))
     return render(request, "reporting/partials/job_table.html" if partial else "reporting/jobs.html", context)
+
+
+@require_safe
+@requires(Action.SEE_OWN_TEAM)
+def jobs_running(request: HttpRequest) -> HttpResponse:
+    """Count the jobs that wait or run; the navigation asks for it, so that no page waits for the answer."""
+    running = open_jobs(request.identity)  # type: ignore[attr-defined]
+    return render(request, "reporting/partials/jobs_running.html", {"running": running})
 
 
 @require_safe

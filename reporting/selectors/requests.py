@@ -34,7 +34,7 @@ from reporting.selectors.records import PAGE_ROWS, Records, matching, matching_s
 MOST_QUANTIFIED: Final = 1_000_000
 """Records of a window that are quantified one by one; of more, a block sample stands for them."""
 SAMPLE_RECORDS: Final = 100_000
-AT_ONCE: Final = 20_000
+AT_ONCE: Final = 5_000
 """Records whose spread is shown with the page; that of more comes after it."""
 MOST_PLACED: Final = 100_000
 """Records among which one is told its place, with the ones before and after it."""

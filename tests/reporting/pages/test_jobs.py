@@ -199,7 +199,8 @@ def test_jobs_of_every_kind_stand_in_one_list_and_the_navigation_counts_the_open
     assert "3 of 12 months" in listed
     assert "Export" in listed
     assert "<script>alert(1)" not in listed
-    assert re.search(r'href="/jobs/"[^>]*>Jobs <span class="badge accent"[^>]*>2</span>', listed)
+    assert 'hx-get="/jobs/running/"' in listed
+    assert re.search(r'<span class="badge accent"[^>]*>2</span>', page.get("/jobs/running/").content.decode())
     assert "it begins anew" in page.get("/jobs/", {"after": "yesterday"}).content.decode()
     assert page.get("/jobs/", {"after": "2000-01-01T00:00:00Z"}).status_code == 200
     for wrong in ("export-x", "export-99999999999999999999", "nothing-1", "delivery-1"):
