@@ -301,7 +301,13 @@ def facets(query: Query, found_by: Facets) -> list[dict[str, Any]]:
             )
         if len(choices) > 1 or chosen:
             found.append(
-                {"name": name, "label": label, "first": choices[:SHOWN_CHOICES], "more": choices[SHOWN_CHOICES:]}
+                {
+                    "name": name,
+                    "label": label,
+                    "chosen": bool(chosen),
+                    "first": choices[:SHOWN_CHOICES],
+                    "more": choices[SHOWN_CHOICES:],
+                }
             )
     return found
 

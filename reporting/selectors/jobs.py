@@ -273,7 +273,9 @@ def read_exports(identity: Identity, rows: list[Any]) -> list[Job]:
                 about=_("Requests, {first} – {last}").format(first=row.from_day, last=row.to_day),
                 state=row.state,
                 share=min(row.rows_done / row.rows, 1.0) if row.rows else None,
-                text=_("{done} of {all} rows").format(done=f"{row.rows_done:,}", all=f"{row.rows:,}"),
+                text=_("{done} rows").format(done=f"{row.rows_done:,}")
+                if row.state == DONE
+                else _("{done} of {all} rows").format(done=f"{row.rows_done:,}", all=f"{row.rows:,}"),
                 started_by=row.asked_by,
                 created_at=row.created_at,
                 ended_at=row.ended_at,

@@ -111,7 +111,7 @@ def test_a_long_list_is_written_by_a_worker_and_fetched(client, organization, re
     assert "Waiting" in waiting
     assert "0 of 3 rows" in waiting
     assert "Cancel" in waiting
-    assert "3 of 3 rows" in done
+    assert "3 rows" in done
     assert [row["record_id"] for row in rows_of(body)][-1] == "three"
     assert sum(float(row["total_kg_co2e"]) for row in rows_of(body)) == pytest.approx(7.0 * DE_KG_PER_KWH)
     assert run_exports(organization.id) == 0
