@@ -7,6 +7,7 @@ import re
 import psycopg
 import pytest
 from django.conf import settings
+from redis import Redis
 
 from core.organizations import services
 from core.organizations.models import AuditEvent, Person, Role
@@ -32,6 +33,9 @@ def text_of(response):
 
 def test_it_tells_versions_queues_and_partitions(page, organization, django_assert_max_num_queries):
     deliver(organization, [metered("one", 1.0)])
+    with Redis.from_url(settings.REDIS_URL) as redis:
+        redis.delete("restatements")
+        redis.lpush("restatements", b"one", b"two")
 
     with django_assert_max_num_queries(30):
         text = text_of(page.get("/system/"))
@@ -40,7 +44,9 @@ def test_it_tells_versions_queues_and_partitions(page, organization, django_asse
     assert "all applied" in text
     assert "ledger_record" in text
     assert "2026_07" in text  # the month of the record
-    assert "queue celery 0" in text
+    assert "queue restatements 2" in text
+    with Redis.from_url(settings.REDIS_URL) as redis:
+        redis.delete("restatements")
 
 
 def test_a_worker_that_was_not_seen_is_said_and_one_that_was_is_not(page, monkeypatch):
