@@ -21,6 +21,8 @@ REGISTER_LOCK: Final = 0x57A90  # its register of sites and assets changes
 DELETION_LOCK: Final = 0x57A91  # a worker goes on with its deletions of source data
 DENOMINATOR_LOCK: Final = 0xDE40  # its deliveries of denominators are entered one after the other
 
+EXPORT_LOCK: Final = 0x57A94  # a worker writes its exports
+
 # the second number is the view
 BUILD_LOCK: Final = 0x57A87  # held by the session that builds it, so it is free when the builder is gone
 

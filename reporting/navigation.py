@@ -10,6 +10,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from core.organizations.identity import Identity
 from core.organizations.policy import Action, may
 from reporting.handbook.terms import HELP
 
@@ -20,6 +21,7 @@ ENTRIES: Final[tuple[tuple[str | Promise, str | Promise, str, Action], ...]] = (
     ("", _("Models"), "models", Action.SEE_OWN_TEAM),
     ("", _("Requests"), "requests", Action.SEE_REQUESTS),
     ("", _("Intensity"), "intensity", Action.SEE_OWN_TEAM),
+    ("", _("Training runs"), "runs", Action.SEE_OWN_TEAM),
     (_("Decide"), _("Providers"), "providers", Action.SEE_PROVIDERS),
     (_("Decide"), _("Targets"), "targets", Action.SEE_OWN_TEAM),
     (_("Report"), _("Disclosures"), "disclosures", Action.SEE_PERIODS),
@@ -30,7 +32,9 @@ ENTRIES: Final[tuple[tuple[str | Promise, str | Promise, str, Action], ...]] = (
     (_("Data"), _("Sources and imports"), "sources", Action.SEE_SOURCES),
     (_("Data"), _("Data quality"), "quality", Action.SEE_SOURCES),
     (_("Data"), _("Sites and assets"), "sites", Action.SEE_PERIODS),
+    (_("Data"), _("Jobs"), "jobs", Action.SEE_OWN_TEAM),
     (_("Data"), _("Settings"), "settings", Action.SEE_OWN_TEAM),
+    (_("Data"), _("System"), "system", Action.MANAGE_PEOPLE),
 )
 
 SENDING: Final = frozenset({"sources", "source_add", "source", "import", "batch_page", "experiments"})
@@ -44,6 +48,7 @@ class Entry:
     label: str | Promise
     url: str
     current: bool
+    counted: str = ""  # address that says how much is under way there, asked after the page
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,8 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     here = max((url for _group, _label, url in found if is_below(request.path, url)), key=len, default="")
     groups: dict[str, Group] = {}
     for group, label, url in found:
-        groups.setdefault(str(group), Group(group, [])).entries.append(Entry(label, url, url == here))
+        counted = reverse("jobs_running") if url == reverse("jobs") else ""
+        groups.setdefault(str(group), Group(group, [])).entries.append(Entry(label, url, url == here, counted))
     return {
         "organization": getattr(request, "organization", None),
         "memberships": getattr(request, "memberships", []),
@@ -76,6 +82,11 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "nav": list(groups.values()),
         "help_address": help_address(request) if identity else "",
     }
+
+
+def pages_for(identity: Identity) -> list[tuple[str, str]]:
+    """List the pages of the navigation that somebody may open: label and address."""
+    return [(str(label), reverse(name)) for _group, label, name, action in ENTRIES if may(identity, action)]
 
 
 def help_address(request: HttpRequest) -> str:

@@ -115,6 +115,18 @@ WHO: dict[str, Address] = {
     "model": Address((see(A.SEE_OWN_TEAM, 404),), {"model": lambda _: "no-model/of-this-name"}),
     "providers": Address((see(A.SEE_PROVIDERS),)),
     "requests": Address((see(A.SEE_REQUESTS),)),
+    "requests_spread": Address((see(A.SEE_REQUESTS),)),
+    "requests_export": Address((do(A.SEE_REQUESTS, 302),)),
+    "export_file": Address((see(A.SEE_REQUESTS, 404),), {"export_id": lambda _: 1}),
+    "search": Address((see(A.SEE_OWN_TEAM),)),
+    "system": Address((see(A.MANAGE_PEOPLE),)),
+    "system_reconcile": Address((do(A.MANAGE_PEOPLE, 302),)),
+    "jobs": Address((see(A.SEE_OWN_TEAM),)),
+    "jobs_running": Address((see(A.SEE_OWN_TEAM),)),
+    "job": Address((see(A.SEE_OWN_TEAM, 404),), {"job_id": lambda _: "export-1"}),
+    "cancel_job": Address((do(A.SEE_OWN_TEAM, 404),), {"job_id": lambda _: "export-1"}),
+    "request": Address((see(A.SEE_REQUESTS, 404),)),  # without a record in the query string
+    "runs": Address((see(A.SEE_OWN_TEAM),)),
     "run": Address((see(A.SEE_OWN_TEAM, 404),), {"run": lambda _: "never/sent"}),
     "api_run": Address((see(A.SEE_OWN_TEAM, 404),), {"run": lambda _: "never/sent"}),
     "filter_values": Address((see(A.SEE_OWN_TEAM, 404),)),  # without the name of a filter

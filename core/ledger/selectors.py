@@ -31,7 +31,9 @@ __all__ = [
     "find_record",
     "kind_of_source",
     "live_runs",
+    "places_of_trace",
     "reconcile_ledger",
+    "records_at",
     "records_of",
     "records_of_run",
     "records_of_runs",
@@ -41,6 +43,7 @@ __all__ = [
     "series_of_source",
     "source_by_name",
     "sources",
+    "standing",
     "standing_versions",
 ]
 
@@ -199,6 +202,7 @@ def records_page(
     cursor: str | None = None,
     limit: int = 100,
     with_deleted: bool = False,
+    failed: bool = False,
 ) -> Page:
     """
     Read records that start in [from_time, to_time), newest first.
@@ -212,6 +216,7 @@ def records_page(
         cursor: `next_cursor` of the page before.
         limit: most rows.
         with_deleted: also records of periods that were deleted, and the corrections that took them back.
+        failed: only records with failed requests.
 
     Returns:
         For each record ``RECORD_COLUMNS``, ``TEXT_COLUMNS`` (None once the retention of text has passed), ``SERIES_TEXT``,
@@ -232,9 +237,12 @@ def records_page(
         place = _read_cursor(cursor)
         conditions += ["r.started_at <= %s", "(r.started_at, r.series_id, r.key) < (%s, %s, %s)"]
         values += [place[0], *place]
-    if not with_deleted and (batches := _deletion_batches(organization_id)):
-        conditions += ["r.batch_id <> all(%s)", _NOT_DELETED]
-        values.append(batches)
+    if failed:
+        conditions.append("r.failed_requests > 0")
+    if not with_deleted:
+        kept, batches = standing(organization_id)
+        conditions += kept
+        values += batches
     condition = " and ".join(conditions)
     wanted = None if series_ids is None else [int(each) for each in series_ids]
     if run is None and batch_id is None:
@@ -251,6 +259,12 @@ _NOT_DELETED: Final = (
     " on own.organization_id = d.organization_id and own.source_id = d.source_id"
     " where d.organization_id = r.organization_id and d.key = r.key and own.id = r.series_id)"
 )
+
+
+def standing(organization_id: int) -> tuple[list[str], list[Any]]:
+    """Write the conditions on ``r`` that leave out deleted periods and what took them back, and their parameters."""
+    batches = _deletion_batches(organization_id)
+    return (["r.batch_id <> all(%s)", _NOT_DELETED], [batches]) if batches else ([], [])
 
 
 def _deletion_batches(organization_id: int) -> list[UUID]:
@@ -279,6 +293,32 @@ def find_record(organization_id: int, record_id: str, source_id: int | None = No
     condition = "r.organization_id = %s and r.series_id = %s and r.started_at = %s and r.key = %s"
     rows = _records(organization_id, condition, [organization_id, *place, key], 1)
     return {**rows[0], "record_id": record_id} if rows else None
+
+
+def records_at(organization_id: int, places: Sequence[tuple[int, datetime, UUID]]) -> list[dict[str, Any]]:
+    """Read records by where they lie (series, start, key), in the order of the places; columns as in ``records_page``."""
+    if not places:
+        return []
+    times = [started_at for _, started_at, _ in places]
+    condition = (
+        "r.organization_id = %s and r.started_at >= %s and r.started_at <= %s"
+        " and (r.series_id, r.started_at, r.key) in (select * from unnest(%s::bigint[], %s::timestamptz[], %s::uuid[]))"
+    )
+    listed = [list(column) for column in zip(*places, strict=True)]
+    rows = _records(organization_id, condition, [organization_id, min(times), max(times), *listed], len(places))
+    found = {(row["series_id"], row["started_at"], row["key"]): row for row in rows}
+    return [found[place] for place in places if place in found]
+
+
+def places_of_trace(organization_id: int, trace: str, around: datetime, limit: int) -> list[tuple[int, datetime, UUID]]:
+    """List where the records of a trace lie that start within a day of a time, the first ones first."""
+    with organization_scope(organization_id), connection.cursor() as cursor:
+        cursor.execute(
+            "select series_id, started_at, key from ledger_record_text where organization_id = %s and trace = %s"
+            " and started_at >= %s and started_at <= %s order by started_at, key limit %s",
+            [organization_id, trace, around - timedelta(days=1), around + timedelta(days=1), limit],
+        )
+        return [(series_id, started_at.astimezone(UTC), key) for series_id, started_at, key in cursor.fetchall()]
 
 
 def corrections_of(organization_id: int, record_id: str, source_id: int | None = None) -> list[dict[str, Any]]:

@@ -221,6 +221,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 4000, "socket_timeout":
 CELERY_BEAT_SCHEDULE = {
     "sweep inbox": {"task": "ingestion.sweep", "schedule": 10.0, "options": {"expires": 10}},
     "sweep dirty days": {"task": "accounting.sweep", "schedule": 10.0, "options": {"expires": 10}},
+    "sweep exports": {"task": "reporting.sweep", "schedule": 10.0, "options": {"expires": 10}},
     "watch sources": {"task": "ingestion.watch_sources", "schedule": 60.0, "options": {"expires": 60}},
     "make room ahead": {"task": "ingestion.housekeeping", "schedule": 3600.0, "options": {"expires": 3600}},
 }

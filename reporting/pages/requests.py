@@ -1,65 +1,91 @@
-"""Requests: the records themselves, newest first, each with the way to its own figure."""
+"""Requests: single records in any order, how their footprints are spread, and what makes most of them."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
+import pandas as pd
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST, require_safe
 
-from core.accounting.figures import FilterError
+from core.accounting.figures import UNATTRIBUTED, FilterError
+from core.accounting.small_groups import SMALL_GROUPS
 from core.organizations.access import requires
 from core.organizations.identity import Identity
 from core.organizations.policy import Action, narrowing
 from reporting import figures
-from reporting.pages.asked import asked, filter_bar, period_name, said, stage_name
+from reporting.distribution import Distribution
+from reporting.pages.asked import asked, filter_bar, period_name, said, stage_name, view_of
+from reporting.pages.request_files import STREAMED, ask_for, requests_file
 from reporting.query import Query
-from reporting.selectors import records as selectors
+from reporting.selectors import records as newest
+from reporting.selectors import requests as selectors
+from reporting.selectors.requests import NEWEST, SORTS, TABS, Facets, Reach
+from reporting.templatetags.figures import locale
 
-MEASURES: Final = (
-    ("energy_kwh", "kWh"),
-    ("device_hours", "device-h"),
-    ("instance_hours", "instance-h"),
-    ("requests", "requests"),
-    ("input_tokens", "tokens in"),
-    ("output_tokens", "tokens out"),
-)
+FACET_NAMES: Final[dict[str, str | Promise]] = {
+    "application": gettext_lazy("Application"),
+    "task": gettext_lazy("Task"),
+    "team": gettext_lazy("Team"),
+    "model": gettext_lazy("Model"),
+    "region": gettext_lazy("Region"),
+    "tier": gettext_lazy("Service level"),
+    "method": gettext_lazy("Method"),
+    "evidence": gettext_lazy("Evidence"),
+}
+SHOWN_CHOICES: Final = 6
+MOST_CHOICES: Final = 40
+MOST_GROUPS: Final = 5
 
-BY_KG: Final = "-kg"
-MOST_PAGES: Final = selectors.MOST_ORDERED // selectors.PAGE_ROWS
-COUNTED: Final = frozenset({"requests", "tokens in", "tokens out"})
+
+@dataclass(frozen=True)
+class Listing:
+    """What a list of requests was asked for beside its filters."""
+
+    sort: str
+    tab: str
+    after: str | None
+
+    def params(self, **changes: str | None) -> dict[str, str | None]:
+        """Write what is not the default, for `Query.link`."""
+        own = {"sort": None if self.sort == NEWEST else self.sort, "tab": self.tab or None}
+        return {name: value for name, value in (own | changes).items() if value is not None}
+
+
+def listing_of(request: HttpRequest, errors: list[str]) -> Listing:
+    """Read order, tab and place; what there is not is said, and the default holds."""
+    sort, tab = request.GET.get("sort") or NEWEST, request.GET.get("tab") or ""
+    if sort.removeprefix("-") not in SORTS:
+        errors.append(_("There is no order {name}; the newest come first.").format(name=repr(sort)))
+        sort = NEWEST
+    if tab and tab not in TABS:
+        errors.append(_("There is no list {name}; all requests are shown.").format(name=repr(tab)))
+        tab = ""
+    return Listing(sort, tab, request.GET.get("after") or None)
 
 
 @require_safe
 @requires(Action.SEE_REQUESTS)
 def requests(request: HttpRequest) -> HttpResponse:
-    """List the records behind a filter."""
+    """List the requests of a filter, with what they have in common."""
+    organization_id = request.identity.organization_id  # type: ignore[attr-defined]
     query = narrowed(asked(request), request.identity)  # type: ignore[attr-defined]
     errors = list(query.errors)
-    ordered = request.GET.get("sort") == BY_KG
-    page, place = listed(request, query, errors, ordered=ordered)
-    figures_of = page.figures.to_dict("records")
-    scale = figures.scale_for("intensity", [row["total_kg_co2e"] for row in figures_of])
-    rows = [
-        {
-            "started_at": row["started_at"],
-            "ended_at": row["ended_at"],
-            "record_id": row["record_id"],
-            "team": row["team"] or _("as its source"),
-            "model": row["model"] or row["instance_type"] or row["hardware"] or "",
-            "stage": stage_name(row["stage"]),
-            "evidence": row["evidence"],
-            "source": row["source"],
-            "amounts": [amount(row[name], unit) for name, unit in MEASURES if row.get(name) is not None],
-            "kg": figures.number(own["total_kg_co2e"], scale),
-            "range": figures.interval(own["total_kg_co2e_low"], own["total_kg_co2e_high"], scale),
-            "method": own["method"],
-        }
-        for row, own in zip(page.rows, figures_of, strict=True)
-    ]
+    listing = listing_of(request, errors)
+    reach = reach_for(request, query, errors)
+    if request.GET.get("format") == "csv" and reach is not None:
+        return requests_file(request, query, reach, sort=listing.sort, tab=listing.tab)
+    page, place = listed(query, listing, reach, errors)
+    by_facet = selectors.facets_of(organization_id, view_of(request), query.filter, query.allowed)
+    kept = by_facet.kept()
+    at_once = reach is not None and 0 < reach.total <= selectors.AT_ONCE
     crumbs = [(_("Total"), f"/{query.link(team=None, model=None)}")]
     crumbs += [(said("team", team), f"/models/{query.link(model=None)}") for team in query.params.get("team", ())]
     crumbs += [(said("model", model), "") for model in query.params.get("model", ())]
@@ -73,56 +99,306 @@ def requests(request: HttpRequest) -> HttpResponse:
             "period_label": period_name(query.filter, query.label),
             "filter_bar": filter_bar(query),
             "crumbs": crumbs if len(crumbs) > 1 else [],
-            "rows": rows,
             "total": page.total,
-            "unit": scale.unit,
-            "ordered": ordered,
-            "order": query.link() if ordered else query.link(sort=BY_KG),
+            "requests_total": int(kept["requests"].sum()),
+            "failed_total": int(kept["failed_requests"].fillna(0).sum()),
+            "tabs": tabs(query, listing),
+            "facets": facets(query, by_facet),
+            "groups": heaviest(query, kept),
+            "spread": spread(selectors.spread_of(reach.window()), reach) if at_once and reach else None,
+            "spread_address": f"{reverse('requests_spread')}{query.link()}" if reach and reach.total else "",
+            "table": table(query, listing, page),
+            "csv": query.link(**listing.params(format="csv")),
+            "too_long": f"{reverse('requests_export')}{query.link(**listing.params())}"
+            if reach is not None and reach.total > STREAMED
+            else "",
             **place,
         },
     )
 
 
-def listed(
-    request: HttpRequest, query: Query, errors: list[str], *, ordered: bool
-) -> tuple[selectors.Records, dict[str, str]]:
-    """Read the records of the page, and where the pages before and after are; what cannot be read is said."""
-    organization_id = request.identity.organization_id  # type: ignore[attr-defined]
-    cursor = request.GET.get("after") or None
+@require_POST
+@requires(Action.SEE_REQUESTS)
+def requests_export(request: HttpRequest) -> HttpResponse:
+    """Ask a worker for the file of the list that the address names."""
+    query = narrowed(asked(request), request.identity)  # type: ignore[attr-defined]
+    errors: list[str] = []
+    listing = listing_of(request, errors)
+    reach = reach_for(request, query, errors)
+    if reach is None or not reach.total:
+        messages.error(request, errors[-1] if errors else _("There is no record to be written."))
+        return redirect(f"{reverse('requests')}{query.link()}")
+    return ask_for(request, query, reach, listing.tab)
+
+
+@require_safe
+@requires(Action.SEE_REQUESTS)
+def requests_spread(request: HttpRequest) -> HttpResponse:
+    """Spread the requests of a filter over their footprint: the part of the page that may take seconds."""
+    query = narrowed(asked(request), request.identity)  # type: ignore[attr-defined]
+    errors = list(query.errors)
+    reach = reach_for(request, query, errors)
+    context = {
+        "title": _("Requests"),
+        "query_errors": errors,
+        "period_label": period_name(query.filter, query.label),
+        "spread": spread(selectors.spread_of(reach.window()), reach) if reach else None,
+        "back": f"{reverse('requests')}{query.link()}",
+    }
+    partial = bool(getattr(request, "htmx", False))
+    return render(request, "reporting/partials/spread.html" if partial else "reporting/spread.html", context)
+
+
+def reach_for(request: HttpRequest, query: Query, errors: list[str]) -> Reach | None:
+    """Find which series the filter is about; what records are not told apart by is said."""
     try:
-        if ordered:
-            text = request.GET.get("page", "1")
-            number = int(text) if text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= MOST_PAGES else 1
-            offset = (number - 1) * selectors.PAGE_ROWS
-            page = selectors.heaviest(organization_id, query.filter, offset=offset)
-            more = offset + len(page.rows) < (page.total or 0)
-            return page, {
-                "older": query.link(sort=BY_KG, page=str(number + 1)) if more else "",
-                "newest": query.link(sort=BY_KG) if number > 1 else "",
-                "newer_text": _("Heaviest"),
-                "older_text": _("Lighter"),
-            }
-        page = selectors.records(organization_id, query.filter, cursor=cursor)
+        return selectors.reach_of(request.identity.organization_id, view_of(request), query.filter)  # type: ignore[attr-defined]
     except FilterError as error:
         errors.append(str(error))
-        return selectors.Records.none(), {}
-    except selectors.TooManyToOrder as error:
-        errors.append(_("{fault} Choose a shorter period or a filter; shown are the newest.").format(fault=error))
-        page, cursor = selectors.records(organization_id, query.filter), None
+        return None
+
+
+def listed(
+    query: Query, listing: Listing, reach: Reach | None, errors: list[str]
+) -> tuple[newest.Records, dict[str, str]]:
+    """Read a page of records, and where the pages before and after are; what cannot be done is said."""
+    if reach is None:
+        return newest.Records.none(), {}
+    by_time = listing.sort == NEWEST and listing.tab in ("", "failed")
+    if listing.sort == "-kg" and not listing.tab and reach.sampled:
+        text = _(
+            "{total} records are too many to be put in order: shown are the heaviest of the heaviest of each series."
+        )
+        errors.append(text.format(total=figures.count(reach.total, compact=False, locale=locale())))
+        return selectors.heaviest_candidates(reach), {}
+    if not by_time and reach.sampled:
+        text = _(
+            "{total} records: up to {most} are put in order. Choose a shorter period or a filter; the newest are shown."
+        )
+        most = figures.count(selectors.MOST_QUANTIFIED, compact=False)
+        errors.append(text.format(total=figures.count(reach.total, compact=False), most=most))
+        listing, by_time = replace(listing, sort=NEWEST, tab=""), True
+    try:
+        page = read(query, listing, reach, by_time=by_time)
     except ValueError:
         errors.append(_("The list cannot go on from there; it begins anew."))
-        page = selectors.records(organization_id, query.filter)
-    return page, {
-        "older": query.link(after=page.next_cursor) if page.next_cursor else "",
-        "newest": query.link() if cursor else "",
+        listing = replace(listing, after=None)
+        page = read(query, listing, reach, by_time=by_time)
+    place = {
+        "older": query.link(**listing.params(after=page.next_cursor)) if page.next_cursor else "",
+        "newest": query.link(**listing.params()) if listing.after else "",
+    }
+    if listing.sort.lstrip("-") != "time":
+        place |= {"newer_text": _("First page"), "older_text": _("Next page")}
+    return page, place
+
+
+def read(query: Query, listing: Listing, reach: Reach, *, by_time: bool) -> newest.Records:
+    """Read a page: by time from the ledger's index, in any other order from the whole window, quantified."""
+    if by_time:
+        failed = listing.tab == "failed"
+        return newest.records(reach.organization_id, query.filter, cursor=listing.after, failed=failed)
+    window = reach.window()
+    return selectors.page_of(reach, window, selectors.ordered(window, listing.sort, listing.tab), after=listing.after)
+
+
+def table(query: Query, listing: Listing, page: newest.Records) -> dict[str, Any]:
+    """Build the list: columns with the address that orders by them, rows with the address of their own page."""
+    known = page.figures.to_dict("records")
+    scale = figures.scale_for("intensity", [row["total_kg_co2e"] for row in known])
+    per = [served(row, own["total_kg_co2e"]) for row, own in zip(page.rows, known, strict=True)]
+    per_scale = figures.scale_for("intensity", per)
+    kwh = figures.scale_for("energy", [row["energy_facility_kwh"] for row in known])
+    columns = [
+        column(query, listing, "time", _("Started, UTC"), wide=True),
+        {"label": _("Record")},
+        column(query, listing, "kg", f"{scale.unit} CO2e", number=True),
+        column(query, listing, "g", _("{unit} a request").format(unit=per_scale.unit), number=True, wide=True),
+        column(query, listing, "kwh", kwh.unit, number=True, wide=True),
+        column(query, listing, "tokens_in", _("Tokens in"), number=True, wide=True),
+        column(query, listing, "tokens_out", _("Tokens out"), number=True, wide=True),
+        {"label": _("Failed"), "number": True, "wide": True},
+        {"label": _("Evidence"), "wide": True},
+        {"label": _("Team"), "wide": True},
+        {"label": _("Model or machine"), "wide": True},
+    ]
+    rows = [
+        {
+            "started_at": row["started_at"],
+            "record_id": row["record_id"],
+            "address": f"{reverse('request')}{query.link(**listing.params(record=row['record_id']))}",
+            "kg": figures.number(own["total_kg_co2e"], scale, locale=locale()),
+            "range": figures.interval(own["total_kg_co2e_low"], own["total_kg_co2e_high"], scale, locale=locale()),
+            "per_request": figures.number(each, per_scale, locale=locale()),
+            "kwh": figures.number(own["energy_facility_kwh"], kwh, locale=locale()),
+            "tokens_in": figures.count(row["input_tokens"], locale=locale()),
+            "tokens_out": figures.count(row["output_tokens"], locale=locale()),
+            "failed": figures.count(row["failed_requests"], locale=locale()),
+            "requests": row["requests"],
+            "team": row["team"] or _("unattributed"),
+            "application": row["application"] or "",
+            "model": row["model"] or row["instance_type"] or row["hardware"] or "",
+            "stage": stage_name(row["stage"]),
+            "method": row["method"] or "",
+            "evidence": row["evidence"],
+        }
+        for row, own, each in zip(page.rows, known, per, strict=True)
+    ]
+    return {"columns": columns, "rows": rows}
+
+
+def served(row: dict[str, Any], kg: float | None) -> float | None:
+    """Footprint over the successful requests of a record; None without any. [kg CO2e]"""
+    successful = (row["requests"] or 0) - (row["failed_requests"] or 0)
+    return None if row["corrects"] or successful <= 0 or figures.is_unknown(kg) else float(kg or 0.0) / successful
+
+
+def column(
+    query: Query, listing: Listing, name: str, label: str, *, number: bool = False, wide: bool = False
+) -> dict[str, Any]:
+    """Head a column: its address orders by it, the largest first, and the other way round when it does already."""
+    down = listing.sort == f"-{name}"
+    on = listing.sort.removeprefix("-") == name
+    wanted = name if down else f"-{name}"
+    return {
+        "label": label,
+        "number": number,
+        "wide": wide,
+        "address": query.link(**replace(listing, sort=wanted, after=None).params()),
+        "sorted": ("descending" if down else "ascending") if on else "",
     }
 
 
-def amount(value: float, unit: str) -> str:
-    """Write a measure shortly: 16.0 M tokens in, 5.31 kWh."""
-    if unit in COUNTED:
-        return f"{figures.count(value)} {unit}"
-    return f"{figures.number(float(value), figures.plain_scale([float(value)]))}{figures.THIN}{unit}"
+def tabs(query: Query, listing: Listing) -> list[tuple[str, str, bool]]:
+    """List the lists that there are."""
+    names = {"": _("All"), "failed": _("With failed requests"), "outliers": _("Above the 99th percentile")}
+    return [
+        (label, query.link(**replace(listing, tab=name, after=None).params()), listing.tab == name)
+        for name, label in names.items()
+    ]
+
+
+def facets(query: Query, found_by: Facets) -> list[dict[str, Any]]:
+    """Offer the values that the period has, with how many records and how much; those of a facet ignore its own filter."""
+    found = []
+    for name, label in FACET_NAMES.items():
+        chosen = query.params.get(name, ())
+        groups = selectors.by_name(found_by.kept(but=name), name)
+        choices = []
+        for group in groups[:MOST_CHOICES]:
+            value = filter_value(name, group.name)
+            on = value in chosen
+            others = tuple(one for one in chosen if one != value)
+            changed = others if on or not value else (*chosen, value)
+            choices.append(
+                {
+                    "label": said_of(name, group.name),
+                    "address": query.link(**{name: changed or None}) if value else "",
+                    "on": on,
+                    "records": group.records,
+                }
+            )
+        if len(choices) > 1 or chosen:
+            found.append(
+                {
+                    "name": name,
+                    "label": label,
+                    "chosen": bool(chosen),
+                    "first": choices[:SHOWN_CHOICES],
+                    "more": choices[SHOWN_CHOICES:],
+                }
+            )
+    return found
+
+
+def filter_value(name: str, shown: str) -> str:
+    """
+    Give the value that a filter takes for a shown name; "" where it cannot be filtered by.
+
+    >>> filter_value("region", "unattributed"), filter_value("task", "small groups"), filter_value("team", "small groups")
+    ('', '', 'small groups')
+    """
+    if shown == SMALL_GROUPS:
+        return shown if name == "team" else ""
+    return "" if shown == UNATTRIBUTED and name not in ("team", "application", "task") else shown
+
+
+def said_of(name: str, value: str) -> str:
+    """Write a facet's value as people read it."""
+    if value == SMALL_GROUPS:
+        return _("small groups")
+    if value == UNATTRIBUTED:
+        return said(name, value) if name in ("team", "application", "task") else _("not known")
+    return said(name, value)
+
+
+def heaviest(query: Query, rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Name what makes most of it by application, task and model: never by person."""
+    found = []
+    for name in selectors.GROUPS:
+        groups = selectors.by_name(rows, name)[:MOST_GROUPS]
+        scale = figures.scale_for("mass", [group.kg for group in groups])
+        per_scale = figures.scale_for("intensity", [group.kg_per_request for group in groups])
+        largest = max((group.kg or 0.0 for group in groups), default=0.0)
+        found.append(
+            {
+                "name": name,
+                "label": FACET_NAMES[name],
+                "unit": scale.unit,
+                "per_unit": per_scale.unit,
+                "rows": [
+                    {
+                        "label": said_of(name, group.name),
+                        "address": query.link(**{name: filter_value(name, group.name)})
+                        if filter_value(name, group.name)
+                        else "",
+                        "bar": (group.kg or 0.0) / largest if largest else 0.0,
+                        "kg": figures.number(group.kg, scale, locale=locale()),
+                        "per_request": figures.number(group.kg_per_request, per_scale, locale=locale()),
+                        "failed": figures.percent(group.failed / group.requests, locale=locale())
+                        if group.requests
+                        else figures.UNKNOWN,
+                    }
+                    for group in groups
+                ],
+            }
+        )
+    return found
+
+
+def spread(found: Distribution, reach: Reach) -> dict[str, Any] | None:
+    """Write the spread of requests over their footprint: percentiles, and a table of bins in one unit."""
+    if not found.requests:
+        return None
+    largest = max(each.requests for each in found.bins)
+    scale = figures.scale_for("intensity", [each.high for each in found.bins], digits=1)
+    known = figures.scale_for("intensity", list(found.percentiles.values()))
+    return {
+        "requests": found.requests,
+        "records": found.records,
+        "total": reach.total,
+        "sampled": reach.sampled,
+        "unit": scale.unit,
+        "percentiles": [
+            (f"p{share}", figures.number(value, known, locale=locale()), known.unit)
+            for share, value in found.percentiles.items()
+        ],
+        "bins": [
+            {
+                "label": edges(each.low, each.high, scale),
+                "requests": each.requests,
+                "share": each.requests / found.requests,
+                "bar": each.requests / largest,
+            }
+            for each in found.bins
+        ],
+    }
+
+
+def edges(low: float, high: float, scale: figures.Scale) -> str:
+    """Write the edges of a bin in the unit of all: "0.2 – 0.5"."""
+    texts = [f"{value * scale.factor:,.12g}" for value in (low, high)]
+    return _("below {high}").format(high=texts[1]) if not low else f"{texts[0]}{figures.DASH}{texts[1]}"
 
 
 def narrowed(query: Query, identity: Identity) -> Query:

@@ -11,14 +11,12 @@ from django.db import connection
 from core.accounting.figures import Filter, FilterError
 from core.accounting.models import View
 from core.accounting.selectors import current_view
-from core.accounting.selectors.conditions import conditions, folded_teams_of, unfolded
-from core.accounting.selectors.records import record_figures
+from core.accounting.selectors.conditions import conditions, folded_teams_of, matches, source_names, unfolded
+from core.accounting.selectors.records import any_role, record_figures
 from core.accounting.small_groups import shown_names
 from core.ledger.selectors import Page, records_page, sources
 
 PAGE_ROWS = 50
-MOST_ORDERED = 5_000
-"""Records that are quantified to be put in order by their footprint; of more, the reader is asked to choose."""
 
 
 @dataclass(frozen=True)
@@ -36,16 +34,14 @@ class Records:
         return cls([], None, 0, pd.DataFrame())
 
 
-class TooManyToOrder(ValueError):
-    """More records than are quantified to be put in order; ``total`` says how many."""
-
-    def __init__(self, total: int) -> None:
-        super().__init__(f"{total:,} records: up to {MOST_ORDERED:,} are put in order by their footprint.")
-
-
-def records(organization_id: int, filtered: Filter, *, cursor: str | None = None, limit: int = PAGE_ROWS) -> Records:
+def records(
+    organization_id: int, filtered: Filter, *, cursor: str | None = None, limit: int = PAGE_ROWS, failed: bool = False
+) -> Records:
     """
     Read records whose resolved series match a filter, newest first; a run is matched by its records themselves.
+
+    Args:
+        failed: only those with failed requests.
 
     Raises:
         ValueError: the cursor was not made here.
@@ -56,34 +52,22 @@ def records(organization_id: int, filtered: Filter, *, cursor: str | None = None
     if view is None:
         return Records.none()
     series = matching_series(organization_id, view, filtered)
-    page = read_page(organization_id, filtered, series, run, cursor=cursor, limit=limit)
-    total = None if run else sum(series.values())
-    return Records(
-        named(organization_id, page.rows), page.next_cursor, total, record_figures(organization_id, view, page.rows)
-    )
+    page = read_page(organization_id, filtered, series, run, cursor=cursor, limit=limit, failed=failed)
+    total = None if run or failed else sum(series.values())
+    rows, figures = matching(organization_id, page.rows, record_figures(organization_id, view, page.rows), filtered)
+    return Records(named(organization_id, rows, figures), page.next_cursor, total, figures)
 
 
-def heaviest(organization_id: int, filtered: Filter, *, offset: int = 0, limit: int = PAGE_ROWS) -> Records:
-    """
-    Read the records of a filter with the largest footprint first; those whose footprint is not known come last.
-
-    Raises:
-        FilterError: as `records`.
-        TooManyToOrder: more than ``MOST_ORDERED``.
-    """
-    view = current_view(organization_id)
-    run = run_of(filtered)
-    if view is None:
-        return Records.none()
-    series = matching_series(organization_id, view, filtered)
-    page = read_page(organization_id, filtered, series, run, cursor=None, limit=MOST_ORDERED)
-    if page.next_cursor is not None:
-        raise TooManyToOrder(max(sum(series.values()), MOST_ORDERED + 1))
-    figures = record_figures(organization_id, view, page.rows)
-    figures = figures.sort_values("total_kg_co2e", ascending=False, kind="stable", na_position="last")
-    chosen = figures.iloc[offset : offset + limit]
-    rows = named(organization_id, [page.rows[int(position)] for position in chosen.index])
-    return Records(rows, None, len(page.rows), chosen.reset_index(drop=True))
+def matching(
+    organization_id: int, rows: list[dict[str, Any]], figures: pd.DataFrame, filtered: Filter
+) -> tuple[list[dict[str, Any]], pd.DataFrame]:
+    """Keep the records whose own names match: those of a series may change from one day to the next, by dated rules."""
+    if not rows:
+        return rows, figures
+    folded = folded_teams_of(organization_id)
+    asked = any_role(unfolded(filtered, folded))
+    kept = matches(figures, asked, source_names(organization_id), folded).to_numpy(dtype=bool)
+    return [row for row, keeps in zip(rows, kept, strict=True) if keeps], figures[kept].reset_index(drop=True)
 
 
 def run_of(filtered: Filter) -> str | None:
@@ -111,7 +95,14 @@ def matching_series(organization_id: int, view: View, filtered: Filter) -> dict[
 
 
 def read_page(
-    organization_id: int, filtered: Filter, series: dict[int, int], run: str | None, *, cursor: str | None, limit: int
+    organization_id: int,
+    filtered: Filter,
+    series: dict[int, int],
+    run: str | None,
+    *,
+    cursor: str | None,
+    limit: int,
+    failed: bool,
 ) -> Page:
     """Read records of some series."""
     return records_page(
@@ -122,11 +113,31 @@ def read_page(
         run=run,
         cursor=cursor,
         limit=limit,
+        failed=failed,
     )
 
 
-def named(organization_id: int, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Name the source of each record, and its team only where it may be shown by itself."""
+NAMES = (
+    "team",
+    "project",
+    "application",
+    "task",
+    "environment",
+    "model",
+    "hardware",
+    "instance_type",
+    "region",
+    "zone",
+)
+"""What a record is shown under: its names in force, not those that its sender reported."""
+
+
+def named(organization_id: int, rows: list[dict[str, Any]], figures: pd.DataFrame) -> list[dict[str, Any]]:
+    """Name the source of each record and what it is about, its team only where it may be shown by itself."""
     names = {source.id: source.name for source in sources(organization_id)}
     folded = folded_teams_of(organization_id)
-    return [shown_names(row, folded) | {"source": names.get(row["source_id"], "")} for row in rows]
+    known: list[dict[Any, Any]] = figures[[*NAMES, "method"]].to_dict("records")
+    return [
+        shown_names({**row, **own}, folded) | {"source": names.get(row["source_id"], "")}
+        for row, own in zip(rows, known, strict=True)
+    ]

@@ -24,6 +24,14 @@ PAGES = [
     "/changes/?tab=team&team=Search",
     "/providers/",
     "/requests/",
+    "/requests/?sort=-kg&tab=failed",
+    "/requests/spread/",
+    "/requests/record/?record=Search%3A11",
+    "/runs/",
+    "/runs/?tab=compare&run=atlas/70b-v3",
+    "/search/?q=atlas",
+    "/jobs/",
+    "/system/",
     "/intensity/",
     "/intensity/?unit=accepted_task",
     "/intensity/denominators/",
@@ -103,10 +111,11 @@ def test_a_lead_follows_the_total_down_to_a_record(signed_in, site):
     expect(page).to_have_url(re.compile("/models/atlas-70b/.*team=Search"))
     expect(page.locator(".kpi.lead .value")).to_contain_text("2.18")
     page.get_by_role("main").get_by_role("link", name="Requests", exact=True).click()
-    expect(page.locator("tbody tr")).to_have_count(12)
-    expect(page.locator("tbody tr").first).to_contain_text("500")
+    listed = page.get_by_role("group", name="Records").locator("tbody")
+    expect(listed.locator("tr")).to_have_count(12)
+    expect(listed.locator("tr").first).to_contain_text("500")
 
-    page.locator("tbody a.figure").first.click()
+    listed.locator("a.figure").first.click()
     drawer = page.get_by_role("dialog", name="Why this number")
     expect(drawer).to_contain_text("182")  # 500 kWh x 363.6 g = 181.8 kg
     expect(drawer).to_contain_text("329")
@@ -136,6 +145,51 @@ def test_the_file_holds_what_the_page_shows(signed_in):
         for row in page.locator("tbody tr").all()
     }
     assert {team: round(kg / 1000, 2) for team, kg in rows.items()} == shown
+
+
+def test_a_lead_orders_requests_and_goes_from_one_to_the_next(signed_in, site):
+    tab = signed_in()
+    page = tab.open("/requests/")
+
+    expect(page.get_by_role("heading", name="Footprint of a request")).to_be_visible()
+    page.get_by_role("columnheader").get_by_role("link", name="MWh").click()
+    expect(page).to_have_url(re.compile("sort=-kwh"))
+    listed = page.get_by_role("group", name="Records").locator("tbody")
+    expect(listed.locator("tr").first).to_contain_text("Foundation models")  # 1 MWh, the most of one record
+
+    page.get_by_role("link", name="Search:11").click()
+    drawer = page.locator("#drawer")
+    expect(drawer.get_by_role("heading", level=1)).to_have_text("Search:11")
+    expect(drawer).to_contain_text("500 kWh energy")
+    place = drawer.get_by_role("navigation", name="In the list").locator("span").first
+    before = place.inner_text()
+    drawer.get_by_role("link", name="Next").click()
+    expect(place).not_to_have_text(before)
+    page.keyboard.press("Escape")
+
+    page.get_by_role("complementary", name="Narrow the list").get_by_role("link", name="Assistants").click()
+    expect(page).to_have_url(re.compile("team=Assistants"))
+    expect(listed.locator("tr")).to_have_count(12)
+    assert tab.complaints == []
+
+
+def test_a_run_is_found_by_its_name_and_compared(signed_in, site):
+    tab = signed_in()
+    page = tab.open("/")
+
+    page.keyboard.press("/")
+    page.keyboard.type("70b-v3")
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="atlas/70b-v3").click()
+    expect(page.locator(".kpi.lead .value")).to_contain_text("364 kg")  # 1,000 kWh x 363.6 g
+    expect(page.get_by_role("heading", name="In other grids")).to_be_visible()
+
+    page.keyboard.press("g")
+    page.keyboard.press("u")
+    page.get_by_label("Compare atlas/70b-v3").check()
+    page.get_by_role("button", name="Compare two to 4").click()
+    expect(page.get_by_role("heading", name="Choose two to four runs")).to_be_visible()
+    assert tab.complaints == []
 
 
 def test_a_wrong_password_is_told_kindly(browser, site):
@@ -293,7 +347,7 @@ def test_a_phone_shows_its_tables_whole(signed_in):
 
     found = {
         address: tab.open(address).evaluate(sideways)
-        for address in ("/requests/", "/factors/instruments/", "/settings/sites/berlin/")
+        for address in ("/requests/", "/runs/", "/factors/instruments/", "/settings/sites/berlin/")
     }
 
     assert all(len(pixels) > 0 for pixels in found.values())

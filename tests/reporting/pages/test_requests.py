@@ -12,11 +12,12 @@ from core.accounting.selectors.explain import explain
 from core.organizations import services
 from core.organizations.models import Person, Role
 from core.organizations.tenancy import organization_scope
-from reporting.selectors import records as selectors
+from reporting.selectors import requests as selectors
 from reporting.selectors.records import records as listed
 from tests.deliver import deliver, metered
 
 pytestmark = pytest.mark.usefixtures("committed_db")
+KWH = 4  # column of the list
 JULY = {"from": "2026-07-01", "to": "2026-07-31"}
 
 
@@ -45,11 +46,10 @@ def signed_in(client, organization, role, team=None):
 def test_a_team_lead_sees_single_records_of_the_own_team_only(client, organization, records, role, team, seen):
     page = signed_in(client, organization, role, team)
 
-    listed = page.get("/requests/", JULY | {"team": "vision"} if not seen else JULY).content.decode()
+    shown = page.get("/requests/", JULY | {"team": "vision"} if not seen else JULY)
     sent = page.get("/api/v1/activity", JULY).json()["records"]
 
-    amounts = {"search": "1.00\u202fkWh", "vision": "2.00\u202fkWh"}
-    assert {team for team, amount in amounts.items() if amount in listed} == seen
+    assert {row[-2] for row in rows_of(shown)} == seen
     assert {record["team"] for record in sent} == seen
 
 
@@ -66,13 +66,14 @@ def test_records_of_one_run_are_listed_and_scopes_are_refused(client, organizati
     deliver(organization, [metered("one", 1.0, run="r1"), metered("two", 2.0, run="r2")])
     page = signed_in(client, organization, Role.OWNER)
 
-    of_run = page.get("/requests/", JULY | {"run": "r2"}).content.decode()
-    of_none = page.get("/requests/", JULY | {"run": "nothing-like-this"}).content.decode()
+    of_run = page.get("/requests/", JULY | {"run": "r2"})
+    in_order = page.get("/requests/", JULY | {"run": "r2", "sort": "-kwh"})
+    of_none = page.get("/requests/", JULY | {"run": "nothing-like-this"})
     of_scope = page.get("/requests/", JULY | {"scope": "2"}).content.decode()
 
-    assert "2.00\u202fkWh" in of_run
-    assert "1.00\u202fkWh" not in of_run
-    assert "kWh" not in of_none
+    assert [row[KWH] for row in rows_of(of_run)] == ["2.00"]
+    assert [row[KWH] for row in rows_of(in_order)] == ["2.00"]
+    assert rows_of(of_none) == []
     assert "take the scope filter away" in of_scope
 
 
@@ -86,7 +87,7 @@ def lately(name, kwh, **fields):
 
 
 def rows_of(response):
-    body = response.content.decode().partition("<tbody>")[2].partition("</tbody>")[0]
+    body = response.content.decode().partition('id="list-title"')[2].partition("<tbody>")[2].partition("</tbody>")[0]
     rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.S) for row in body.split("<tr>")[1:]]
     return [[re.sub(r"<[^>]+>", "", cell).strip() for cell in row] for row in rows]
 
@@ -133,23 +134,29 @@ def test_the_listed_footprints_are_those_that_explain_gives(organization):
 
 
 def test_more_records_than_are_ordered_are_shown_by_time_and_it_is_said(client, organization, records, monkeypatch):
-    monkeypatch.setattr(selectors, "MOST_ORDERED", 1)
+    monkeypatch.setattr(selectors, "MOST_QUANTIFIED", 1)
     page = signed_in(client, organization, Role.OWNER)
 
-    response = page.get("/requests/", JULY | {"sort": "-kg"})
+    response = page.get("/requests/", JULY | {"sort": "kwh"})
 
-    assert "2 records: up to 1 are put in order by their footprint." in response.content.decode()
+    assert "2 records: up to 1 are put in order." in response.content.decode()
     assert len(rows_of(response)) == 2
 
 
 def test_pages_of_the_heaviest_follow_each_other(client, organization, monkeypatch):
-    monkeypatch.setattr(selectors, "PAGE_ROWS", 2)
-    monkeypatch.setattr(selectors.heaviest, "__kwdefaults__", {"offset": 0, "limit": 2})
+    monkeypatch.setattr(selectors.page_of, "__kwdefaults__", {"limit": 2})
     deliver(organization, [lately(f"r{number}", number) for number in range(1, 6)])
     page = signed_in(client, organization, Role.OWNER)
 
-    pages = [
-        rows_of(page.get("/requests/", LATELY | {"sort": "-kg", "page": number})) for number in ("1", "2", "3", "x")
-    ]
+    pages, asked = [], {"sort": "-kg"}
+    for _number in range(3):
+        response = page.get("/requests/", LATELY | asked)
+        pages.append([name_of(row) for row in rows_of(response)])
+        after = re.search(r'rel="next" href="[^"]*after=([0-9a-f-]+)', response.content.decode())
+        asked["after"] = after[1] if after else ""
+    nonsense = page.get("/requests/", LATELY | {"sort": "-kg", "after": "x"})
 
-    assert [[name_of(row) for row in rows] for rows in pages] == [["r5", "r4"], ["r3", "r2"], ["r1"], ["r5", "r4"]]
+    assert pages == [["r5", "r4"], ["r3", "r2"], ["r1"]]
+    assert not asked["after"]
+    assert [name_of(row) for row in rows_of(nonsense)] == ["r5", "r4"]
+    assert "it begins anew" in nonsense.content.decode()
