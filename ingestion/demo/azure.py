@@ -20,13 +20,13 @@ RESOURCE: Final = (
 TEAM: Final = "Assistants"
 PROJECT: Final = "translations"
 MODEL: Final = "gpt-4.1-mini"
-INPUT_TOKENS: Final = 2_400
-"""Of a call; its answer has a third."""
-CALLS: Final = 6_000
+INPUT_TOKENS: Final = 40_000
+"""Of a call, which is about a long document; its answer has a third."""
+CALLS: Final = 30
 """Of a weekday, as the bill sees them."""
 LOGGED_DAYS: Final = 60
 LOGGED_CALLS: Final = 24
-"""Lines of the log a day: each stands for a translated document, which is many calls' worth of tokens."""
+"""Lines of the log a day."""
 LOGGED_SHARE: Final = 0.8
 """Part of the tokens that went through the gateway; the rest was called beside it."""
 
