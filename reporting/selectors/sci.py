@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from core.accounting.aggregate import Bounds
 from core.accounting.columns import SUFFIXES
 from core.accounting.figures import BOOKINGS, INCLUDES, Filter, FilterError
 from core.accounting.models import View
@@ -298,11 +299,11 @@ class Reader:
     def sums(self, within: Filter, units: Sequence[str] = ()) -> tuple[dict[Group, pd.Series], dict[Group, float]]:
         """Read the sums of all records with energy and units, with intervals; and the energy whose embodied share is known."""
         known = (*units, *FOR_OPERATION)
-        rows = self.read(within, known=known, bounds=True)
+        rows = self.read(within, known=known, bounds=(ENERGY, LOCATION, EMBODIED))
         embodied = self.grouped(self.read(within, known=(*known, EMBODIED)))
         return self.grouped(rows), {group: float(row[ENERGY]) for group, row in embodied.items()}
 
-    def read(self, within: Filter, *, known: Sequence[str] = (), bounds: bool = False) -> pd.DataFrame:
+    def read(self, within: Filter, *, known: Sequence[str] = (), bounds: Bounds = False) -> pd.DataFrame:
         """Read figures by the groups of the question, each once."""
         name = repr((within, tuple(known), bounds))
         if name not in self.found:
