@@ -322,10 +322,7 @@ def places_of_trace(organization_id: int, trace: str, around: datetime, limit: i
 
 
 def corrections_of(organization_id: int, record_id: str, source_id: int | None = None) -> list[dict[str, Any]]:
-    """
-    Read the corrections of a record of any source or of one, oldest first, that start when it does; columns as in
-    ``records_page``.
-    """
+    """Read the corrections of a record, of any source or of one, oldest first; columns as in ``records_page``."""
     original = find_record(organization_id, record_id, source_id)
     if original is None:
         return []

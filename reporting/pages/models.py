@@ -144,9 +144,7 @@ def page_of(model: str, query: Query) -> str:
 
 def model_frame(found: Models) -> pd.DataFrame:
     """Give the same table at full precision, units in the header."""
-    frame = entity_frame([each.row for each in found.rows], "model").drop(
-        columns=["total_kg_co2e_low", "total_kg_co2e_high", "kg_co2e_per_1000_output_tokens"]
-    )
+    frame = entity_frame([each.row for each in found.rows], "model").drop(columns="kg_co2e_per_1000_output_tokens")
     for name in ("hostings", "tiers", "techniques"):
         frame[name] = [" ".join(getattr(each, name)) for each in found.rows]
     frame["requests"] = [each.requests for each in found.rows]

@@ -75,7 +75,7 @@ def teams_of(organization_id: int, filtered: Filter, before: Filter | None, *, v
     plain = replace(filtered, by=(), grain="total")
     now = mixed(organization_id, plain, view)
     then = mixed(organization_id, replace(before, by=(), grain="total"), view) if before else None
-    bounded = emissions(organization_id, replace(plain, by=("team",)), view=view)
+    bounded = emissions(organization_id, replace(plain, by=("team",)), bounds=(TOTAL,), view=view)
     grain, slots = slots_before(filtered)
     over_time = emissions(
         organization_id, replace(plain, from_day=slots[0], by=("team",), grain=grain), bounds=False, view=view

@@ -285,6 +285,14 @@ def test_pages_take_nonsense_and_show_names_as_text(lead, activity, address):
         assert b"<script>alert(1)" not in response.content
 
 
-@pytest.mark.parametrize("address", ["/changes/", "/teams/", "/models/", "/providers/"])
-def test_pages_of_nothing_say_so(lead, organization, address):
-    assert "Nothing in" in text_of(lead.get(address))
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("/changes/", "Nothing in"),
+        ("/teams/", "There is no record in this period"),
+        ("/models/", "There is no record in this period"),
+        ("/providers/", "Nothing in"),
+    ],
+)
+def test_pages_of_nothing_say_so(lead, organization, address, said):
+    assert said in text_of(lead.get(address))

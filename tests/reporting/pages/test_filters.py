@@ -135,7 +135,7 @@ def test_a_menu_asks_few_questions_and_the_bar_none(lead, activity):
     scans = [query["sql"] for query in of_menu if "accounting_monthly d" in query["sql"]]
     assert len(scans) == 1
     scans = [query["sql"] for query in of_page if "accounting_monthly d" in query["sql"]]
-    assert len(scans) == 2  # the rows and their intervals
+    assert len(scans) == 3  # the rows, their intervals and the months of the small pictures
 
 
 def test_chips_drop_one_value_each_and_clear_drops_all(lead, activity):
