@@ -185,8 +185,8 @@ def covered_cells(overlap: Overlap, rules: Rules, catalog: Catalog) -> pd.DataFr
 
 def _described(subjects: pd.DataFrame, rules: Rules, catalog: Catalog) -> pd.DataFrame:
     """Say of subjects how they are compared: unit, link, level of evidence, grain and the names of what they measure."""
-    # what another signal of its service says counts for nothing, so it covers nothing and nothing is taken out of it
-    link = np.where(subjects["repeats"], -1, links_of(subjects, rules.links))
+    # what never counts covers nothing, and nothing is taken out of it
+    link = np.where(subjects["aside"], -1, links_of(subjects, rules.links))
     level = levels_of(subjects["evidence"], _from_bill(subjects, rules))
     machine, run = machines_of(subjects, rules)
     described = subjects.assign(

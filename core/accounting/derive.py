@@ -220,7 +220,7 @@ def _settled(
 ) -> Derived:
     """Part what counts from cross-checks, and name the distinct subjects, plans and roles."""
     keys = {name: rows[name] for name in rows.columns if name not in (*_MEASURED, "lost", "part")}
-    repeats = subjects.frame["repeats"].to_numpy(dtype=bool)[subjects.position]
+    aside = subjects.frame["aside"].to_numpy(dtype=bool)[subjects.position]
     checks, kept = np.zeros(len(rows), dtype=bool), None
     if division is not None:
         integers["records"] = pd.arrays.IntegerArray(
@@ -229,7 +229,7 @@ def _settled(
         checks, kept = counted_rows(integers, rows, division, quantified.code)
         keys["records"] = pd.Series(integers.pop("records").to_numpy(dtype=np.int64), index=rows.index)
     plan_count = max(len(quantified.plans), 1)
-    of_all = (subjects.position * plan_count + quantified.code) * len(ROLES) + (checks | repeats)
+    of_all = (subjects.position * plan_count + quantified.code) * len(ROLES) + (checks | aside)
     frame = pd.DataFrame(keys | integers, index=rows.index)
     if kept is not None:
         of_all, frame = of_all[kept], frame[kept].reset_index(drop=True)

@@ -10,6 +10,7 @@ from core.accounting.rules import Rules
 from core.quantification.attribute import attribute, resolve_names
 from core.quantification.attribution_rules import by_rules
 from core.quantification.signals import repeated_by_signal
+from core.quantification.statements import beside_ai
 
 Integers = npt.NDArray[np.int64]
 
@@ -23,8 +24,9 @@ def named_subjects(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules) -> tu
         series: as `core.ledger.selectors.series_by_id` gives them; every series of the rows is there.
 
     Returns:
-        The subjects, with a ``day`` of theirs and whether they say again what another signal of their service says
-        (``repeats``); and the position of each row's subject. [n]
+        The subjects, with a ``day`` of theirs and whether they never count (``aside``): they say again what another signal of
+        their service says, or a statement says them of a service that is no AI service; and the position of each row's
+        subject. [n]
     """
     boundaries = rules.boundaries()
     segment = np.searchsorted(boundaries, rows["day"].to_numpy(), side="right")
@@ -34,6 +36,6 @@ def named_subjects(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules) -> tu
     )
     frame = series.set_index("series_id").loc[series_ids[pairs // (len(boundaries) + 1)]].reset_index()
     frame["day"] = rows["day"].to_numpy()[first]
-    frame["repeats"] = repeated_by_signal(frame, rules.signals, rules.source_settings)
+    frame["aside"] = repeated_by_signal(frame, rules.signals, rules.source_settings) | beside_ai(frame)
     named = attribute(resolve_names(by_rules(frame, rules.attribution), rules.aliases), rules.source_settings)
     return named, position.reshape(-1).astype(np.int64)

@@ -17,6 +17,7 @@ from core.ledger.selectors import series_by_id
 from core.quantification.activity import MEASURE_COLUMNS
 from core.quantification.coverage import STATED
 from core.quantification.displacement import months_of
+from core.quantification.statements import CLASSIFICATION, OF_AI
 
 
 def overlap_of_days(organization_id: int, sums: pd.DataFrame, series: pd.DataFrame, rules: Rules) -> Overlap | None:
@@ -177,8 +178,9 @@ def statements_to_derive_again(organization_id: int, days: Sequence[date], rules
             " join accounting_view v on v.organization_id = d.organization_id and v.id = d.view_id"
             "  and v.state in ('current', 'building')"
             " join accounting_resolved_series r on r.organization_id = d.organization_id and r.id = d.resolved_id"
-            " where r.evidence = %s and r.source_id = any(%s)",
-            [months, organization_id, list(days), STATED, sorted(rules.stating_sources)],
+            " join ledger_series s on s.organization_id = r.organization_id and s.id = r.series_id"
+            " where r.evidence = %s and r.source_id = any(%s) and coalesce(s.labels ->> %s, %s) = %s",
+            [months, organization_id, list(days), STATED, sorted(rules.stating_sources), CLASSIFICATION, OF_AI, OF_AI],
         )
         found = cursor.fetchall()
     if not found:
