@@ -60,8 +60,7 @@ class Tab:
 
     def settle(self) -> None:
         """Wait until every chart that scripts draw is drawn."""
-        charts = self.page.locator("[data-chart]").count()
-        self.page.wait_for_function("n => document.querySelectorAll('[data-chart].drawn').length === n", arg=charts)
+        self.page.wait_for_function("() => !document.querySelector('[data-chart]:not(.drawn)')")
 
     def sign_in(self, email: str, password: str) -> None:
         """Sign in through the form."""

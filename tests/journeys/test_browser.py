@@ -381,6 +381,7 @@ def test_everything_can_be_done_with_the_keyboard(browser, site):
     page.keyboard.press("Tab")
     page.keyboard.type("correct horse battery")
     page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1, name="Overview")).to_be_visible()
     page.wait_for_load_state("networkidle")
     tab.settle()
 
