@@ -207,29 +207,6 @@ def sparkline(values: Sequence[float | None], top: float | None = None) -> str:
     return f'<svg class="sparkline" viewBox="0 0 96 24" aria-hidden="true" focusable="false">{bars}</svg>'
 
 
-def steps(values: Sequence[float | None], *, class_: str, wide: int = WIDTH, high: int = 96) -> str:
-    """
-    Draw values as steps from zero, one per slot; the line breaks where a slot has none.
-
-    >>> steps([1.0, None, 2.0], class_="power", wide=6, high=6).count("M")
-    2
-    """
-    top = max((value for value in values if value is not None), default=0.0) or 1.0
-    slot = wide / max(len(values), 1)
-    drawn, on = "", False
-    for position, value in enumerate(values):
-        if value is None:
-            on = False
-            continue
-        y = 2 + (high - 4) * (1 - value / top)
-        drawn += f"{'V' if on else f'M{n(position * slot)} '}{n(y)}H{n((position + 1) * slot)}"
-        on = True
-    return (
-        f'<svg class="{class_}" viewBox="0 0 {wide} {high}" preserveAspectRatio="none" aria-hidden="true" focusable="false">'
-        f'<line x1="0" x2="{wide}" y1="{high - 1}" y2="{high - 1}"/><path d="{drawn}"/></svg>'
-    )
-
-
 def hatch(identifier: str, line: str, size: int) -> str:
     """Define diagonal hatching as a pattern."""
     stripe = element("path", class_=line, d=f"M-1,1l2,-2M0,{size}l{size},-{size}M{size - 1},{size + 1}l2,-2")

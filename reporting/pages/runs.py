@@ -11,7 +11,7 @@ import pandas as pd
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
 from core.accounting.models import View
@@ -21,10 +21,11 @@ from core.organizations.identity import Identity
 from core.organizations.middleware import one_snapshot
 from core.organizations.policy import Action, may, narrowing_of_runs
 from reporting import figures
-from reporting.charts import svg
+from reporting.charts import Chart, steps
 from reporting.disclosures.run_cards import RunFacts, boamps, model_card
 from reporting.handbook.terms import METHODS, page_of_factor, page_of_impact
 from reporting.pages.asked import stage_name, view_of
+from reporting.pages.files import table_file
 from reporting.selectors.run_detail import elsewhere_of, other_hours_of, phases_of, power_of
 from reporting.selectors.run_list import LIVE_STATUS, RunRow, runs_of
 from reporting.selectors.runs import Run, run_of
@@ -54,6 +55,9 @@ def run(request: HttpRequest, run: str) -> HttpResponse:
     view = view_of(request)
     if (kind := request.GET.get("format")) in CARDS:
         return card(request, found, kind)
+    chart = power(identity, found, view) if view else None
+    if chart is not None and kind == "csv":
+        return table_file(chart.table, f"{file_name(found)}-power")
     tree = tree_of(identity, found)
     closer = next(iter(of_life(request, found)), None)
     scale = figures.scale_for("mass", [found.figures["total_kg_co2e"]])
@@ -74,7 +78,8 @@ def run(request: HttpRequest, run: str) -> HttpResponse:
         "live": closer is not None and closer.status == LIVE_STATUS,
         "closer": about(closer) if closer else [],
         "phases": phases(closer, scale) if closer else [],
-        "power": power(identity, found, view) if view else None,
+        "charts": chart is not None,
+        "chart": chart,
         "elsewhere": elsewhere(identity, found, view, closer) if view and closer else [],
         "other_hours": other_hours(identity, found, view, scale) if view else None,
     }
@@ -167,31 +172,29 @@ def phases(closer: RunRow, scale: figures.Scale) -> list[dict[str, Any]]:
     return shown if len(shown) > 1 else []
 
 
-def power(identity: Identity, found: Run, view: View) -> dict[str, Any] | None:
+def power(identity: Identity, found: Run, view: View) -> Chart | None:
     """Draw the mean power of each slot; None where no record has both energy and a duration."""
     frame = power_of(identity.organization_id, view, found.filter)
     if frame.empty:
         return None
-    scale = figures.plain_scale(frame["value"].tolist())
     hours = int(frame["hours"].iloc[0])
-    return {
-        "hours": hours,
-        "svg": svg.steps(slots_of(frame, hours), class_="power"),
-        "mean": figures.number(float(frame["value"].mean()), scale, locale=locale()),
-        "least": figures.number(float(frame["value"].min()), scale, locale=locale()),
-        "most": figures.number(float(frame["value"].max()), scale, locale=locale()),
-        "rows": [
-            (at.strftime("%Y-%m-%d %H:%M"), figures.number(value, scale, locale=locale()))
-            for at, value in zip(frame["starts_at"], frame["value"], strict=True)
-        ],
-    }
-
-
-def slots_of(frame: pd.DataFrame, hours: int) -> list[float | None]:
-    """Lay the slots out in time; a slot without records is None."""
-    every = pd.date_range(frame["starts_at"].iloc[0], frame["starts_at"].iloc[-1], freq=f"{hours}h")
-    values = frame.set_index("starts_at")["value"].reindex(every)
-    return [None if pd.isna(value) else float(value) for value in values]
+    scale = figures.plain_scale(frame["value"].tolist())
+    detail = ngettext(
+        "mean at the facility in each hour, {mean} on average",
+        "mean at the facility in each {hours} hours, {mean} on average",
+        hours,
+    )
+    return steps(
+        frame.assign(series="power"),
+        slots=pd.date_range(frame["starts_at"].iloc[0], frame["starts_at"].iloc[-1], freq=f"{hours}h"),
+        unit="kW",
+        noun=_("Power"),
+        labels={"power": _("Power")},
+        name="power",
+        detail=detail.format(hours=hours, mean=figures.number(float(frame["value"].mean()), scale, locale=locale())),
+        locale=locale(),
+        translate=_,
+    )
 
 
 def elsewhere(identity: Identity, found: Run, view: View, closer: RunRow) -> list[dict[str, Any]]:
@@ -235,7 +238,7 @@ def other_hours(identity: Identity, found: Run, view: View, scale: figures.Scale
 def card(request: HttpRequest, found: Run, kind: str) -> HttpResponse:
     """Answer a run as metadata of a model card, or as a BoAmps report."""
     facts = facts_of(request, found)
-    name = "".join(each if each.isalnum() or each in "-_." else "-" for each in found.name)
+    name = file_name(found)
     if kind == "model-card":
         response = HttpResponse(model_card(facts), content_type="text/markdown; charset=utf-8")
         response["Content-Disposition"] = f'attachment; filename="{name}-model-card.md"'
@@ -243,6 +246,11 @@ def card(request: HttpRequest, found: Run, kind: str) -> HttpResponse:
     response = JsonResponse(boamps(facts, reported_at=datetime.now(UTC)))
     response["Content-Disposition"] = f'attachment; filename="{name}-boamps.json"'
     return response
+
+
+def file_name(found: Run) -> str:
+    """Turn a run's id into the beginning of a file's name."""
+    return "".join(each if each.isalnum() or each in "-_." else "-" for each in found.name)
 
 
 def facts_of(request: HttpRequest, found: Run) -> RunFacts:

@@ -156,7 +156,7 @@ def test_the_page_of_a_run_shows_phases_power_and_other_grids(client, organizati
 
     assert "Its phases" in page
     assert "Evaluation" in page
-    assert 'class="power"' in page
+    assert "Power peaks at 30.0\u202fkW on 15 Jul 2026 08:00, 1.5 times the mean" in page
     assert re.search(r"<strong>DE</strong>\s+its own", page)
     assert "no hourly factors" in page
 
