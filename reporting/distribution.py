@@ -1,29 +1,23 @@
-"""How figures per request are spread: percentiles over requests, and a histogram in steps of 1, 2, 5, 10. Plain functions."""
+"""How figures per request are spread: percentiles over requests, and a histogram whose edges grow by about the same ratio."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 Floats = npt.NDArray[np.float64]
 
-STEPS: Final = (1.0, 2.0, 5.0)
 PERCENTILES: Final = (50, 90, 99)
-MOST_BINS: Final = 24
-"""Eight powers of ten; what lies below them is put into the lowest bin, which says so."""
-
-
-@dataclass(frozen=True)
-class Bin:
-    """Requests whose figure lies in [low, high). [kg]; low 0: everything below high, zero and less included."""
-
-    low: float
-    high: float
-    requests: float
+COARSE: Final = (1.0, 2.0, 5.0)
+FINE: Final = (1.0, 1.25, 1.6, 2.0, 2.5, 3.15, 4.0, 5.0, 6.3, 8.0)
+"""Preferred numbers of a decade (ISO 3: R3 rounded, R10): edges that can be read."""
+MOST_COARSE_BINS: Final = 30
 
 
 @dataclass(frozen=True)
@@ -33,13 +27,15 @@ class Distribution:
 
     Args:
         percentiles: of 50, 90 and 99 per cent of the requests, None without any. [kg CO2e]
-        bins: adjoining, the lowest first.
+        bins: adjoining, the lowest first, as `histogram` makes them. [kg CO2e]
+        zeros: requests with exactly nothing, in no bin.
         requests: successful ones that have a figure.
         records: that they were read from.
     """
 
     percentiles: dict[int, float | None]
-    bins: list[Bin]
+    bins: pd.DataFrame
+    zeros: int
     requests: float
     records: int
 
@@ -51,12 +47,16 @@ def distribution(kg: Floats, requests: Floats) -> Distribution:
     Args:
         kg: footprint of each record; NaN is not known. [kg CO2e, n]
         requests: successful ones of each record. [n]
+
+    Raises:
+        ValueError: a footprint is below zero.
     """
     counted = (requests > 0) & ~np.isnan(kg)
     weights = requests[counted]
     each = kg[counted] / weights
     found = weighted_percentiles(each, weights, PERCENTILES)
-    return Distribution(found, histogram(each, weights), float(weights.sum()), int(counted.sum()))
+    bins, zeros = histogram(each, weights)
+    return Distribution(found, bins, zeros, float(weights.sum()), int(counted.sum()))
 
 
 def weighted_percentiles(values: Floats, weights: Floats, wanted: tuple[int, ...]) -> dict[int, float | None]:
@@ -74,47 +74,49 @@ def weighted_percentiles(values: Floats, weights: Floats, wanted: tuple[int, ...
     return {share: float(values[order][place]) for share, place in zip(wanted, at, strict=True)}
 
 
-def histogram(values: Floats, weights: Floats) -> list[Bin]:
+def log_edges(smallest: float, largest: float) -> list[float]:
     """
-    Count weights between edges of 1, 2 and 5 times powers of ten, so that every edge is a round number.
+    Choose the edges of bins from a bit below ``smallest`` to above ``largest``, both above zero, at preferred numbers.
 
-    >>> [(each.low, each.high, each.requests) for each in histogram(np.array([0.3, 0.4, 4.0]), np.array([1.0, 2.0, 1.0]))]
-    [(0.2, 0.5, 3.0), (0.5, 1.0, 0.0), (1.0, 2.0, 0.0), (2.0, 5.0, 1.0)]
+    Ten bins a decade below two decades, three up to ten, one beyond.
+
+    >>> log_edges(3.0, 700.0)
+    [2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0]
+    >>> log_edges(3.0, 3.0)
+    [2.5, 3.15]
     """
-    positive = values > 0
-    if not positive.any():
-        return [Bin(0.0, 0.0, float(weights.sum()))] if len(values) else []
-    top = step_of(float(values.max()))
-    bottom = max(step_of(float(values[positive].min())), top - MOST_BINS + 1)
-    edges = np.array([edge_of(step) for step in range(bottom, top + 2)])
-    place = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
-    counts = np.bincount(place, weights=weights, minlength=len(edges) - 1)
-    below = bool((values < edges[0]).any())
-    return [
-        Bin(0.0 if below and position == 0 else float(edges[position]), float(edges[position + 1]), float(count))
-        for position, count in enumerate(counts)
-    ]
+    decades = math.log10(largest / smallest)
+    steps = FINE if decades < 2 else COARSE if decades * len(COARSE) <= MOST_COARSE_BINS else (1.0,)
+    first, last = math.floor(math.log10(smallest)) - 1, math.floor(math.log10(largest)) + 1
+    edges = [float(f"{step}e{power}") for power in range(first, last + 1) for step in steps]
+    below = max(i for i, edge in enumerate(edges) if edge <= smallest)
+    above = next(i for i, edge in enumerate(edges) if edge > largest)
+    return edges[below : above + 1]
 
 
-def edge_of(step: int) -> float:
+def histogram(values: Iterable[float], counts: Iterable[float] | None = None) -> tuple[pd.DataFrame, int]:
     """
-    Give an edge by its number: 0 is 1, 1 is 2, 2 is 5, 3 is 10.
+    Count values into bins of `log_edges`, for callers that do not count in the database.
 
-    >>> [edge_of(step) for step in (-1, 0, 1, 2, 3)]
-    [0.5, 1.0, 2.0, 5.0, 10.0]
+    Args:
+        values: at least zero, any unit; NaN is left out.
+        counts: how many requests stand behind each value, one without.
+
+    Returns:
+        ``low``, ``high`` [unit of the values], ``count``: one row a bin, also the empty ones between; and the zeros.
+
+    Raises:
+        ValueError: a value is below zero, which a footprint is not.
     """
-    power, position = divmod(step, len(STEPS))
-    return float(f"{STEPS[position]:.0f}e{power}")
-
-
-def step_of(value: float) -> int:
-    """
-    Number the edge that a value lies at or above.
-
-    >>> step_of(0.5), step_of(0.4999), step_of(10.0), step_of(9.99)
-    (-1, -2, 3, 2)
-    """
-    step = math.floor(math.log10(value)) * len(STEPS) + len(STEPS)
-    while edge_of(step) > value:
-        step -= 1
-    return step
+    given = np.asarray(list(values), dtype=float)
+    weights = np.ones(len(given)) if counts is None else np.asarray(list(counts), dtype=float)
+    known = ~np.isnan(given)
+    given, weights = given[known], weights[known]
+    if (given < 0).any():
+        raise ValueError("a distribution on bins of a fixed ratio holds no values below zero")
+    above = given > 0
+    if not above.any():
+        return pd.DataFrame({"low": [], "high": [], "count": []}, dtype=float), round(weights.sum())
+    edges = log_edges(given[above].min(), given[above].max())
+    found, _edges = np.histogram(given[above], bins=edges, weights=weights[above])
+    return pd.DataFrame({"low": edges[:-1], "high": edges[1:], "count": found}), round(weights[~above].sum())

@@ -8,7 +8,6 @@ Plain Python: no Django, no database, no clock. One kind a module:
 - ``waterfall`` leads from one total to another, ``distribution`` counts requests by their footprint.
 """
 
-from reporting.charts.bins import histogram, log_edges
 from reporting.charts.bridge import Part
 from reporting.charts.chart import Chart, Legend
 from reporting.charts.distribution import distribution
@@ -36,9 +35,7 @@ __all__ = [
     "coverage_map",
     "distribution",
     "dots",
-    "histogram",
     "hour_of_week",
-    "log_edges",
     "months_between",
     "multiples",
     "ranked",

@@ -58,7 +58,7 @@ def distribution(
 
     Args:
         bins: ``low``, ``high`` (edges, `low <= value < high`) [kg CO2e, kWh or L] and ``count``, in order and without holes,
-            as `reporting.charts.bins.histogram` makes them, or counted in the database over `log_edges`.
+            as `reporting.distribution.histogram` makes them, or counted in the database over `log_edges`.
         percentiles: "p50", "p90", "p99" -> exact value, same unit; one that the number of requests does not
             carry (p99 of fewer than 100) is left out.
         noun: what is counted, as it stands inside a sentence.
@@ -90,6 +90,9 @@ def distribution(
         for span, count in zip(spans, counts, strict=True)
     ]
     places = [first + i + 0.5 for i in range(len(counts))]
+    count_ticks = [
+        (value, figures.count(round(value), locale=locale)) for value, _text in ticks(0, top, step, locale)
+    ]
     edge_ticks = edge_labels(bins, zeros, scale, locale)
     pad = max(0.0, (FEWEST_BINS - len(counts)) / 2)  # a single bar is not a wall
     across = (min(first, 0) - pad, max(len(bins), 1) + pad)
@@ -159,7 +162,12 @@ def distribution(
                     "linecolor": CONTROL.light,
                     "title": {"text": unit, "standoff": 6, "font": {"size": 13}},
                 },
-                "yaxis": value_axis(top, step),
+                "yaxis": value_axis(top, step)
+                | {
+                    "tickmode": "array",
+                    "tickvals": [value for value, _text in count_ticks],
+                    "ticktext": [text for _value, text in count_ticks],
+                },
                 "annotations": [
                     label_note(mark, texts[mark.name], row, across) for mark, row in zip(marks, rows, strict=True)
                 ],
@@ -186,7 +194,7 @@ def distribution(
             first,
             across,
             top,
-            ticks(0, top, step, locale),
+            count_ticks,
             edge_ticks,
             marks,
             rows,

@@ -22,7 +22,6 @@ from reporting.charts import (
     coverage_map,
     distribution,
     dots,
-    histogram,
     hour_of_week,
     months_between,
     multiples,
@@ -31,6 +30,7 @@ from reporting.charts import (
     trend,
     waterfall,
 )
+from reporting.distribution import histogram
 
 HOSTILE: Final = "<b>=1+1</b><script>alert(1)</script>"
 LONG: Final = "Forschungsabteilung für multimodale Grundlagenmodelle, Standort Garching bei München"

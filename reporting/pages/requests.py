@@ -21,8 +21,10 @@ from core.organizations.access import requires
 from core.organizations.identity import Identity
 from core.organizations.policy import Action, narrowing
 from reporting import figures
+from reporting.charts import Chart, distribution
 from reporting.distribution import Distribution
 from reporting.pages.asked import asked, filter_bar, period_name, said, stage_name, view_of
+from reporting.pages.files import csv_file
 from reporting.pages.request_files import STREAMED, ask_for, requests_file
 from reporting.query import Query
 from reporting.selectors import records as newest
@@ -105,8 +107,10 @@ def requests(request: HttpRequest) -> HttpResponse:
             "tabs": tabs(query, listing),
             "facets": facets(query, by_facet),
             "groups": heaviest(query, kept),
-            "spread": spread(selectors.spread_of(reach.window()), reach) if at_once and reach else None,
+            "charts": bool(reach and reach.total),
+            "chart": spread(selectors.spread_of(reach.window()), reach) if at_once and reach else None,
             "spread_address": f"{reverse('requests_spread')}{query.link()}" if reach and reach.total else "",
+            "spread_csv": spread_csv(query),
             "table": table(query, listing, page),
             "csv": query.link(**listing.params(format="csv")),
             "too_long": f"{reverse('requests_export')}{query.link(**listing.params())}"
@@ -138,15 +142,25 @@ def requests_spread(request: HttpRequest) -> HttpResponse:
     query = narrowed(asked(request), request.identity)  # type: ignore[attr-defined]
     errors = list(query.errors)
     reach = reach_for(request, query, errors)
+    chart = spread(selectors.spread_of(reach.window()), reach) if reach else None
+    if chart is not None and request.GET.get("format") == "csv":
+        return csv_file(chart.table, "requests-by-footprint", query)
     context = {
         "title": _("Requests"),
         "query_errors": errors,
         "period_label": period_name(query.filter, query.label),
-        "spread": spread(selectors.spread_of(reach.window()), reach) if reach else None,
+        "charts": chart is not None,
+        "chart": chart,
+        "spread_csv": spread_csv(query),
         "back": f"{reverse('requests')}{query.link()}",
     }
     partial = bool(getattr(request, "htmx", False))
     return render(request, "reporting/partials/spread.html" if partial else "reporting/spread.html", context)
+
+
+def spread_csv(query: Query) -> str:
+    """Address of the file of what the chart draws."""
+    return f"{reverse('requests_spread')}{query.link(format='csv')}"
 
 
 def reach_for(request: HttpRequest, query: Query, errors: list[str]) -> Reach | None:
@@ -366,39 +380,26 @@ def heaviest(query: Query, rows: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
-def spread(found: Distribution, reach: Reach) -> dict[str, Any] | None:
-    """Write the spread of requests over their footprint: percentiles, and a table of bins in one unit."""
+def spread(found: Distribution, reach: Reach) -> Chart | None:
+    """Draw how requests are spread over their footprint; None where none has one."""
     if not found.requests:
         return None
-    largest = max(each.requests for each in found.bins)
-    scale = figures.scale_for("intensity", [each.high for each in found.bins], digits=1)
-    known = figures.scale_for("intensity", list(found.percentiles.values()))
-    return {
-        "requests": found.requests,
-        "records": found.records,
-        "total": reach.total,
-        "sampled": reach.sampled,
-        "unit": scale.unit,
-        "percentiles": [
-            (f"p{share}", figures.number(value, known, locale=locale()), known.unit)
-            for share, value in found.percentiles.items()
-        ],
-        "bins": [
-            {
-                "label": edges(each.low, each.high, scale),
-                "requests": each.requests,
-                "share": each.requests / found.requests,
-                "bar": each.requests / largest,
-            }
-            for each in found.bins
-        ],
-    }
-
-
-def edges(low: float, high: float, scale: figures.Scale) -> str:
-    """Write the edges of a bin in the unit of all: "0.2 – 0.5"."""
-    texts = [f"{value * scale.factor:,.12g}" for value in (low, high)]
-    return _("below {high}").format(high=texts[1]) if not low else f"{texts[0]}{figures.DASH}{texts[1]}"
+    sample = _("from a sample of {records} of {total} records, drawn by blocks").format(
+        records=figures.count(found.records, compact=False, locale=locale()),
+        total=figures.count(reach.total, compact=False, locale=locale()),
+    )
+    return distribution(
+        found.bins,
+        percentiles={f"p{share}": value for share, value in found.percentiles.items()},
+        name="spread",
+        kind="intensity",
+        noun=_("requests"),
+        per=_("per successful request"),
+        zeros=found.zeros,
+        detail=sample if reach.sampled else "",
+        locale=locale(),
+        translate=_,
+    )
 
 
 def narrowed(query: Query, identity: Identity) -> Query:

@@ -1,8 +1,6 @@
-"""The distribution: its bins, the percentiles that its number carries, and what it says."""
+"""The distribution: the percentiles that its number carries, and what it says."""
 
-import itertools
 import json
-import math
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -10,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reporting.charts import distribution, histogram, log_edges
+from reporting.charts import distribution
 from reporting.charts.percentiles import label_rows
-
-WEIGHTS = st.floats(1e-9, 1e6)
+from reporting.distribution import histogram
 
 
 def draw(values, percentiles=None, **options):
@@ -25,42 +22,6 @@ def draw(values, percentiles=None, **options):
 def marks(chart):
     """Names of the percentiles that are drawn."""
     return [trace["name"] for trace in chart.figure["data"][2:]]  # behind the bars and the edge of the lines
-
-
-@given(st.lists(WEIGHTS, min_size=1, max_size=40))
-def test_every_value_lies_in_exactly_one_bin(values):
-    bins, zeros = histogram(values)
-
-    assert zeros == 0
-    assert bins["count"].sum() == len(values)
-    assert bins["low"].iloc[0] <= min(values)
-    assert max(values) < bins["high"].iloc[-1]
-
-
-@given(WEIGHTS, WEIGHTS)
-def test_there_are_few_bins_however_wide_the_range(one, other):
-    edges = log_edges(min(one, other), max(one, other))
-
-    assert 2 <= len(edges) <= 34
-    ratios = [high / low for low, high in itertools.pairwise(edges)]
-    assert max(ratios) / min(ratios) <= 1.3  # nearly one ratio: 2 to 2.5, or 1.25 to 1.28
-
-
-def test_counts_stand_in_the_bins_that_a_person_would_choose():
-    # 3 lies in 2-5, 5 begins the next bin, 700 lies in 500-1000
-    bins, zeros = histogram([0, 3, 5, 700, math.nan], [4, 2, 1, 6, 9])
-
-    assert bins.to_dict("list") == {
-        "low": [2, 5, 10, 20, 50, 100, 200, 500],
-        "high": [5, 10, 20, 50, 100, 200, 500, 1000],
-        "count": [2, 1, 0, 0, 0, 0, 0, 6],
-    }
-    assert zeros == 4
-
-
-def test_a_footprint_below_zero_is_refused():
-    with pytest.raises(ValueError, match="below zero"):
-        histogram([-1.0])
 
 
 def test_bins_with_holes_are_refused():

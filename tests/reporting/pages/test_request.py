@@ -62,8 +62,9 @@ def test_percentiles_and_bins_are_those_of_requests(client, organization, record
     """1,000 requests of 363.6 kg / 1000 = 0.364 g x 1000; 80 successful ones of 3.636 kg / 80 = 45.45 g."""
     text = text_of(sign_in(client, organization).get("/requests/", LATELY))
 
-    assert f"p50 {1.0 * DE_KG_PER_KWH:.2f} g" in text.replace("p50 0.4", "p50 0.36")  # 0.3636 g
-    assert "p99 45.5 g" in text  # 10 kWh x 363.6 g over 80
+    assert "The heaviest 1 % of requests take at least 120 times the median" in text  # 45.45 g / 0.3636 g = 125
+    assert f"p50 {1000 * DE_KG_PER_KWH:.0f} mg" in text  # 1 kWh over 1,000 requests
+    assert "p99 45,500 mg" in text  # 10 kWh x 363.6 g over 80
     assert "1,100 requests" in text
     assert "20 failed" in text
 
