@@ -58,6 +58,13 @@ class Query:
     fiscal_start: int = 1
     pinned: dict[str, Any] | None = None
 
+    def inside(self, **dims: str | tuple[str, ...]) -> Query:
+        """Narrow to what dimensions name, such as one team: its comparison and its links too."""
+        own = {name: (value,) if isinstance(value, str) else value for name, value in dims.items()}
+        comparison = self.comparison and replace(self.comparison, dims={**self.comparison.dims, **own})
+        filtered = replace(self.filter, dims={**self.filter.dims, **own})
+        return replace(self, filter=filtered, comparison=comparison, params=self.params | own)
+
     def link(self, **changes: str | tuple[str, ...] | None) -> str:
         """Write the query string of this query with some parameters changed; None takes one out."""
         params = dict(self.params)  # what chooses figures; a place in a list, a format, a record are given anew

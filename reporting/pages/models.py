@@ -199,7 +199,7 @@ def headline(comparison: Comparison) -> str:
 @requires(Action.SEE_OWN_TEAM)
 def model(request: HttpRequest, model: str) -> HttpResponse:
     """Show one model: its figures over time, its tokens, who uses it."""
-    query = inside(asked(request), model)
+    query = asked(request).inside(model=model)
     organization_id = request.identity.organization_id  # type: ignore[attr-defined]
     shown = overview(
         organization_id,
@@ -247,18 +247,6 @@ def model(request: HttpRequest, model: str) -> HttpResponse:
         "as_of": shown.as_of,
     }
     return render(request, "reporting/model.html", context)
-
-
-def inside(query: Query, model: str) -> Query:
-    """Narrow a query to one model, links included."""
-    own = {"model": (model,)}
-    comparison = query.comparison and replace(query.comparison, dims={**query.comparison.dims, **own})
-    return replace(
-        query,
-        filter=replace(query.filter, dims={**query.filter.dims, **own}),
-        comparison=comparison,
-        params=query.params | own,
-    )
 
 
 def model_of(row: ModelRow) -> dict[str, Any]:

@@ -27,8 +27,9 @@ from reporting.pages.asked import asked, filter_bar, period_name, said, stage_na
 from reporting.pages.files import csv_file
 from reporting.pages.request_files import STREAMED, ask_for, requests_file
 from reporting.query import Query
-from reporting.selectors import records as newest
 from reporting.selectors import requests as selectors
+from reporting.selectors.records import Records
+from reporting.selectors.records import records as records_by_time
 from reporting.selectors.requests import NEWEST, SORTS, TABS, Facets, Reach
 from reporting.templatetags.figures import locale
 
@@ -172,12 +173,10 @@ def reach_for(request: HttpRequest, query: Query, errors: list[str]) -> Reach | 
         return None
 
 
-def listed(
-    query: Query, listing: Listing, reach: Reach | None, errors: list[str]
-) -> tuple[newest.Records, dict[str, str]]:
+def listed(query: Query, listing: Listing, reach: Reach | None, errors: list[str]) -> tuple[Records, dict[str, str]]:
     """Read a page of records, and where the pages before and after are; what cannot be done is said."""
     if reach is None:
-        return newest.Records.none(), {}
+        return Records.none(), {}
     by_time = listing.sort == NEWEST and listing.tab in ("", "failed")
     if listing.sort == "-kg" and not listing.tab and reach.sampled:
         text = _(
@@ -207,16 +206,16 @@ def listed(
     return page, place
 
 
-def read(query: Query, listing: Listing, reach: Reach, *, by_time: bool) -> newest.Records:
+def read(query: Query, listing: Listing, reach: Reach, *, by_time: bool) -> Records:
     """Read a page: by time from the ledger's index, in any other order from the whole window, quantified."""
     if by_time:
         failed = listing.tab == "failed"
-        return newest.records(reach.organization_id, query.filter, cursor=listing.after, failed=failed)
+        return records_by_time(reach.organization_id, query.filter, cursor=listing.after, failed=failed)
     window = reach.window()
     return selectors.page_of(reach, window, selectors.ordered(window, listing.sort, listing.tab), after=listing.after)
 
 
-def table(query: Query, listing: Listing, page: newest.Records) -> dict[str, Any]:
+def table(query: Query, listing: Listing, page: Records) -> dict[str, Any]:
     """Build the list: columns with the address that orders by them, rows with the address of their own page."""
     known = page.figures.to_dict("records")
     scale = figures.scale_for("intensity", [row["total_kg_co2e"] for row in known])
@@ -405,12 +404,4 @@ def spread(found: Distribution, reach: Reach) -> Chart | None:
 def narrowed(query: Query, identity: Identity) -> Query:
     """Show single records of the own team only to those who see no more of others than totals."""
     own = narrowing(identity, requests=True)
-    if not own:
-        return query
-    dims = {**query.filter.dims, **own}
-    return replace(
-        query,
-        filter=replace(query.filter, dims=dims),
-        params=query.params | own,
-        allowed=query.allowed | own,
-    )
+    return replace(query.inside(**own), allowed=query.allowed | own) if own else query

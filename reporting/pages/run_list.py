@@ -79,12 +79,7 @@ def runs(request: HttpRequest) -> HttpResponse:
 def own_runs(query: Query, identity: Identity) -> Query:
     """Narrow a query to the runs that the asker may see."""
     own = narrowing_of_runs(identity)
-    if not own:
-        return query
-    dims = {**query.filter.dims, **own}
-    return replace(
-        query, filter=replace(query.filter, dims=dims), params=query.params | own, allowed=query.allowed | own
-    )
+    return replace(query.inside(**own), allowed=query.allowed | own) if own else query
 
 
 def table(found: list[RunRow], query: Query, *, every: bool) -> dict[str, Any]:

@@ -161,7 +161,7 @@ def team(request: HttpRequest, team: str) -> HttpResponse:
     allowed = query.allowed.get("team")
     if place is None or (allowed is not None and place.name not in allowed):
         raise Http404
-    query = inside(query, place.name)
+    query = query.inside(team=place.name)
     shown = overview(
         organization_id,
         query.filter,
@@ -209,18 +209,6 @@ def team(request: HttpRequest, team: str) -> HttpResponse:
         "as_of": shown.as_of,
     }
     return render(request, "reporting/team.html", context)
-
-
-def inside(query: Query, team: str) -> Query:
-    """Narrow a query to one team, links included."""
-    own = {"team": (team,)}
-    comparison = query.comparison and replace(query.comparison, dims={**query.comparison.dims, **own})
-    return replace(
-        query,
-        filter=replace(query.filter, dims={**query.filter.dims, **own}),
-        comparison=comparison,
-        params=query.params | own,
-    )
 
 
 def facts_of(query: Query) -> list[tuple[str, str]]:
