@@ -20,6 +20,7 @@ from reporting.selectors.overview import (
     Amount,
     Row,
     amount,
+    bounded,
     evidence_shares,
     key_of,
     ranked_rows,
@@ -95,14 +96,11 @@ def models_of(organization_id: int, filtered: Filter, before: Filter | None, *, 
     )
     per_1000 = per_1000_tokens(organization_id, filtered, view=view)
     techniques = techniques_by_model(organization_id, view, plain) if view is not None else {}
-    bounded = emissions(
-        organization_id, replace(filtered, by=("model",), grain="total"), bounds=(TOTAL,), view=view
-    ).rows
-    amounts = {key_of(row["model"]): amount(row, TOTAL) for _, row in bounded.iterrows()}
     own = dict(iter(now.rows.groupby(now.rows["model"].map(key_of))))
+    ranked = ranked_rows(now.rows, None if then is None else then.rows, "model")
     rows = [
-        _row(replace(each, kg=amounts[each.key]), own[each.key], filtered, per_1000, techniques)
-        for each in ranked_rows(now.rows, None if then is None else then.rows, "model")
+        _row(each, own[each.key], filtered, per_1000, techniques)
+        for each in bounded(organization_id, filtered, ranked, "model", view=view)
     ]
     return Models(rows, now.as_of)
 

@@ -212,8 +212,14 @@ def ranked(organization_id: int, filtered: Filter, before: Filter | None, dim: s
     plain = replace(filtered, by=(), grain="total")
     then = mixed(organization_id, replace(before, by=(), grain="total"), view) if before else None
     rows = ranked_rows(mixed(organization_id, plain, view), then, dim)
-    bounded = emissions(organization_id, replace(plain, by=(dim,)), bounds=(TOTAL,), view=view).rows
-    amounts = {key_of(row[dim]): amount(row, TOTAL) for _, row in bounded.iterrows()}
+    return bounded(organization_id, filtered, rows, dim, view=view)
+
+
+def bounded(organization_id: int, filtered: Filter, rows: list[Row], dim: str, *, view: View | None) -> list[Row]:
+    """Give ranked entities of one dimension their intervals."""
+    grouped = replace(filtered, by=(dim,), grain="total")
+    found = emissions(organization_id, grouped, bounds=(TOTAL,), view=view).rows
+    amounts = {key_of(row[dim]): amount(row, TOTAL) for _, row in found.iterrows()}
     return [replace(row, kg=amounts[row.key]) for row in rows]
 
 

@@ -21,6 +21,7 @@ from reporting.selectors.overview import (
     TOTAL,
     Row,
     amount,
+    bounded,
     evidence_shares,
     key_of,
     mixed,
@@ -75,16 +76,14 @@ def teams_of(organization_id: int, filtered: Filter, before: Filter | None, *, v
     plain = replace(filtered, by=(), grain="total")
     now = mixed(organization_id, plain, view)
     then = mixed(organization_id, replace(before, by=(), grain="total"), view) if before else None
-    bounded = emissions(organization_id, replace(plain, by=("team",)), bounds=(TOTAL,), view=view)
     grain, slots = slots_before(filtered)
     over_time = emissions(
         organization_id, replace(plain, from_day=slots[0], by=("team",), grain=grain), bounds=False, view=view
-    ).rows
-    series = series_of(over_time, slots)
-    amounts = {key_of(row["team"]): amount(row, TOTAL) for _, row in bounded.rows.iterrows()}
+    )
+    series = series_of(over_time.rows, slots)
     rows = [
-        _row(replace(each, kg=amounts[each.key]), _of(now, each.key), _of(then, each.key), series.get(each.key))
-        for each in ranked_rows(now, then, "team")
+        _row(each, _of(now, each.key), _of(then, each.key), series.get(each.key))
+        for each in bounded(organization_id, filtered, ranked_rows(now, then, "team"), "team", view=view)
     ]
     if "team" not in filtered.dims and all(each.row.key != UNATTRIBUTED for each in rows):
         gone = sum_of(_of(then, UNATTRIBUTED)[TOTAL]) if then is not None else None
@@ -99,7 +98,7 @@ def teams_of(organization_id: int, filtered: Filter, before: Filter | None, *, v
         None,
         "",
     )
-    return Teams(rows, _row(whole, now, then, None), slots, grain, bounded.as_of)
+    return Teams(rows, _row(whole, now, then, None), slots, grain, over_time.as_of)
 
 
 def _row(row: Row, now: pd.DataFrame, then: pd.DataFrame | None, series: list[float | None] | None) -> TeamRow:
