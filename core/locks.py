@@ -7,7 +7,11 @@ never used: releases that run side by side for a moment must mean the same by it
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
+
+from django.db import connection
 
 # the second number is the organization
 AUDIT_LOCK: Final = 0x57A77  # orders its audit events
@@ -37,3 +41,18 @@ IDEMPOTENCY_LOCK: Final = 0x1DE4  # of organization, token and key: one of two e
 CLAIM_LOCK: Final = 0x57A82  # claims of certificates
 JOB_LOCK: Final = 0x57A85  # a worker restates
 LOAD_LOCK: Final = 0x57A86  # two processes that start at once load a factor set once
+
+
+@contextmanager
+def if_free(*key: int) -> Iterator[bool]:
+    """Hold a lock if nobody has it, and say so; it is the session's, so it is free when a worker is gone."""
+    numbers = ", ".join(["%s"] * len(key))
+    with connection.cursor() as cursor:
+        cursor.execute(f"select pg_try_advisory_lock({numbers})", key)
+        (locked,) = cursor.fetchone()
+    try:
+        yield bool(locked)
+    finally:
+        if locked and connection.is_usable():
+            with connection.cursor() as cursor:
+                cursor.execute(f"select pg_advisory_unlock({numbers})", key)

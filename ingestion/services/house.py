@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import cast
 
@@ -13,7 +11,7 @@ from django.db import connection
 
 from core.ledger.deletions import deletions_to_work_on, work_on
 from core.ledger.services import drop_expired_text, ensure_months_ahead
-from core.locks import DELETION_LOCK
+from core.locks import DELETION_LOCK, if_free
 from core.organizations.models import Organization
 from core.organizations.retention import Retention, longest, retentions
 from core.organizations.tenancy import organization_scope
@@ -69,7 +67,7 @@ def work_on_deletions(organization_id: int, *, seconds: float) -> int:
     One worker does it; another that is woken meanwhile gives 0 at once, so that it is free for what arrives.
     """
     deadline = time.monotonic() + seconds
-    with _alone(organization_id) as alone:
+    with if_free(DELETION_LOCK, organization_id) as alone:
         if not alone:
             return 0
         with organization_scope(organization_id):
@@ -78,20 +76,6 @@ def work_on_deletions(organization_id: int, *, seconds: float) -> int:
             work_on(organization_id, deletion_id, seconds=deadline - time.monotonic())
         with organization_scope(organization_id):
             return len(deletions_to_work_on(organization_id))
-
-
-@contextmanager
-def _alone(organization_id: int) -> Iterator[bool]:
-    """Hold the lock on an organization's deletions, if nobody has it; the session's, so it is free when the worker is gone."""
-    with connection.cursor() as cursor:
-        cursor.execute("select pg_try_advisory_lock(%s, %s)", [DELETION_LOCK, organization_id])
-        (locked,) = cursor.fetchone()
-    try:
-        yield bool(locked)
-    finally:
-        if locked and connection.is_usable():
-            with connection.cursor() as cursor:
-                cursor.execute("select pg_advisory_unlock(%s, %s)", [DELETION_LOCK, organization_id])
 
 
 def keep_house(now: datetime | None = None) -> dict[str, int]:

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 import structlog
-from django.db import connection
 
 from core.accounting.figures import Filter
 from core.accounting.models import View
 from core.accounting.selectors import current_view
-from core.locks import EXPORT_LOCK
+from core.locks import EXPORT_LOCK, if_free
 from core.organizations.identity import Identity, current_actor
 from core.organizations.services import record_event
 from core.organizations.tenancy import organization_scope
@@ -100,7 +98,7 @@ def export_is_due(organization_id: int) -> bool:
 def run_exports(organization_id: int) -> int:
     """Write what was asked for, the oldest first; tell how many. 0 at once where another worker does it."""
     done = 0
-    with _alone(organization_id) as alone:
+    with if_free(EXPORT_LOCK, organization_id) as alone:
         while alone and (export := _next(organization_id)) is not None:
             _write(export)
             done += 1
@@ -182,17 +180,3 @@ def _fail(export: Export, error: str) -> None:
     with organization_scope(export.organization_id):
         active = Export.objects.filter(organization_id=export.organization_id, id=export.id, state__in=ACTIVE)
         active.update(state=ExportState.FAILED, error=error, ended_at=datetime.now(UTC))
-
-
-@contextmanager
-def _alone(organization_id: int) -> Iterator[bool]:
-    """Try to be the one that writes an organization's exports; the lock is the session's, so it ends with a killed worker."""
-    with connection.cursor() as cursor:
-        cursor.execute("select pg_try_advisory_lock(%s, %s)", [EXPORT_LOCK, organization_id])
-        (locked,) = cursor.fetchone()
-    try:
-        yield bool(locked)
-    finally:
-        if locked and connection.is_usable():
-            with connection.cursor() as cursor:
-                cursor.execute("select pg_advisory_unlock(%s, %s)", [EXPORT_LOCK, organization_id])

@@ -10,20 +10,18 @@ one begins again. A switch and the end of its job are one transaction, so either
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
 import structlog
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
 from core.accounting.figures import Filter
 from core.accounting.models import JobState, RestatementJob
 from core.accounting.services.restatement import Progress, Restatement, restate
 from core.accounting.services.views import ViewError, discard_abandoned_views, ensure_current_view
 from core.factors.selectors import NoFactorSet, factor_set_of
-from core.locks import JOB_LOCK
+from core.locks import JOB_LOCK, if_free
 from core.organizations.identity import current_actor
 from core.organizations.services import record_event
 from core.organizations.tenancy import organization_scope
@@ -147,7 +145,7 @@ def run_restatement(organization_id: int) -> RestatementJob | None:
     Returns:
         The job as it ended. None: there is none to do, or a worker restates just now; the sweep asks again.
     """
-    with _job_locked() as locked:
+    with if_free(JOB_LOCK) as locked:
         job = _active(organization_id) if locked else None
         if job is None:
             return None
@@ -221,17 +219,3 @@ def _fail(job: RestatementJob, error: str) -> None:
         _end(job, JobState.FAILED, error=error)
     except CancelledError:
         log.info("restatement failed after it was cancelled", organization=job.organization_id, job=job.id)
-
-
-@contextmanager
-def _job_locked() -> Iterator[bool]:
-    """Try to be the one that restates; the lock is the session's, so it ends with a worker that is killed."""
-    with connection.cursor() as cursor:
-        cursor.execute("select pg_try_advisory_lock(%s)", [JOB_LOCK])
-        (locked,) = cursor.fetchone()
-    try:
-        yield bool(locked)
-    finally:
-        if locked and connection.is_usable():
-            with connection.cursor() as cursor:
-                cursor.execute("select pg_advisory_unlock(%s)", [JOB_LOCK])
