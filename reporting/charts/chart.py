@@ -146,6 +146,12 @@ def layout(*, height: int, right: int = 90, left: int = 48, above: int = 8, belo
     }
 
 
+def hatched() -> dict[str, Any]:
+    """Return the marker of bars that stand for what is not known: hatched, without a fill."""
+    pattern = {"shape": "/", "fgcolor": CONTROL.light, "fgopacity": 0.5, "size": 7, "solidity": 0.12}
+    return {"color": "rgba(0,0,0,0)", "line": {"width": 0}, "pattern": pattern}
+
+
 def value_axis(top: float, step: float, low: float = 0.0) -> dict[str, Any]:
     """Return an axis of values with zero on it, from ``low`` to ``top``, ``step`` its ticks' distance in the shown unit."""
     return {

@@ -90,9 +90,7 @@ def distribution(
         for span, count in zip(spans, counts, strict=True)
     ]
     places = [first + i + 0.5 for i in range(len(counts))]
-    count_ticks = [
-        (value, figures.count(round(value), locale=locale)) for value, _text in ticks(0, top, step, locale)
-    ]
+    count_ticks = [(value, figures.count(round(value), locale=locale)) for value, _text in ticks(0, top, step, locale)]
     edge_ticks = edge_labels(bins, zeros, scale, locale)
     pad = max(0.0, (FEWEST_BINS - len(counts)) / 2)  # a single bar is not a wall
     across = (min(first, 0) - pad, max(len(bins), 1) + pad)

@@ -18,6 +18,7 @@ from reporting.charts.chart import (
     Translate,
     as_is,
     axis_number,
+    hatched,
     layout,
     row_axis,
     shown_unit,
@@ -276,11 +277,7 @@ def hatching(
             "width": 1,
             "customdata": [[said[i][j], addresses[i][j]] for i, j in missing],
             "hovertemplate": "%{customdata[0]}<extra></extra>",
-            "marker": {
-                "color": "rgba(0,0,0,0)",
-                "line": {"width": 0},
-                "pattern": {"shape": "/", "fgcolor": CONTROL.light, "fgopacity": 0.5, "size": 7, "solidity": 0.12},
-            },
+            "marker": hatched(),
             "meta": {"key": "gap", "token": CONTROL.token},
         }
     ]

@@ -20,6 +20,7 @@ from reporting.charts.chart import (
     Translate,
     as_is,
     axis_number,
+    hatched,
     known_or_none,
     layout,
     nice_top,
@@ -332,11 +333,7 @@ def bands(holes: Sequence[Hole], top: float, translate: Translate) -> list[dict[
             "width": widths,
             "customdata": [[hole.reason, ""] for hole in holes],
             "hovertemplate": "%{customdata[0]}<extra></extra>",
-            "marker": {
-                "color": "rgba(0,0,0,0)",
-                "line": {"width": 0},
-                "pattern": {"shape": "/", "fgcolor": CONTROL.light, "fgopacity": 0.5, "size": 7, "solidity": 0.12},
-            },
+            "marker": hatched(),
             "meta": {"key": "gap", "token": CONTROL.token},
         }
     ]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from reporting import figures
-from reporting.charts.chart import Legend, Translate, known_or_none
+from reporting.charts.chart import Legend, Translate, hatched, known_or_none
 from reporting.charts.palette import COLOURS, CONTROL, GROUND, OTHER, STAGES, TEXT, Colour
 from reporting.charts.stack import Stack
 
@@ -90,11 +90,7 @@ def traces(
                 "width": 1,
                 "customdata": [[reasons[slot], ""] for slot in slots if slot in reasons],
                 "hovertemplate": "%{customdata[0]}",
-                "marker": {
-                    "color": "rgba(0,0,0,0)",
-                    "line": {"width": 0},
-                    "pattern": {"shape": "/", "fgcolor": CONTROL.light, "fgopacity": 0.5, "size": 7, "solidity": 0.12},
-                },
+                "marker": hatched(),
                 "meta": {"key": "gap", "token": CONTROL.token},
             }
         )

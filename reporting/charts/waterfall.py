@@ -28,6 +28,7 @@ from reporting.charts.chart import (
     Legend,
     Translate,
     as_is,
+    hatched,
     layout,
     nice_ends,
     row_axis,
@@ -295,11 +296,7 @@ def traces(
                     [said[i] + (f" ({steps[i].part.reason})" if steps[i].part.reason else ""), ""] for i in holes
                 ],
                 "hovertemplate": "%{customdata[0]}<extra></extra>",
-                "marker": {
-                    "color": "rgba(0,0,0,0)",
-                    "line": {"width": 0},
-                    "pattern": {"shape": "/", "fgcolor": CONTROL.light, "fgopacity": 0.5, "size": 7, "solidity": 0.12},
-                },
+                "marker": hatched(),
                 "meta": {"key": "gap", "token": CONTROL.token},
             }
         )
