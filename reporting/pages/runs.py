@@ -23,8 +23,9 @@ from core.organizations.policy import Action, may, narrowing_of_runs
 from reporting import figures
 from reporting.charts import Chart, steps
 from reporting.disclosures.run_cards import RunFacts, boamps, model_card
-from reporting.handbook.terms import METHODS, page_of_factor, page_of_impact
+from reporting.handbook.terms import METHODS, page_of_impact
 from reporting.pages.asked import stage_name, view_of
+from reporting.pages.explain import factor_node
 from reporting.pages.files import table_file
 from reporting.selectors.run_detail import elsewhere_of, other_hours_of, phases_of, power_of
 from reporting.selectors.run_list import LIVE_STATUS, RunRow, runs_of
@@ -72,7 +73,7 @@ def run(request: HttpRequest, run: str) -> HttpResponse:
         "unit": scale.unit,
         "rows": [row(found, name, label, kind, scales[kind]) for name, label, kind in ROWS],
         "methods": [method(node, tree["value"]) for node in tree["children"]] if tree else [],
-        "factors": [factor | {"page": page_of_factor(factor["name"])} for factor in tree["factors"]] if tree else [],
+        "factors": [factor_node(factor) for factor in tree["factors"]] if tree else [],
         "why": f"?{urlencode(period)}",
         "may_see_records": may(identity, Action.SEE_REQUESTS),
         "live": closer is not None and closer.status == LIVE_STATUS,

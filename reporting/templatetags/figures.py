@@ -77,6 +77,12 @@ def as_percent(share: float | None) -> str:
 
 
 @register.filter
+def cell_bar(share: float | None) -> SafeString:
+    """Draw the bar behind a cell: how much it is of the column's largest."""
+    return mark_safe(svg.cell_bar(share or 0.0))  # noqa: S308  # a number only
+
+
+@register.filter
 def sparkline(values: list[float | None], top: float | None = None) -> SafeString:
     """Draw small bars, one per slot; None is a gap. `top` is the value of a full bar, where several are compared."""
     return mark_safe(svg.sparkline(values, top))  # noqa: S308  # numbers only
