@@ -93,6 +93,19 @@ class RuleForm(forms.Form):
         return kept | {COLUMNS.get(name, name): value for name, value in self.cleaned_data.items() if value}
 
 
+class FileForm(forms.Form):
+    """Rules that take the place of a source's own."""
+
+    file = forms.FileField(
+        label=gettext_lazy("CSV or JSON"),
+        help_text=gettext_lazy(
+            "With the columns of the file that this page gives. It takes the place of all your own rules of this bill, once you"
+            " have seen its effect."
+        ),
+        widget=forms.ClearableFileInput(attrs={"accept": ".csv,.json"}),
+    )
+
+
 @requires(Action.SEE_SOURCES)
 @require_safe
 def bill_rules(request: HttpRequest) -> HttpResponse:
@@ -112,6 +125,8 @@ def _page(request: HttpRequest, source: Source | None, status: int = 200, **more
         "rules": _own(source) if source else [],
         "shipped": ai_services.rule_table().to_dict("records"),
         "may_manage": may(identity, Action.MANAGE_SOURCES),
+        "file_form": FileForm(),
+        "file_buttons": [("verdict", "try", _("Show the effect"))],
         **more,
     }
     return render(request, "ingestion/bill_rules.html", context, status=status)

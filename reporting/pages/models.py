@@ -19,15 +19,14 @@ from core.organizations.middleware import one_snapshot
 from core.organizations.policy import Action
 from core.quantification.comparison import Comparison
 from reporting import figures
-from reporting.pages.asked import activity, asked, filter_bar, period_name, said, stage_name, today, view_of
+from reporting.pages.asked import asked, filter_bar, period_name, said, stage_name, view_of
 from reporting.pages.files import csv_file
 from reporting.pages.nothing import nothing_matches
-from reporting.pages.overview import kpis, other_booking, trend_chart
+from reporting.pages.overview import kpis, other_booking, shown_of, trend_chart
 from reporting.pages.tables import change_cell, coverage_of, entity_frame, entity_name, entity_table
 from reporting.pages.teams import facts_of
 from reporting.query import Query
 from reporting.selectors.models import MOST_COMPARED, TOKENS, ModelRow, Models, compared_models, models_of
-from reporting.selectors.overview import overview
 
 PARTS: Final = ("inference", "other", "upstream", "embodied")
 MOST_ROWS: Final = 8
@@ -201,14 +200,7 @@ def model(request: HttpRequest, model: str) -> HttpResponse:
     """Show one model: its figures over time, its tokens, who uses it."""
     query = asked(request).inside(model=model)
     organization_id = request.identity.organization_id  # type: ignore[attr-defined]
-    shown = overview(
-        organization_id,
-        query.filter,
-        query.comparison,
-        view=view_of(request),
-        activity=activity(request),
-        today=today(),
-    )
+    shown = shown_of(request, query)
     if shown.records == 0:
         whole = replace(query.filter, dims={})
         used = values_in(organization_id, whole, "model", query.allowed, view=view_of(request))

@@ -47,14 +47,7 @@ def overview_page(request: HttpRequest) -> HttpResponse:
     """Show the state of the period on one screen, or the first steps where there is no record at all."""
     query = asked(request)
     organization_id = request.identity.organization_id  # type: ignore[attr-defined]
-    shown = overview(
-        organization_id,
-        query.filter,
-        query.comparison,
-        view=view_of(request),
-        activity=activity(request),
-        today=today(),
-    )
+    shown = shown_of(request, query)
     chart = trend_chart(shown, query)
     table = request.GET.get("format") == "csv" and request.GET.get("tab")
     if table == "trend":
@@ -102,6 +95,18 @@ def overview_page(request: HttpRequest) -> HttpResponse:
             "may_issue": may(request.identity, Action.ISSUE_INGEST_TOKEN),  # type: ignore[attr-defined]
             "may_add_sources": may(request.identity, Action.MANAGE_SOURCES),  # type: ignore[attr-defined]
         },
+    )
+
+
+def shown_of(request: HttpRequest, query: Query) -> Overview:
+    """Read what the overview shows, of all or of one team or model."""
+    return overview(
+        request.identity.organization_id,  # type: ignore[attr-defined]
+        query.filter,
+        query.comparison,
+        view=view_of(request),
+        activity=activity(request),
+        today=today(),
     )
 
 

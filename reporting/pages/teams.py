@@ -19,13 +19,12 @@ from core.organizations.access import requires
 from core.organizations.middleware import one_snapshot
 from core.organizations.policy import Action, may
 from reporting import figures
-from reporting.pages.asked import activity, asked, filter_bar, period_name, said, today, view_of
+from reporting.pages.asked import asked, filter_bar, period_name, said, view_of
 from reporting.pages.files import csv_file
 from reporting.pages.nothing import nothing_matches
-from reporting.pages.overview import kpis, other_booking, trend_chart
+from reporting.pages.overview import kpis, other_booking, shown_of, trend_chart
 from reporting.pages.tables import change_cell, coverage_of, entity_frame, entity_table
 from reporting.query import Query
-from reporting.selectors.overview import overview
 from reporting.selectors.projects import projects_of
 from reporting.selectors.teams import TeamRow, Teams, slugs_of, team_at, teams_of
 
@@ -162,14 +161,7 @@ def team(request: HttpRequest, team: str) -> HttpResponse:
     if place is None or (allowed is not None and place.name not in allowed):
         raise Http404
     query = query.inside(team=place.name)
-    shown = overview(
-        organization_id,
-        query.filter,
-        query.comparison,
-        view=view_of(request),
-        activity=activity(request),
-        today=today(),
-    )
+    shown = shown_of(request, query)
     chart = trend_chart(shown, query)
     projects = projects_of(organization_id, query.filter, query.comparison, view=view_of(request))
     table = request.GET.get("format") == "csv" and request.GET.get("tab")
