@@ -28,8 +28,8 @@ GROUP_OF_ATTEMPT: Final = (10_000, 32, 1)
 MOST_ATTEMPTS: Final = len(GROUP_OF_ATTEMPT)
 
 _WAITING = """
-select b.id, b.source_id, b.kind, b.received_at, b.attempts, b.announced, b.size_bytes, b.filename, b.team, b.project,
-       b.stage, b.token_id, b.confirmed, b.in_order, b.dry_run, b.payload_of, b.replay, b.audit_sequence,
+select b.id, b.source_id, b.kind, b.received_at, b.attempts, b.announced, b.size_bytes, b.filename, b.team, b.team_only,
+       b.project, b.stage, b.token_id, b.confirmed, b.in_order, b.dry_run, b.payload_of, b.replay, b.audit_sequence,
        s.settings, s.name as source_name
 from ingestion_batch b
 join ledger_source s on s.organization_id = b.organization_id and s.id = b.source_id
@@ -60,6 +60,7 @@ class Claimed:
     size_bytes: int
     filename: str
     team: str
+    team_only: bool
     project: str
     stage: str
     token_id: int | None

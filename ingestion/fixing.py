@@ -154,6 +154,6 @@ def _claimed(batch: Batch, source: Source, settings: Mapping[str, Any]) -> Claim
 
 
 _OF_BATCH: Final = (
-    *("id", "source_id", "kind", "attempts", "announced", "size_bytes", "filename", "team", "project"),
-    *("stage", "token_id", "confirmed", "in_order", "dry_run", "payload_of"),
+    *("id", "source_id", "kind", "attempts", "announced", "size_bytes", "filename", "team"),
+    *("team_only", "project", "stage", "token_id", "confirmed", "in_order", "dry_run", "payload_of"),
 )

@@ -69,6 +69,11 @@ class Batch(models.Model):
 
     # Defaults of the token, as they were at the time: records without attribution of their own take them.
     team = models.CharField(max_length=200, blank=True, default="")
+    team_only = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="its token sends for that team alone, so it holds no record of another",
+    )
     project = models.CharField(max_length=200, blank=True, default="")
     stage = models.CharField(max_length=32, blank=True, default="")
 

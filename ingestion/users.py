@@ -30,6 +30,8 @@ def note(identity: Identity, body: bytes, content_type: str, filename: str) -> N
         return
     values = _decoded(body, content_type, filename)
     seen = {each for value in values for each in found(value, identity.team)}
+    if identity.team_only:
+        seen = {(team, user) for team, user in seen if team.casefold() == identity.team.casefold()}
     note_users(identity.organization_id, seen, datetime.now(UTC))
 
 

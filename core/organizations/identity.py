@@ -43,6 +43,7 @@ class Identity:
     person_id: int | None = None
     token_id: int | None = None
     team: str = ""  # own team of a person; the team that a token is narrowed to
+    team_only: bool = False  # of a token: what it sends is of that team and no other
     project: str = ""
     stage: str = ""
     source: str = ""

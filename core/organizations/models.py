@@ -142,6 +142,9 @@ class ApiToken(models.Model):
     secret_hash = models.BinaryField(max_length=32)
     scopes = ArrayField(models.CharField(max_length=16, choices=Scope.choices))
     team = models.CharField(max_length=200, blank=True)
+    team_only = models.BooleanField(
+        default=False, db_default=False, help_text="it sends for its team alone: a record that names another is refused"
+    )
     project = models.CharField(max_length=200, blank=True)
     stage = models.CharField(max_length=32, blank=True, choices=[(stage, stage) for stage in STAGES])
     source = models.CharField(max_length=200, blank=True, help_text="name of the source connection it writes as")

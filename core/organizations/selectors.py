@@ -89,6 +89,7 @@ class LiveToken(NamedTuple):
     name: str
     scopes: list[str]
     team: str
+    team_only: bool
     project: str
     stage: str
     source: str
@@ -100,7 +101,8 @@ def live_token(organization_id: int, secret: str, now: datetime) -> LiveToken | 
     """Find a token by its secret, neither revoked nor expired; opens the organization's scope for itself."""
     rows = scoped_rows(
         organization_id,
-        "select id, name, scopes, team, project, stage, source, source_id, last_used_at from organizations_apitoken"
+        "select id, name, scopes, team, team_only, project, stage, source, source_id, last_used_at"
+        " from organizations_apitoken"
         " where organization_id = %(organization)s and secret_hash = %(hash)s and revoked_at is null"
         " and (expires_at is null or expires_at > %(now)s)",
         {"organization": organization_id, "hash": hashlib.sha256(secret.encode()).digest(), "now": now},

@@ -275,6 +275,7 @@ def issue_token(
     name: str,
     scopes: list[str],
     team: str = "",
+    team_only: bool = False,
     project: str = "",
     stage: str = "",
     source: str = "",
@@ -288,6 +289,8 @@ def issue_token(
     Args:
         organization_id, name, scopes, expires_at, created_by: of the token.
         team, project, stage: what records without attribution of their own take; a reading token sees no other team.
+        team_only: what it sends is of that team: a record that names another is refused, and it writes as sources of the
+            team's own.
         source: name of the connection that it writes as, one in each format that it sends.
         source_id: the one connection that it writes as; sent in another format, it is refused.
 
@@ -298,6 +301,10 @@ def issue_token(
         raise OrganizationError(f"A token needs scopes out of {', '.join(Scope.values)}.")
     if source_id is not None and set(scopes) != {Scope.INGEST}:
         raise OrganizationError("A token for one source only sends: give it the scope ingest alone.")
+    if team_only and (not team or set(scopes) != {Scope.INGEST}):
+        raise OrganizationError(
+            "A token for one team alone only sends: name the team, and give it the scope ingest alone."
+        )
     if expires_at is not None and expires_at <= datetime.now(UTC):
         raise OrganizationError("The token would have expired already: choose a later time.")
     secret = f"wl_{organization_id}_{secrets.token_urlsafe(32)}"
@@ -309,6 +316,7 @@ def issue_token(
             secret_hash=hashlib.sha256(secret.encode()).digest(),
             scopes=sorted(set(scopes)),
             team=team,
+            team_only=team_only,
             project=project,
             stage=stage,
             source=source,
@@ -326,6 +334,7 @@ def issue_token(
                 "prefix": token.prefix,
                 "scopes": token.scopes,
                 "team": team,
+                **({"team_only": True} if team_only else {}),
                 "project": project,
                 "stage": stage,
                 "source": source,
@@ -378,6 +387,7 @@ def authenticate_token(secret: str, *, request_id: str = "", address: str = "") 
         scopes=frozenset(token.scopes),
         token_id=token.id,
         team=token.team,
+        team_only=token.team_only,
         project=token.project,
         stage=token.stage,
         source=token.source,

@@ -118,6 +118,7 @@ def check_activity(
     received_at: datetime | pd.Series | None = None,
     max_age_days: float | pd.Series | None = None,
     limits: Limits | None = None,
+    only_team: str | pd.Series | None = None,
 ) -> tuple[pd.DataFrame, list[Rejection]]:
     """
     Part the rows that may become records from those that may not.
@@ -127,7 +128,8 @@ def check_activity(
         received_at: when the payload was received, UTC; None (no ledger in sight): times may lie anywhere.
         max_age_days: how long before that a record may start. [days]
         limits: how much a record may hold; None: all that fits the integers of cells.
-        The first two may also be given for each row, where several payloads are checked together.
+        only_team: the one team that the sender may name, in whatever case; None, absent: any.
+        The first two and the last may also be given for each row, where several payloads are checked together.
 
     Returns:
         The valid rows, where cached tokens above the input are cut to it (flag `cached_exceeds_input`) and empty text
@@ -138,6 +140,8 @@ def check_activity(
     used = {column for column, mask in present.items() if mask.any()}
     findings = _Findings(len(frame))
     blank = _check_texts(frame, findings, present, used)
+    if only_team is not None:
+        frame = _check_team(frame, findings, only_team)
     _check_sets(frame, findings)
     _check_numbers(frame, findings, present, used)
     _check_measures(frame, findings, present, used)
@@ -192,6 +196,19 @@ def _check_plain_text(column: str, values: pd.Series, findings: _Findings) -> bo
             _mask(pc.equal(lengths, pa.scalar(0)).fill_null(fill_value=False)), column, "bad_field", "it is empty"
         )
     return bool(bounds["min"] == 0)
+
+
+def _check_team(frame: pd.DataFrame, findings: _Findings, only_team: str | pd.Series) -> pd.DataFrame:
+    """Refuse rows of other teams; give the others the team's name as the sender's token spells it."""
+    wanted = pd.Series(only_team, index=frame.index, dtype="str")
+    held = wanted.notna()
+    same = frame["team"].str.strip().str.casefold() == wanted.str.strip().str.casefold()
+
+    def told(position: int) -> str:
+        return f"it names {frame['team'].iloc[position]!r}, and its token sends for {wanted.iloc[position]!r} alone"
+
+    findings.add((held & ~same).to_numpy(dtype=bool), "team", "other_team", told)
+    return frame.assign(team=frame["team"].mask(held & same, wanted))
 
 
 def _check_sets(frame: pd.DataFrame, findings: _Findings) -> None:

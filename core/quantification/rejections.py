@@ -42,6 +42,10 @@ REASONS: Final[Mapping[str, Reason]] = {
         "The record is older than this source accepts.",
         "If it belongs here, raise the source's `max_age_days` and replay the row.",
     ),
+    "other_team": Reason(
+        "The record names another team than the one that its token sends for.",
+        "Leave the team out or name the token's own; records of other teams need a token of theirs, or an admin's.",
+    ),
     "unknown_unit": Reason(
         "The unit of the quantity is not in the table of this format, and a unit is never guessed.",
         "Say in the source's setting `units` what it stands for, or correct it in the export; then replay the row.",

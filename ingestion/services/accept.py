@@ -24,6 +24,8 @@ from ingestion.models import State
 from ingestion.payloads import PayloadFile
 from ingestion.sources import registry
 
+SOURCE_NAME = 200
+"""Characters of a source's name."""
 IDEMPOTENCY_WINDOW = timedelta(hours=24)
 
 
@@ -59,14 +61,14 @@ _source_kinds: dict[tuple[int, int], str] = {}
 _BATCH = (
     "id, organization_id, source_id, kind, state, held, confirmed, in_order, dry_run, payload_of, replay, received_at,"
     " attempts, announced, received, written, duplicate, quarantined, outside, outside_by, log, filename, size_bytes,"
-    " body_hash, idempotency_key, team, project, stage, token_id, person_id, request_id"
+    " body_hash, idempotency_key, team, team_only, project, stage, token_id, person_id, request_id"
 )
 _INSERT_BATCH = f"""
 insert into ingestion_batch ({_BATCH})
 values (%(id)s, %(organization)s, %(source)s, %(kind)s, '{State.PENDING}', '', false, %(in_order)s, %(dry_run)s,
         %(payload_of)s, %(replay)s, %(received_at)s, 0, %(announced)s, 0, 0, 0, 0, 0, '[]', %(log)s, %(filename)s,
-        %(size_bytes)s, %(body_hash)s, %(idempotency_key)s, %(team)s, %(project)s, %(stage)s, %(token_id)s,
-        %(person_id)s, %(request_id)s)
+        %(size_bytes)s, %(body_hash)s, %(idempotency_key)s, %(team)s, %(team_only)s, %(project)s, %(stage)s,
+        %(token_id)s, %(person_id)s, %(request_id)s)
 """
 _INSERT_PAYLOAD = """
 insert into ingestion_payload (organization_id, batch_id, number, received_on, content_type, encoding, filename,
@@ -99,7 +101,7 @@ def accept_payload(
         files: scrubbed content, already on the disk where it is large.
         batch_id: given when files had to be named after it.
         source_name: connection that the records belong to; the token's own wins, default is the kind.
-            A token narrowed to one connection writes as that one.
+            A token narrowed to one connection writes as that one, a token for its team alone as one of the team.
         announced: rows counted by the door.
         idempotency_key: of the request; the same key and content within 24 hours is accepted once.
         dry_run: read and compare, write nothing.
@@ -143,6 +145,7 @@ def _values(
         "size_bytes": sum(file.size_bytes for file in files),
         "body_hash": delivery_hash(files),
         "team": identity.team if identity.token_id else "",
+        "team_only": identity.team_only,
         "project": identity.project,
         "stage": identity.stage,
         "token_id": identity.token_id,
@@ -224,7 +227,9 @@ def source_of(identity: Identity, kind: str, source_name: str = "") -> int:
     Raises WrongSourceError when the token is narrowed to a connection of another format.
     """
     if identity.source_id is None:
-        return source_id(identity.organization_id, kind, identity.source or source_name or kind)
+        name = identity.source or source_name or kind
+        # Ids, running totals and restated periods are told apart by source: one team's senders cannot touch another's.
+        return source_id(identity.organization_id, kind, own_name(name, identity.team) if identity.team_only else name)
     key = (identity.organization_id, identity.source_id)
     if key not in _source_kinds:  # neither the kind nor the organization of a source ever changes
         _source_kinds[key] = kind_of_source(*key)
@@ -234,6 +239,16 @@ def source_of(identity: Identity, kind: str, source_name: str = "") -> int:
             " the source that is meant."
         )
     return identity.source_id
+
+
+def own_name(name: str, team: str) -> str:
+    """
+    Name the connection of a team for what its own tokens send.
+
+    >>> own_name("otlp", "search")
+    'otlp (search)'
+    """
+    return f"{name[: max(SOURCE_NAME - len(team) - 3, 1)]} ({team})"[:SOURCE_NAME]
 
 
 def source_id(organization_id: int, kind: str, name: str) -> int:

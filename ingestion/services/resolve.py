@@ -246,6 +246,7 @@ def _again(origin: Batch, *, dry_run: bool, replay: bool | None = None) -> Batch
         size_bytes=origin.size_bytes,
         body_hash=origin.body_hash,
         team=origin.team,
+        team_only=origin.team_only,
         project=origin.project,
         stage=origin.stage,
     )

@@ -67,6 +67,7 @@ class Context:
         received_at: when the door took the payload, UTC.
         setting: the source's settings (`max_age_days`, `max_power_kw`, `max_devices`, `experiments`, `count`, ...).
         defaults: `team`, `project` and `stage` of the token; they fill what a record leaves open.
+        only_team: the one team that the token sends for; records that name another are refused.
         content_type: as sent, parameters included; "" for files.
         filename: the file's name, or the last part of the door's address (OTLP: `traces`, `metrics`, `logs`).
         known: facts that the service hands in for this format (CodeCarbon: `{run id: body of its POST /runs}`; formats with
@@ -77,6 +78,7 @@ class Context:
     received_at: datetime
     setting: Mapping[str, object] = field(default_factory=dict)
     defaults: Mapping[str, str | None] = field(default_factory=dict)
+    only_team: str | None = None
     content_type: str = ""
     filename: str | None = None
     known: Mapping[str, object] = field(default_factory=dict)
@@ -228,6 +230,7 @@ def finish(
         received_at=context.received_at,
         max_age_days=context.max_age_days,
         limits=context.limits(per_host=per_host),
+        only_team=context.only_team,
     )
     together = sorted([*rejected, *broken], key=lambda rejection: rejection.row)
     return Parsed(valid, together, received, outside, outside_by, list(log), list(cover))
@@ -264,12 +267,15 @@ def finish_drafts(drafts: Sequence[tuple[Draft, Context]]) -> Group:
             texts = [context.defaults.get(column) or draft.fallback.get(column) for draft, context in drafts]
             if any(texts):
                 frame[column] = frame[column].fillna(_each_row(frame, texts, "str"))
+        teams = [context.only_team for _, context in drafts]
+        only_team = _each_row(frame, teams, "str") if any(teams) else None
         rows, payload = frame["row"].to_numpy(), frame["payload"].to_numpy()
         frame, broken = records.check_activity(
             frame.assign(row=range(len(frame))),
             received_at=received_at,
             max_age_days=max_age_days,
             limits=limits,
+            only_team=only_team,
         )
         frame["row"] = rows[frame["row"].to_numpy()]
         for rejection in broken:

@@ -137,7 +137,7 @@ class _Reader:
         frame = bill_records.to_frame(rows, draft, stage=self.options.stage)
         completed = fill_absent(records.conform(frame), context.defaults, {"stage": "training"})
         # Times were held against the receipt row by row, where a running charge period is no fault.
-        valid, broken = records.check_activity(completed, limits=context.limits())
+        valid, broken = records.check_activity(completed, limits=context.limits(), only_team=context.only_team)
         return valid, [*rejected, *broken]
 
     def _note_unknown_meters(self, rows: Rows) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.conf import settings as site
 from django.contrib import messages
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
@@ -34,6 +35,11 @@ class TokenForm(forms.Form):
         label=_("May"), choices=Scope.choices, initial=[Scope.INGEST], widget=forms.CheckboxSelectMultiple
     )
     team = forms.CharField(label=_("Team"), max_length=200, required=False)
+    team_only = forms.BooleanField(
+        label=_("For this team alone"),
+        required=False,
+        help_text=_("Records that name another team are refused; others can send for several."),
+    )
     project = forms.CharField(label=_("Project"), max_length=200, required=False)
     stage = forms.ChoiceField(
         label=_("Stage"), required=False, choices=[("", "—"), *((stage, stage.replace("_", " ")) for stage in STAGES)]
@@ -133,6 +139,7 @@ def show(
         "snippets": snippets(site.BASE_URL, secret) if secret else [],
         "may_see_sources": may(identity, Action.SEE_SOURCES),
         "may_issue": may(identity, Action.ISSUE_INGEST_TOKEN),
+        "team_of_tokens": "" if may(identity, Action.MANAGE_TOKENS) else identity.team,
         "may_manage_people": may(identity, Action.MANAGE_PEOPLE),
         "token_form": bound.get("token_form") or token_form(request),
         "member_form": bound.get("member_form") or MemberForm(identity=identity),
@@ -144,12 +151,15 @@ def show(
 
 
 def own_tokens(request: HttpRequest) -> Any:
-    """All tokens for who manages them; their own for who may issue one; none for others."""
+    """All tokens for who manages them; of the own team for its lead; their own for who may issue one; none for others."""
     identity = request.identity  # type: ignore[attr-defined]
     if may(identity, Action.MANAGE_TOKENS):
         return selectors.tokens(identity.organization_id)
     if may(identity, Action.ISSUE_INGEST_TOKEN):
-        return selectors.tokens(identity.organization_id).filter(created_by_id=identity.person_id)
+        mine = Q(created_by_id=identity.person_id)
+        if identity.role == Role.TEAM_LEAD and identity.team:
+            mine |= Q(team=identity.team, team_only=True)
+        return selectors.tokens(identity.organization_id).filter(mine)
     return None
 
 
@@ -163,7 +173,7 @@ def token_form(request: HttpRequest, data: Any = None) -> TokenForm:
     identity = request.identity  # type: ignore[attr-defined]
     known = sources(identity.organization_id) if may(identity, Action.SEE_SOURCES) else []
     form.fields["source"].choices = [("", "—"), *((str(each.id), str(each)) for each in known)]  # type: ignore[attr-defined]
-    hidden = [] if may(identity, Action.MANAGE_TOKENS) else ["scopes", "team"]
+    hidden = [] if may(identity, Action.MANAGE_TOKENS) else ["scopes", "team", "team_only"]
     for name in [*hidden, *([] if known else ["source"])]:
         del form.fields[name]
     return form
@@ -188,6 +198,7 @@ def issue_token(request: HttpRequest) -> HttpResponse:
             name=fields["name"],
             scopes=fields["scopes"] if manages else [Scope.INGEST.value],
             team=fields["team"] if manages else identity.team,
+            team_only=fields["team_only"] if manages else True,
             project=fields["project"],
             stage=fields["stage"],
             source_id=int(fields["source"]) if fields.get("source") else None,

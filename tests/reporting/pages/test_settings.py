@@ -267,3 +267,48 @@ def test_who_may_issue_no_token_sees_none(sign_in, organization, search, role):
 
     assert client.post("/settings/tokens/", {"name": "x"}).status_code == 403
     assert "API tokens" not in client.get("/settings/").content.decode()
+
+
+def test_what_a_member_issues_is_for_the_team_alone_and_an_admin_chooses(sign_in, organization, search):
+    sign_in(Role.ADMIN).post("/settings/tokens/", {"name": "gateway", "scopes": ["ingest"], "team": "search"})
+    sign_in(Role.OWNER).post(
+        "/settings/tokens/", {"name": "their laptop", "scopes": ["ingest"], "team": "search", "team_only": "on"}
+    )
+    page = sign_in(Role.MEMBER, search).post("/settings/tokens/", {"name": "laptop", "team_only": ""}).content.decode()
+
+    assert [(token.name, token.team_only) for token in all_tokens(organization)] == [
+        ("gateway", False),
+        ("their laptop", True),
+        ("laptop", True),
+    ]
+    assert "It sends records for the team search and does nothing else" in page
+    assert "this team alone" in page
+
+
+@pytest.mark.parametrize("fields", [{"scopes": ["ingest"]}, {"scopes": ["ingest", "read"], "team": "search"}])
+def test_a_token_for_a_team_alone_names_it_and_only_sends(sign_in, organization, fields):
+    answer = sign_in(Role.ADMIN).post("/settings/tokens/", {"name": "x", "team_only": "on", **fields})
+
+    assert answer.status_code == 400
+    assert "A token for one team alone only sends" in answer.content.decode()
+    assert all_tokens(organization) == []
+
+
+def test_a_team_lead_sees_and_revokes_what_the_team_issued(sign_in, organization, search):
+    nlp = services.create_team(organization_id=organization.id, name="nlp")
+    sign_in(Role.MEMBER, search).post("/settings/tokens/", {"name": "laptop of a member"})
+    services.issue_token(
+        organization_id=organization.id, name="of another team", scopes=["ingest"], team=nlp.name, team_only=True
+    )
+    services.issue_token(organization_id=organization.id, name="reads for search", scopes=["read"], team="search")
+    client = sign_in(Role.TEAM_LEAD, search)
+
+    page = client.get("/settings/").content.decode()
+
+    assert "laptop of a member" in page
+    assert "of another team" not in page
+    assert "reads for search" not in page
+    mine, others, reads = all_tokens(organization)
+    assert client.post(f"/settings/tokens/{mine.id}/revoke/").status_code == 302
+    assert client.post(f"/settings/tokens/{others.id}/revoke/").status_code == 404
+    assert client.post(f"/settings/tokens/{reads.id}/revoke/").status_code == 404

@@ -22,6 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("--name", required=True)
         parser.add_argument("--scope", required=True, help="ingest, read, admin; several with commas")
         parser.add_argument("--team", default="", help="records without a team take this one")
+        parser.add_argument("--team-only", action="store_true", help="refuse records that name another team")
         parser.add_argument("--project", default="", help="records without a project take this one")
         parser.add_argument("--stage", default="", choices=("", *STAGES), help="records without a stage take this one")
         parser.add_argument("--source", default="", help="name of the source connection that the token writes as")
@@ -37,6 +38,7 @@ class Command(BaseCommand):
                 name=options["name"],
                 scopes=[scope.strip() for scope in options["scope"].split(",") if scope.strip()],
                 team=options["team"],
+                team_only=options["team_only"],
                 project=options["project"],
                 stage=options["stage"],
                 source=options["source"],
