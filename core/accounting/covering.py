@@ -19,7 +19,7 @@ from core.accounting.rules import Rules
 from core.quantification.activity import SERIES_TEXT
 from core.quantification.coverage import CONCURRENT_RUN, RANKS_APART, STATED, levels_of, links_of, parts_of
 from core.quantification.displacement import SUMMED, covered_parts, covered_shares
-from core.quantification.likeness import named_alike
+from core.quantification.likeness import alike_in_money, named_alike
 from core.quantification.resolve import Catalog
 from core.quantification.sampling import scaled, shares_of
 
@@ -198,7 +198,7 @@ def _described(subjects: pd.DataFrame, rules: Rules, catalog: Catalog) -> pd.Dat
         part=parts_of(link, level, rules.links),
         by_day=(subjects["grain"] == "day").to_numpy(dtype=bool),
     )
-    return named_alike(described, catalog)
+    return named_alike(alike_in_money(described), catalog)
 
 
 def _from_bill(subjects: pd.DataFrame, rules: Rules) -> npt.NDArray[np.bool_]:

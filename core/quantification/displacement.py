@@ -25,13 +25,18 @@ Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 COMMON: Final = ("device_hours", "instance_hours", "requests", "output_tokens", "input_tokens")
-"""Measures in which two kinds of evidence are compared, the first that both hold."""
+"""Measures of use in which two kinds of evidence are compared, the first that both hold."""
+LAST_RESORTS: Final = ("cost", "reported_kg_co2e")
+"""Compared last, and only of what nothing else is known: money of one currency, a supplier's own figure of one basis."""
+COMPARED: Final = (*COMMON, *LAST_RESORTS)
 COLUMN_OF: Final = {
     "device_hours": "device_nh",
     "instance_hours": "instance_nh",
     "requests": "requests",
     "output_tokens": "output_tokens",
     "input_tokens": "input_tokens",
+    "cost": "nano_cost",
+    "reported_kg_co2e": "reported_nkg",
 }
 
 HOURS_A_DAY: Final = 24
@@ -55,8 +60,8 @@ class Comparable:
     Cells in the measures in which they are compared.
 
     Args:
-        amount: of each cell in each of ``COMMON``, integers of cells; device-hours may be an instance's accelerators'. [n, 5]
-        key: number of the hardware, instance type or model that the amount is of; ``NO_KEY``: not held. [n, 5]
+        amount: of each cell in each of ``COMPARED``, integers of cells; device-hours may be an instance's accelerators'. [n, 7]
+        key: number of the hardware, instance type, model, currency or basis that the amount is of; ``NO_KEY``: not held. [n, 7]
     """
 
     amount: Integers
@@ -65,12 +70,12 @@ class Comparable:
 
 def comparable(cells: pd.DataFrame, subjects: pd.DataFrame, position: Integers) -> Comparable:
     """
-    Express cells in the measures of ``COMMON``.
+    Express cells in the measures of ``COMPARED``.
 
     Args:
         cells: ``MEASURE_COLUMNS``. [n]
-        subjects: ``hardware_key``, ``instance_key`` and ``model_key`` (text, None: not known), ``accelerators`` (of the instance
-            type, NaN: none).
+        subjects: ``hardware_key``, ``instance_key``, ``model_key``, ``money_key`` and ``reported_key`` (text, None: not known),
+            ``accelerators`` (of the instance type, NaN: none).
         position: of each cell's subject. [n]
     """
     hardware = _codes(subjects["hardware_key"])[position]
@@ -80,8 +85,9 @@ def comparable(cells: pd.DataFrame, subjects: pd.DataFrame, position: Integers) 
     device = cells["device_nh"].to_numpy(dtype=np.int64)
     instances = cells["instance_nh"].to_numpy(dtype=np.int64)
     device = np.where(device != 0, device, np.rint(instances * accelerators).astype(np.int64))
-    amount = np.column_stack([device, *(cells[COLUMN_OF[name]].to_numpy(dtype=np.int64) for name in COMMON[1:])])
-    key = np.column_stack([hardware, instance, model, model, model])
+    amount = np.column_stack([device, *(cells[COLUMN_OF[name]].to_numpy(dtype=np.int64) for name in COMPARED[1:])])
+    money, reported = (_codes(subjects[name])[position] for name in ("money_key", "reported_key"))
+    key = np.column_stack([hardware, instance, model, model, model, money, reported])
     return Comparable(amount, np.where(amount > 0, key, NO_KEY))
 
 
@@ -128,16 +134,18 @@ def covered_shares(
     alone = subjects["unit"].map({unit: rule.alone for unit, rule in rules.items() if rule.alone is not None})
     decided = alone.notna().to_numpy(dtype=bool)[position]
     other = (alone.notna() & (alone != subjects["source_id"])).to_numpy(dtype=bool)[position]
-    ranked = ~stated & ~decided & (pairs.unit > 0)
+    ranked = ~decided & (pairs.unit > 0)
     rank = np.full(len(cells), -1, dtype=np.int64)
     rank[pairs.unit > 0] = _unit_ranks(subjects, rules)[position][pairs.unit > 0]
     for worse in range(1, int(rank.max(initial=0)) + 1):
         for better in range(worse):
-            pairs.displace(ranked & (rank == better), ranked & (rank == worse))
+            for kind in (~stated, stated):  # a statement displaces another statement of the same, and nothing else
+                pairs.displace(ranked & kind & (rank == better), ranked & kind & (rank == worse))
     share = 1.0 - pairs.left
     share[other] = 1.0
     undecided = stated & ~decided
-    share[undecided] = _superseded(pairs.unit[undecided], day[undecided], described)
+    superseded = _superseded(pairs.unit[undecided], day[undecided], described)
+    share[undecided] = np.maximum(share[undecided], superseded)
     return share
 
 
@@ -216,7 +224,7 @@ class _Pairs:
         own = self._both_sides(better, worse)
         better = better & ~own
         matched = np.zeros(len(self.left), dtype=bool)
-        for at in range(len(COMMON)):
+        for at in range(len(COMPARED)):
             held = self.sizes.key[:, at] != NO_KEY
             matched |= self._displace_in(at, better & held, worse & held & ~matched & (self.left > 0))
 

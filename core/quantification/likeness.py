@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+import numpy as np
 import pandas as pd
 
+from core.quantification.activity import MASK_BITS
+from core.quantification.attribute import usable
 from core.quantification.entries import FORM_OR_MEMORY, NOT_THE_CHIP, Hardware, Instance, Model, number
+from core.quantification.plan import PHYSICAL
 from core.quantification.resolve import Catalog
 
 Known = TypeVar("Known", Hardware, Instance, Model)
@@ -35,6 +39,30 @@ def named_alike(subjects: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
         str(name): found[name].to_numpy(dtype=float if name == "accelerators" else object)[code] for name in found
     }
     return subjects.assign(**columns)
+
+
+def alike_in_money(subjects: pd.DataFrame) -> pd.DataFrame:
+    """
+    Give subjects the keys by which money and suppliers' own figures are compared: only of what nothing else is known.
+
+    Args:
+        subjects: ``mask`` (as reported), ``labels`` (dicts), ``currency`` and ``reported_basis``.
+
+    Returns:
+        The subjects with ``money_key``, the currency of what could count by its spend, and ``reported_key``, the basis of what
+        could count by a supplier's own figure; None elsewhere.
+    """
+    present = usable(subjects).to_numpy(dtype=np.int64)
+    no_use = present & _bits(*PHYSICAL, "seat_months") == 0
+    spent, reported = (no_use & (present & _bits(name) != 0) for name in ("cost", "reported_kg_co2e"))
+    return subjects.assign(
+        money_key=subjects["currency"].astype(object).where(spent, None),
+        reported_key=subjects["reported_basis"].astype(object).where(reported & ~spent, None),
+    )
+
+
+def _bits(*measures: str) -> int:
+    return sum(1 << MASK_BITS[name] for name in measures)
 
 
 def _keys(

@@ -39,7 +39,8 @@ _METHODS: Final[dict[str, tuple[tuple[str, ...], Callable[[Use, Context], Energy
 }
 """Physical methods, best first: the measures of which one must be there, and the rule."""
 
-_PHYSICAL: Final = frozenset(measure for measures, _ in _METHODS.values() for measure in measures)
+PHYSICAL: Final = frozenset(measure for measures, _ in _METHODS.values() for measure in measures)
+"""Measures of use: where one of them is there, neither money nor a supplier's own figure counts."""
 
 _FLAT: Final = (
     ("seat_months", "seats", "nano_seat_months", "seat_kg_co2e", "no_seat_factor", seats_kg_co2e),
@@ -268,7 +269,7 @@ def choose_energy(use: Use, context: Context, draft: Draft) -> Energy | None:
             draft.note(*answer.notes)
             return answer
         draft.note(answer.note)
-    if "seats" in context.method.methods and "seat_months" in use.present and use.present.isdisjoint(_PHYSICAL):
+    if "seats" in context.method.methods and "seat_months" in use.present and use.present.isdisjoint(PHYSICAL):
         answer = seats(use, context)
         return answer if isinstance(answer, Energy) else None
     return None
@@ -302,7 +303,7 @@ def _not_physical(use: Use, context: Context, draft: Draft) -> tuple[str | None,
     if "water_l" in use.present:
         draft.add("water_l", "water_nl", UNIT)
         draft.note("site_water_reported", "off_site_water_missing")
-    if not use.present.isdisjoint(_PHYSICAL):
+    if not use.present.isdisjoint(PHYSICAL):
         return None, None
     used = context.method.methods
     there = sorted(

@@ -43,6 +43,15 @@ MEASURE_NAMES: Final[dict[str | None, str | Promise]] = {
     "output_tokens": gettext_lazy("of output tokens"),
     "input_tokens": gettext_lazy("of input tokens"),
 }
+COMPARED_IN: Final[dict[str | None, str | Promise]] = {
+    "device_hours": gettext_lazy("device hours"),
+    "instance_hours": gettext_lazy("instance hours"),
+    "requests": gettext_lazy("requests"),
+    "output_tokens": gettext_lazy("output tokens"),
+    "input_tokens": gettext_lazy("input tokens"),
+    "cost": gettext_lazy("money without a measure of use"),
+    "reported_kg_co2e": gettext_lazy("kg CO2e as stated"),
+}
 DESCRIBES: Final = {
     "": gettext_lazy("as its evidence says: meters a part, all else the whole"),
     "part": gettext_lazy("a part of its own, so that such sources add up"),
@@ -296,7 +305,19 @@ def _described(unit: ReconciledUnit) -> dict[str, Any]:
         order = _("Better evidence counts for the part that it covers.")
     says = {None: "", True: "part", False: "whole"}
     links = [{**link, "describes": DESCRIBES[says[link["part"]]]} for link in unit.links]
-    return {"id": unit.id, "name": unit.name, "order": order, "reason": unit.reason, "links": links}
+    overlaps = [
+        {
+            **{name: getattr(each, name) for name in ("stands", "other", "standing", "overlapping")},
+            **{name: getattr(each, name) for name in ("counted_kg", "cross_check_kg")},
+            "level": LEVEL_NAMES[each.level],
+            "measure": COMPARED_IN.get(each.measure),
+        }
+        for each in (unit.comparison.overlaps if unit.comparison else ())
+    ]
+    return {
+        **{"id": unit.id, "name": unit.name, "order": order, "reason": unit.reason, "links": links},
+        "overlaps": overlaps,
+    }
 
 
 def _organization(request: HttpRequest) -> int:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from django.db import connection
 
 from core.accounting.covering import linked
 from core.accounting.figures import Filter
@@ -17,15 +18,14 @@ from core.accounting.selectors.rules import rules_of
 from core.accounting.selectors.signal_tokens import signal_tokens
 from core.accounting.selectors.views import current_view
 from core.factors.selectors import pack_of
-from core.ledger.models import Source
 from core.organizations.tenancy import organization_scope
-from core.quantification.coverage import LEVELS, levels_of
-from core.quantification.displacement import COMMON
+from core.quantification.coverage import LEVELS, levels_of, parts_of, ranks_of
+from core.quantification.displacement import COMPARED, LAST_RESORTS
 from core.quantification.likeness import named_alike
 from core.quantification.resolve import catalog_of
 from core.quantification.unit_comparison import UnitComparison, compare
 
-BY: Final = ("source", "account", "evidence", "role", "provider", "model", "hardware", "instance_type")
+BY: Final = ("source", "account", "evidence", "role", "method", "provider", "model", "hardware", "instance_type")
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class ReconciledUnit:
             "of": found.measure if found else None,
             "gap_kg": found.gap_kg if found else None,
             "flags": list(found.flags) if found else [],
+            "overlapping": sum(each.measure is not None for each in found.overlaps) if found else 0,
         }
 
     def as_dict(self) -> dict[str, Any]:
@@ -118,23 +119,46 @@ def _rows(organization_id: int, asked: Filter) -> pd.DataFrame:
         rules = rules_of(organization_id)
         if view is None or not any(link.unit_id for link in rules.links):
             return pd.DataFrame(columns=["unit"])
-        found = emissions(organization_id, by, measures=COMMON, bounds=False).rows
+        found = emissions(organization_id, by, measures=COMPARED, bounds=False).rows
         names = source_names(organization_id)
-        every = Source.objects.filter(organization_id=organization_id)
-        sources = {names[each.id]: each for each in every}
+        numbers = {name: number for number, name in names.items()}
+        currencies = _currencies(organization_id)
         catalog = catalog_of(pack_of(view.factor_set.content_hash))
     found = found.assign(
-        source_id=[sources[name].id for name in found["source"]], series_id=np.arange(len(found))
+        source_id=[numbers[name] for name in found["source"]], series_id=np.arange(len(found))
     ).reset_index(drop=True)
     inside = linked(found, rules)
-    rows = found.iloc[inside["series_id"].to_numpy()].assign(unit=inside["unit"].to_numpy())
-    rows = named_alike(rows, catalog)
-    rows["device_hours"] = rows["device_hours"].where(
-        rows["device_hours"].fillna(0) != 0, rows["instance_hours"] * rows["accelerators"]
+    own = found.iloc[inside["series_id"].to_numpy()]
+    from_bill = own["source_id"].isin(rules.restated_sources).to_numpy(dtype=bool)
+    level, link = levels_of(own["evidence"], from_bill), inside["link"].to_numpy(dtype=np.int64)
+    rows = own.assign(
+        unit=inside["unit"].to_numpy(), link=link, level=level, part=parts_of(link, level, rules.links), kg=own["total_kg_co2e"]
     )
+    rows["rank"] = ranks_of(rows, rules.units)
+    return _in_measures(named_alike(rows, catalog), currencies)
+
+
+def _in_measures(rows: pd.DataFrame, currencies: dict[tuple[int, str | None], str | None]) -> pd.DataFrame:
+    """Complete the measures in which rows are compared: hours of an instance's accelerators, money and reported kilograms."""
+    held = rows["device_hours"].fillna(0) != 0
+    rows["device_hours"] = rows["device_hours"].where(held, rows["instance_hours"] * rows["accelerators"])
+    for name, method in zip(LAST_RESORTS, ("spend", "reported"), strict=True):
+        rows[name] = rows[name].where(rows["method"] == method)
+    money = [currencies.get((source_id, None if pd.isna(account) else account)) for source_id, account in
+             zip(rows["source_id"], rows["account"], strict=True)]
     return rows.assign(
-        **{name: rows[name].fillna(0.0) for name in COMMON},
-        kg=rows["total_kg_co2e"],
-        kind=[sources[name].kind for name in rows["source"]],
-        level=levels_of(rows["evidence"], rows["source_id"].isin(rules.restated_sources).to_numpy(dtype=bool)),
+        **{name: rows[name].fillna(0.0) for name in COMPARED},
+        money_key=np.array([*money, None], dtype=object)[:-1],
+        reported_key=np.where(rows["method"] == "reported", "kg", None),
     )
+
+
+def _currencies(organization_id: int) -> dict[tuple[int, str | None], str | None]:
+    """Tell the currency in which a source bills an account; None where it uses several, so that nothing is added up in none."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select source_id, account, case when min(currency) = max(currency) then min(currency) end from ledger_series"
+            " where organization_id = %s and currency is not null group by 1, 2",
+            [organization_id],
+        )
+        return {(source_id, account): currency for source_id, account, currency in cursor.fetchall()}

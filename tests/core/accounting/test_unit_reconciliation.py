@@ -14,7 +14,7 @@ from core.accounting.selectors.suggested_links import suggested_links
 from core.accounting.selectors.unit_reconciliation import reconciled_units
 
 from .conftest import call, metered
-from .test_counted_once import JULY, billed, node, total, unit_of
+from .test_counted_once import JULY, assert_reconciled, billed, node, total, unit_of
 
 
 def test_a_quarter_of_the_billed_hours_is_measured(committed_db, organization, factor_set, write):
@@ -50,6 +50,52 @@ def test_evidence_that_shares_no_measure_is_flagged(committed_db, organization, 
         None,
         None,
     )
+
+
+def test_of_two_bills_of_one_account_the_one_linked_first_stands(committed_db, organization, factor_set, write):
+    cur, focus = write(billed(1, 4), source="cur"), write(billed(2, 5), source="focus")
+    unit_of(organization, cur, focus)
+    services.derive_dirty_days(organization.id)
+
+    (unit,) = reconciled_units(organization.id, JULY_LOCATION)
+
+    assert unit.comparison is not None
+    (found,) = unit.comparison.overlaps
+    assert (found.stands, found.other, found.measure) == ("cur", "focus", "device_hours")
+    assert (found.standing, found.overlapping) == (32.0, 40.0)  # 4 and 5 nodes of 8 H100 for an hour
+    assert found.cross_check_kg == pytest.approx(4 * found.counted_kg)  # 32 of its 40 hours are on the first bill
+    assert unit.comparison.flags == ()
+    assert_reconciled(organization)
+
+
+@pytest.mark.parametrize("currency", ["EUR", "USD"])
+def test_money_of_two_bills_counts_once_in_one_currency_and_is_flagged_in_two(
+    committed_db, organization, factor_set, write, currency
+):
+    for name in ("EUR", "USD"):
+        where = {"currency": name}
+        services.add_own_factor(
+            organization_id=organization.id, name="spend_kg_co2e", value=0.15, source="A study", where=where
+        )
+    first, second = (
+        write(
+            call(1, cost=cost, currency=paid, snapshot="2026-07", **dict.fromkeys(USED)), source=name
+        )
+        for name, cost, paid in (("cur", 9.0, "EUR"), ("focus", 12.0, currency))
+    )
+    unit_of(organization, first, second)
+    services.derive_dirty_days(organization.id)
+
+    (unit,) = reconciled_units(organization.id, JULY_LOCATION)
+
+    assert unit.comparison is not None
+    (found,) = unit.comparison.overlaps
+    if currency == "EUR":  # 12 EUR is the most that either bill says, at 0.15 kg per EUR
+        assert (found.measure, found.standing, found.overlapping) == ("cost", 9.0, 12.0)
+        assert (unit.comparison.flags, total(organization)) == ((), pytest.approx(12 * 0.15))
+    else:
+        assert (found.measure, found.standing) == (None, None)
+        assert (unit.comparison.flags, total(organization)) == (("not_comparable",), pytest.approx(21 * 0.15))
 
 
 @pytest.mark.parametrize(
@@ -128,4 +174,5 @@ def test_linked_sources_are_not_proposed_again(committed_db, organization, facto
     assert suggested_links(organization.id) == []
 
 
+USED = ("requests", "input_tokens", "output_tokens", "model")
 JULY_LOCATION = JULY.__class__(JULY.from_day, JULY.to_day, include=())

@@ -19,9 +19,13 @@ from core.quantification.resolve import catalog_of
 H = 10**9
 """An hour in the integers of cells."""
 UNIT = 7
-AGENT, APP, GATEWAY, BILL, STATEMENT = 1, 2, 3, 4, 5
+AGENT, APP, GATEWAY, BILL, STATEMENT, SECOND_BILL, SECOND_STATEMENT = 1, 2, 3, 4, 5, 11, 12
 USUAL_LINKS = tuple(Link(source, None, UNIT) for source in (AGENT, APP, GATEWAY, BILL, STATEMENT))
-EVIDENCE = {AGENT: "measured", APP: "modelled", GATEWAY: "modelled", BILL: "modelled", STATEMENT: "stated"}
+EVIDENCE = {
+    AGENT: "measured",
+    **dict.fromkeys((APP, GATEWAY, BILL, SECOND_BILL), "modelled"),
+    **dict.fromkeys((STATEMENT, SECOND_STATEMENT), "stated"),
+}
 
 
 def row(
@@ -31,6 +35,8 @@ def row(
     by_day: bool = False,
     hardware: str | None = None,
     model: str | None = None,
+    money: str | None = None,
+    basis: str | None = None,
     **amounts,
 ):
     """One cell of a source."""
@@ -42,6 +48,8 @@ def row(
         "hardware_key": hardware,
         "instance_key": "p5" if accelerators == 8 else None,
         "model_key": model,
+        "money_key": money,
+        "reported_key": basis,
         "accelerators": accelerators,
         **amounts,
     }
@@ -58,7 +66,7 @@ def shares(*rows, links=USUAL_LINKS, rules=None, described=frozenset()) -> list[
     frame["evidence"] = frame["source_id"].map(EVIDENCE)
     frame["link"] = links_of(frame, links)
     frame["unit"] = [links[at].unit_id if at >= 0 else 0 for at in frame["link"]]
-    frame["level"] = levels_of(frame["evidence"], (frame["source_id"] == BILL).to_numpy())
+    frame["level"] = levels_of(frame["evidence"], frame["source_id"].isin([BILL, SECOND_BILL]).to_numpy())
     frame["part"] = parts_of(frame["link"].to_numpy(), frame["level"].to_numpy(dtype=object), links)
     found = covered_shares(frame, frame, np.arange(len(frame)), rules or {}, described)
     return [round(float(each), 12) for each in found]
@@ -145,6 +153,74 @@ def test_views_of_different_calls_add_up_where_links_say_so():
     rows = [row(source, model="gpt-4o", requests=n) for source, n in ((APP, 30), (GATEWAY, 40), (BILL, 100))]
 
     assert shares(*rows, links=links) == [0, 0, 0.7]
+
+
+TWO_BILLS = (Link(BILL, None, UNIT), Link(SECOND_BILL, None, UNIT))
+
+
+def test_two_bills_count_once_where_they_say_the_same():
+    # 24 of the 30 device-hours are on both bills; the money of both is 12, of which the first says 9.
+    first, second = (row(source, hardware="h100", device_nh=n * H) for source, n in ((BILL, 24), (SECOND_BILL, 30)))
+    paid, again = (row(source, money="EUR", nano_cost=n) for source, n in ((BILL, 9), (SECOND_BILL, 12)))
+
+    assert shares(first, second, paid, again, links=TWO_BILLS) == [0, 0.8, 0, 0.75]
+
+
+def test_the_bill_that_an_order_names_stands():
+    first, second = (row(source, money="EUR", nano_cost=n) for source, n in ((BILL, 9), (SECOND_BILL, 12)))
+    order = {UNIT: UnitRule(precedence=(f"source:{SECOND_BILL}",))}
+
+    assert shares(first, second, links=TWO_BILLS, rules=order) == [1, 0]
+
+
+def test_money_is_not_compared_with_use_nor_with_other_currencies():
+    hours = row(BILL, hardware="h100", device_nh=8 * H, nano_cost=10)  # its money is no measure of its own
+    rows = [hours, row(SECOND_BILL, money="EUR", nano_cost=10), row(BILL, money="USD", nano_cost=10)]
+
+    assert shares(*rows, links=TWO_BILLS) == [0, 0, 0]
+
+
+def test_two_statements_of_one_account_count_once():
+    rows = [row(STATEMENT, by_day=True, basis="location", reported_nkg=3 * H)]
+    rows += [row(SECOND_STATEMENT, by_day=True, basis=basis, reported_nkg=4 * H) for basis in ("location", "market")]
+    links = (Link(STATEMENT, None, UNIT), Link(SECOND_STATEMENT, None, UNIT))
+
+    assert shares(*rows, links=links) == [0, 0.75, 0]
+    assert shares(*rows, links=links, described=frozenset({(UNIT, 0)})) == [1, 1, 1]
+
+
+like_rows = st.builds(
+    lambda source, day, measure, kind, amount: row(
+        source,
+        24 * day,
+        by_day=True,
+        hardware=kind if measure == "device_nh" else None,
+        model=kind if measure == "output_tokens" else None,
+        money=kind if measure == "nano_cost" else None,
+        **{measure: amount},
+    ),
+    st.sampled_from([BILL, SECOND_BILL]),
+    st.integers(0, 1),
+    st.sampled_from(["device_nh", "output_tokens", "nano_cost"]),
+    st.sampled_from(["one", "other"]),
+    st.integers(0, 10**6),
+)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(like_rows, min_size=1, max_size=16), st.booleans())
+def test_two_bills_count_as_much_as_the_larger_of_them_like_with_like(rows, turned):
+    rules = {UNIT: UnitRule(precedence=(f"source:{SECOND_BILL}",))} if turned else None
+
+    found = shares(*rows, links=TWO_BILLS, rules=rules)
+
+    for measure, kind in (("device_nh", "hardware_key"), ("output_tokens", "model_key"), ("nano_cost", "money_key")):
+        alike = [(each, share) for each, share in zip(rows, found, strict=True) if measure in each]
+        for at in {(each["hour"], each[kind]) for each, _ in alike}:
+            own = [(each, share) for each, share in alike if (each["hour"], each[kind]) == at]
+            said = [sum(each[measure] for each, _ in own if each["source_id"] == bill) for bill in (BILL, SECOND_BILL)]
+            counted = sum(each[measure] * (1 - share) for each, share in own)
+            assert counted == pytest.approx(max(said), abs=len(own))
 
 
 def test_an_order_of_its_own_is_followed():

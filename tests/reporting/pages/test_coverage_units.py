@@ -157,3 +157,20 @@ def test_one_of_two_is_marked_independent_with_a_reason(committed_db, sign_in, o
     (linked,) = coverage_of(organization.id).links
     assert (linked["source"], linked["unit"], linked["reason"]) == ("gateway", None, "its own traffic")
     assert "settled already" in again.content.decode()
+
+
+@pytest.mark.parametrize(("model", "says"), [("gpt-4o", "output tokens"), ("gpt-4o-mini", "no common measure, so both count")])
+def test_two_bills_of_one_unit_stand_side_by_side(sign_in, organization, factor_set, write, model, says):
+    bills = [
+        write(call(number, model=name, requests=None, input_tokens=None, snapshot="2026-07"), source=source)
+        for number, (source, name) in enumerate((("cur", "gpt-4o"), ("focus", model)))
+    ]
+    unit = accounting.set_coverage_unit(organization_id=organization.id, name="Account")
+    for each in bills:
+        accounting.link_source(organization_id=organization.id, source_id=each, unit_id=unit.id)
+    accounting.derive_dirty_days(organization.id)
+
+    page = sign_in(Role.SUSTAINABILITY_LEAD).get("/quality/units/?period=2026-07").content.decode()
+
+    assert "Sources that say the same" in page
+    assert says in page

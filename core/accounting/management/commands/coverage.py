@@ -25,6 +25,7 @@ from core.ledger.models import Source
 from core.organizations.models import Organization
 from core.organizations.tenancy import organization_scope
 from core.quantification.coverage import LEVELS, MOVABLE, SOURCE, STATED
+from core.quantification.unit_comparison import NOT_COMPARABLE
 
 TABLES: Final = {
     "units": ("name", "counts", "precedence", "reason"),
@@ -137,6 +138,17 @@ class Command(BaseCommand):
         self.stdout.write(
             as_table(RECONCILED, [{**(row := unit.side_by_side()), "flags": ", ".join(row["flags"])} for unit in units])
         )
+        overlaps = [
+            {"unit": unit.name, **each.as_dict(), "measure": each.measure or NOT_COMPARABLE}
+            for unit in units
+            if unit.comparison
+            for each in unit.comparison.overlaps
+        ]
+        if overlaps:
+            self.stdout.write(
+                "Sources of one kind of evidence that describe the same unit: what the other says again does not count"
+            )
+            self.stdout.write(as_table(OVERLAPS, overlaps))
         if any(unit.comparison and unit.comparison.of(STATED) for unit in units):
             self.stdout.write("A statement covers the whole account, so no gap is taken to it.")
         if signals:
@@ -222,6 +234,10 @@ COMPLETENESS: Final = (
     "proposed_estimate_kg_co2e",
 )
 RECONCILED: Final = ("unit", *LEVELS[:4], "counted", "covered_percent", "of", "gap_kg", "flags")
+OVERLAPS: Final = (
+    *("unit", "level", "stands", "other", "measure", "standing", "overlapping"),
+    *("counted_kg_co2e", "cross_check_kg_co2e"),
+)
 SIGNALS: Final = ("source", "service", "measure", "spans", "metrics", "difference")
 
 
