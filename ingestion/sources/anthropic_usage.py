@@ -16,7 +16,8 @@ import msgspec
 
 from core.quantification.records import Count
 from core.quantification.rejections import Rejection
-from ingestion.sources.base import Context, Parsed, UnreadablePayload, digest, open_maybe_compressed
+from ingestion.sources.base import Context, Parsed, UnreadablePayload, digest
+from ingestion.sources.byte_streams import open_maybe_compressed
 from ingestion.sources.usage_pages import (
     Bucket,
     Outcome,

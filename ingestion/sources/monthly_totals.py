@@ -17,15 +17,8 @@ from core.quantification.activity import STAGES
 from core.quantification.private import names_private_value
 from core.quantification.rejections import Cover, Rejection
 from ingestion.sources import bill_tables
-from ingestion.sources.base import (
-    CHUNK_ROWS,
-    Context,
-    Parsed,
-    UnreadablePayload,
-    digest,
-    open_maybe_compressed,
-    unpacked,
-)
+from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload, digest
+from ingestion.sources.byte_streams import open_maybe_compressed, unpacked
 from ingestion.sources.months import calendar_month
 from ingestion.sources.usage_pages import Bucket, Outcome, Reading, account_of, documents
 from ingestion.sources.vocabulary import provider_slug

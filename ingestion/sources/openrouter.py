@@ -14,7 +14,8 @@ import msgspec
 
 from core.quantification.records import Count
 from core.quantification.rejections import Rejection
-from ingestion.sources.base import Context, Parsed, digest, open_maybe_compressed
+from ingestion.sources.base import Context, Parsed, digest
+from ingestion.sources.byte_streams import open_maybe_compressed
 from ingestion.sources.usage_pages import Bucket, Outcome, Reading, account_of, convert, pages, scrubbed
 from ingestion.sources.vocabulary import provider_slug
 

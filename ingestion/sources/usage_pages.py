@@ -19,7 +19,8 @@ import msgspec
 
 from core.quantification import records
 from core.quantification.rejections import Cover, Rejection
-from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload, finish, unpacked
+from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload, finish
+from ingestion.sources.byte_streams import unpacked
 from ingestion.sources.vocabulary import tier_of
 
 WIDTHS_S: Final = (60, 3600, 86400)
