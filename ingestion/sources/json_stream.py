@@ -68,14 +68,14 @@ def items(stream: BinaryIO, what: str, mend: Callable[[bytes], bytes] | None = N
 
 
 def shares(
-    stream: BinaryIO, what: str, cut: Cut, mend: Callable[[bytes], bytes] | None = None
+    stream: BinaryIO, what: str, cut: Cut | None, mend: Callable[[bytes], bytes] | None = None
 ) -> Iterator[tuple[int, Any]]:
     """
     Read the documents of a file, in their order: by themselves, one after the other, or in an array.
 
     Args:
         stream, what, mend: as in `items`.
-        cut: where a large document is cut.
+        cut: where a large document is cut; None: nowhere.
 
     Yields:
         The number of a document, from 0, and the document. A large one comes several times, each time with some items of its
