@@ -19,7 +19,8 @@ from core.quantification.pack import FactorPack
 from core.quantification.record_checks import as_records
 from core.quantification.rejections import Rejection
 from ingestion.sources import registry
-from ingestion.sources.base import Context, UnreadablePayload, open_maybe_compressed
+from ingestion.sources.base import Context, UnreadablePayload
+from ingestion.sources.byte_streams import open_maybe_compressed
 
 ROWS: Final = 50
 HEAD_BYTES: Final = 256 * 1024

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path, PurePath
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final
 from uuid import UUID
 
 from django.conf import settings
@@ -17,7 +17,8 @@ from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from core.quantification.private import masked
 from ingestion import payloads
 from ingestion.sources import activity, private_tables, registry
-from ingestion.sources.base import UnreadablePayload, open_maybe_compressed, unpacked_head
+from ingestion.sources.base import UnreadablePayload
+from ingestion.sources.byte_streams import from_pieces, open_maybe_compressed, unpacked_head
 from ingestion.sources.private_texts import Rules
 
 HEAD_BYTES: Final = 64 * 1024
@@ -159,7 +160,7 @@ def scrubbed(stream: BinaryIO, kind: str, upload: Upload) -> BinaryIO:
         return stream
     form = activity.form_of(head[:64], upload.filename, upload.content_type) if kind == activity.NAME else ""
     if form == activity.LINES:
-        return cast(BinaryIO, io.BufferedReader(private_tables.Pieces(_scrubbed_lines(head, plain))))
+        return from_pieces(_scrubbed_lines(head, plain))
     raise UnreadablePayload(
         f"{upload.filename}: files of this form may have {settings.MAX_PAYLOAD_MB} MB. Split it, or send JSON lines."
     )

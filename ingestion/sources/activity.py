@@ -21,18 +21,8 @@ from core.quantification.activity import COLUMNS, IDENTIFIERS, SERIES_TEXT
 from core.quantification.private import is_private, names_private_value, without_private
 from core.quantification.rejections import Rejection
 from ingestion.sources import activity_columns, activity_sheets, private_tables, private_texts
-from ingestion.sources.base import (
-    CHUNK_ROWS,
-    Context,
-    Draft,
-    Parsed,
-    UnreadablePayload,
-    digest,
-    finish,
-    open_maybe_compressed,
-    unpacked,
-    unpacked_head,
-)
+from ingestion.sources.base import CHUNK_ROWS, Context, Draft, Parsed, UnreadablePayload, digest, finish
+from ingestion.sources.byte_streams import open_maybe_compressed, unpacked, unpacked_head
 
 NAME: Final = "activity"
 SNAPSHOT: Final = False

@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 from core.quantification import activity, records
 from core.quantification.rejections import Rejection
 from ingestion.sources import private_columns, private_texts
-from ingestion.sources.base import CHUNK_ROWS, PACKED_RATIO_LIMIT, RATIO_FREE_BYTES, UnreadablePayload
+from ingestion.sources.base import CHUNK_ROWS, UnreadablePayload
+from ingestion.sources.byte_streams import PACKED_RATIO_LIMIT, RATIO_FREE_BYTES
 
 Chunk = tuple[pd.DataFrame, list[Rejection], int]
 """Activity rows with `row`, rejections, rows received."""

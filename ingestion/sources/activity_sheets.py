@@ -18,7 +18,8 @@ from core.quantification import activity
 from core.quantification.private import names_private_value, scrub_text
 from core.quantification.rejections import Rejection
 from ingestion.sources.activity_columns import LABEL_PREFIX, REQUIRED, Chunk, check_columns, typed
-from ingestion.sources.base import CHUNK_ROWS, UnreadablePayload, Utf8, digest
+from ingestion.sources.base import CHUNK_ROWS, UnreadablePayload, digest
+from ingestion.sources.byte_streams import Utf8
 
 BLOCK_BYTES: Final = 4 * 1024 * 1024
 XLSX_LIMIT: Final = 512 * 1024 * 1024

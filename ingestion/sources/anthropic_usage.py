@@ -7,6 +7,7 @@ amounts are decimal text in cents. Users, API keys and actors are not kept.
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
@@ -16,16 +17,15 @@ import msgspec
 
 from core.quantification.records import Count
 from core.quantification.rejections import Rejection
-from ingestion.sources.base import Context, Parsed, UnreadablePayload, digest, open_maybe_compressed
+from ingestion.sources import json_stream, usage_reports
+from ingestion.sources.base import Context, Parsed, UnreadablePayload, digest
+from ingestion.sources.byte_streams import from_pieces
 from ingestion.sources.usage_pages import (
     Bucket,
     Outcome,
-    Reading,
     account_of,
     convert,
-    pages,
     read_time,
-    scrubbed,
     snapshots,
     tier_columns,
 )
@@ -38,8 +38,6 @@ DROPPED: Final = (
     "Everything of a result but its counts, costs, workspace, model and tier: accounts and API keys are dropped."
 )
 """What never reaches the inbox, in words for the privacy page."""
-
-FALLBACK: Final = {"stage": "inference"}
 
 WHAT: Final = "Anthropic's usage and cost reports"
 CENTS: Final = 100
@@ -113,33 +111,19 @@ def detect(head: bytes, filename: str) -> str | None:
 
 def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
     """Keep the known fields: no accounts, actors or API keys. Raises UnreadablePayload when the body is no such page."""
-    return scrubbed(body, WHAT, _KEPT)
+    return b"".join(usage_reports.scrubbed(io.BytesIO(body), _FORM))
+
+
+def scrub_file(stream: BinaryIO) -> BinaryIO:
+    """Do the same to a file of any size."""
+    return from_pieces(usage_reports.scrubbed(stream, _FORM))
 
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
     """Read pages of buckets with results, or of rows with what they are grouped by."""
-    found = pages(open_maybe_compressed(stream).read(), WHAT)
-    reading = Reading(context, FALLBACK)
-    for number, page in enumerate(found):
-        reports: set[str] = {_report(result) for item in page["data"] for result in _results(item)}
-        for item in page["data"]:
-            bucket = _bucket(item)
-            running = bucket is not None and reading.is_running(bucket)
-            for result in _results(item):
-                row = reading.next_row()
-                if bucket is None:
-                    detail = "starting_at and ending_at must be times, the end after the start"
-                    reading.take(Rejection(row, None, "starting_at", "bad_field", detail, result), number)
-                elif running:
-                    reading.leave_for_later()
-                else:
-                    reading.take(_record(row, bucket, result, context), number)
-            if bucket is not None and not running:
-                for report in reports:
-                    reading.speak_for(snapshots(f"{NAME}:{report}", bucket.width_s), bucket)
-    if found and found[-1].get("has_more") is True:
-        reading.log.append("the last page says that more follow: give all pages in one call")
-    yield from reading.parsed()
+    yield from usage_reports.read(
+        stream, context, _FORM, lambda row, bucket, result: _record(row, bucket, result, context)
+    )
 
 
 def _results(item: object) -> list[Any]:
@@ -241,3 +225,15 @@ def _cost(row: int, result: object) -> dict[str, Any] | Rejection:
     if amount is None or not amount.is_finite():
         return Rejection(row, None, "amount", "bad_field", f"{text[:40]!r} is no amount in cents", result)
     return {"cost": float(amount / CENTS), "currency": cost.currency.upper()}
+
+
+_FORM: Final = usage_reports.Form(
+    what=WHAT,
+    kept=_KEPT,
+    cut=json_stream.Cut("data", inner=json_stream.Cut("results", after=frozenset({"starting_at", "ending_at"}))),
+    bucket=_bucket,
+    fault=("starting_at", "starting_at and ending_at must be times, the end after the start"),
+    results=_results,
+    report=_report,
+    snapshots=lambda report, width_s: snapshots(f"{NAME}:{report}", width_s),
+)

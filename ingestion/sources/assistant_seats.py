@@ -9,25 +9,17 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Final
-
-import msgspec
 
 from core.quantification.private import names_a_person
 from core.quantification.rejections import Cover, Rejection
-from ingestion.sources import bill_tables, copilot_seats
-from ingestion.sources.base import (
-    CHUNK_ROWS,
-    Context,
-    Parsed,
-    UnreadablePayload,
-    digest,
-    open_maybe_compressed,
-    unpacked,
-)
+from ingestion.sources import bill_tables, copilot_seats, sheets
+from ingestion.sources.base import Context, Parsed, UnreadablePayload, digest
+from ingestion.sources.byte_streams import from_pieces
 from ingestion.sources.months import calendar_month
-from ingestion.sources.usage_pages import Bucket, Outcome, Reading, account_of, documents
+from ingestion.sources.usage_pages import Bucket, Outcome, Reading, account_of
 from ingestion.sources.vocabulary import provider_slug
 
 NAME: Final = "assistant_seats"
@@ -45,9 +37,12 @@ TEMPLATE: Final = (
     *("metered_seats", "cost", "currency"),
 )
 """Columns of the template; `metered_seats` are those whose tokens another source reports."""
-MOST_BYTES: Final = 64 * 1024**2
+MOST_PEOPLE: Final = 1_000_000
+"""Lines of people, or seats with their holders, in one file: they are told apart in memory."""
 REQUIRED: Final = ("month", "vendor", "product")
 _WHOSE: Final = ("month", "vendor", "product", "team", "project", "account")
+_COUNTED: Final = "counted"
+"""Kind of a document that was stored: its people were counted before."""
 _ACTIVE: Final = "active"
 """Of a line for each person: whether the seat was used (yes, true, 1)."""
 
@@ -71,7 +66,7 @@ def detect(head: bytes, filename: str) -> str | None:
 
 
 def _has_columns(names: Any) -> bool:
-    found = {_plain(name) for name in names}
+    found = {sheets.plain(name) for name in names}
     return found >= set(REQUIRED) and ("seats" in found or any(map(_is_person, found)))
 
 
@@ -80,94 +75,104 @@ def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
     Count the people of a file and keep the counts. Raises UnreadablePayload when it is neither the template nor an answer
     of an API that is read here.
     """
-    return msgspec.json.encode(_stored(body))
+    return b"".join(sheets.as_json_lines(_stored(io.BytesIO(body))))
 
 
 def scrub_file(stream: BinaryIO) -> BinaryIO:
-    """Do the same to a file: who holds a seat is counted before names are taken out, so it is read whole."""
-    plain = open_maybe_compressed(stream).read(MOST_BYTES + 1)
-    if len(plain) > MOST_BYTES:
-        raise UnreadablePayload(f"A file of seats may have {MOST_BYTES // 1024**2} MB. Split it by month.")
-    return io.BytesIO(scrub(plain, ""))
+    """Do the same to a file; of lines of people, and of seats with their holders, it may have `MOST_PEOPLE`."""
+    return from_pieces(sheets.as_json_lines(_stored(stream)))
 
 
-def _stored(body: bytes) -> list[dict[str, Any]]:
-    plain = unpacked(body)
-    if plain.lstrip()[:1] not in (b"{", b"["):
-        return _counted(_csv_rows(plain))
-    values = documents(plain, WHAT)
-    if values and all(isinstance(value, dict) and isinstance(value.get("form"), str) for value in values):
-        return values  # counted before
-    if values and all(copilot_seats.is_answer(value) for value in values):
-        return copilot_seats.counted(values)
-    return _counted(
-        [{_plain(str(key)): value[key] for key in value} if isinstance(value, dict) else None for value in values]
-    )
+def _stored(stream: BinaryIO) -> Iterator[dict[str, Any]]:
+    """Give counted rows. A file is gone through first for what it is, then for its rows."""
+    start = stream.tell()
+
+    def documents() -> Iterator[Any]:
+        stream.seek(start)
+        return sheets.documents(stream, WHAT, copilot_seats.CUT)
+
+    if sheets.is_json(stream):
+        kinds = {_kind(value) for value in documents()}
+        if kinds == {_COUNTED}:
+            return documents()
+        if kinds == {copilot_seats.FORM}:
+            return copilot_seats.counted(documents, MOST_PEOPLE)
+    stream.seek(start)
+    names, found = set[str](), False
+    for line in sheets.lines(stream, WHAT):
+        names.update(line or ())
+        found = True
+    people = sorted(filter(_is_person, names))
+    if found:
+        _check_columns(names, people)
+    stream.seek(start)
+    lines = sheets.lines(stream, WHAT)
+    return _people(lines, people, _ACTIVE in names) if people else map(_row, lines)
 
 
-def _csv_rows(plain: bytes) -> list[dict[str, Any] | None]:
-    head = plain[: bill_tables.HEAD_BYTES]
-    names = [name for name in bill_tables.column_names(head) if name]
-    table = bill_tables.open_table(io.BytesIO(plain), bill_tables.picker(names), CHUNK_ROWS)
-    found: list[dict[str, Any] | None] = []
-    for chunk in table.chunks:
-        columns = {_plain(name): column.to_pylist() for name, column in chunk.columns.items()}
-        found += [{name: values[at] for name, values in columns.items()} for at in range(len(chunk.rows))]
-        found += [None] * len(chunk.broken)
-    return found
+def _kind(value: object) -> str:
+    """Tell what a JSON document is."""
+    if isinstance(value, dict) and isinstance(value.get("form"), str):
+        return _COUNTED
+    return copilot_seats.FORM if copilot_seats.is_answer(value) else ""
 
 
-def _counted(lines: list[dict[str, Any] | None]) -> list[dict[str, Any]]:
-    """Keep the template's columns; lines of people become one row for each team, product and month."""
-    names = {name for line in lines if line for name in line}
+def _check_columns(names: Collection[str], people: Collection[str]) -> None:
     missing = [name for name in REQUIRED if name not in names]
-    if lines and missing:
+    if missing:
         raise UnreadablePayload(
             f"There is no column {missing[0]!r}. {', '.join(TEMPLATE)} are read (month, vendor and product are needed), and"
             " GitHub Copilot's own answers; other exports are not known: bring their sums into the template."
         )
-    people = sorted(filter(_is_person, names))
-    if not people and "seats" not in names and lines:
+    if not people and "seats" not in names:
         raise UnreadablePayload("There is neither a column 'seats' nor a line for each person ('user').")
-    rows = [_row(line) for line in lines] if not people else _people(lines, people)
-    return [{"form": "seats", "rows": 1, **row} if "form" not in row else row for row in rows]
 
 
 def _row(line: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Keep the template's columns."""
     if line is None:
         return {"form": "broken", "detail": "the line does not have the cells of the header", "rows": 1}
-    return {name: _scalar(line[name]) for name in TEMPLATE if _scalar(line.get(name)) is not None}
+    kept = {name: _scalar(line[name]) for name in TEMPLATE if _scalar(line.get(name)) is not None}
+    return {"form": "seats", "rows": 1, **kept}
 
 
-def _people(lines: list[dict[str, Any] | None], columns: list[str]) -> list[dict[str, Any]]:
+def _people(
+    lines: Iterable[Mapping[str, Any] | None], columns: Sequence[str], has_active: bool
+) -> Iterator[dict[str, Any]]:
     """Count persons by what their lines say besides; who stands twice in one team holds one seat."""
-    groups: dict[tuple[Any, ...], dict[str, Any]] = {}
+    groups: dict[tuple[Any, ...], _Group] = {}
     broken = 0
-    for line in lines:
+    for row, line in enumerate(lines, 1):
+        if row > MOST_PEOPLE:
+            raise UnreadablePayload(copilot_seats.too_many(MOST_PEOPLE))
         if line is None:
             broken += 1
             continue
-        key = tuple(_scalar(line.get(name)) for name in _WHOSE)
-        group = groups.setdefault(key, {"rows": 0, "held": set(), "used": set()})
-        person = tuple(str(line.get(name) or "").strip().lower() for name in columns)
-        group["rows"] += 1
-        group["held"].add(person)
+        group = groups.setdefault(tuple(_scalar(line.get(name)) for name in _WHOSE), _Group())
+        person = bytes.fromhex(digest(*(str(line.get(name) or "").strip().lower() for name in columns)))[:16]
+        group.rows += 1
+        group.held.add(person)
         if str(line.get(_ACTIVE) or "").strip().lower() in ("1", "true", "yes", "y"):
-            group["used"].add(person)
-    rows: list[dict[str, Any]] = [
-        {
+            group.used.add(person)
+    for key, group in groups.items():
+        yield {
+            "form": "seats",
             **{name: value for name, value in zip(_WHOSE, key, strict=True) if value is not None},
-            "seats": len(group["held"]),
-            **({"active_users": len(group["used"])} if any(_ACTIVE in line for line in lines if line) else {}),
-            "rows": group["rows"],
+            "seats": len(group.held),
+            **({"active_users": len(group.used)} if has_active else {}),
+            "rows": group.rows,
         }
-        for key, group in groups.items()
-    ]
-    return [*rows, *([{"form": "broken", "detail": "the line lacks cells", "rows": broken}] if broken else [])]
+    if broken:
+        yield {"form": "broken", "detail": "the line lacks cells", "rows": broken}
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[\s-]+", "_", name.strip().lower().removeprefix("\ufeff"))
+@dataclass
+class _Group:
+    """Lines that say the same but for the person; persons are hashed while they are counted."""
+
+    rows: int = 0
+    held: set[bytes] = field(default_factory=set)
+    used: set[bytes] = field(default_factory=set)
 
 
 def _is_person(name: str) -> bool:
@@ -189,12 +194,14 @@ def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
 
     Raises UnreadablePayload when neither does.
     """
-    rows = _stored(open_maybe_compressed(stream).read())
     reading = _Seats(context, FALLBACK)
-    copilot = [row for row in rows if row["form"] in copilot_seats.FORMS]
-    for row in rows:
-        if row["form"] not in copilot_seats.FORMS:
+    copilot: list[dict[str, Any]] = []
+    for row in _stored(stream):
+        if row["form"] in copilot_seats.FORMS:
+            copilot.append(row)
+        else:
             reading.seats(row)
+            yield from reading.ready()
     if copilot:
         reading.copilot(copilot)
     yield from reading.parsed()
@@ -230,7 +237,7 @@ class _Seats(Reading):
             sums = {"seats": total["seats"], "active_users": round(total["active"]), "rows": total["rows"]}
             self.seats({**given, "account": organization, **sums})
         self.received += metrics + later
-        self.outside += metrics + later
+        self.leave_out(metrics + later)
         if metrics:
             self.log.append(
                 f"{metrics:,} metrics are outside: they describe the use of the seats, which count by themselves"
@@ -244,11 +251,12 @@ class _Seats(Reading):
         self.received += rows
         month = calendar_month(row.get("month"))
         if month is not None and self.is_running(month):
-            self.outside += rows
-            self.log.append(f"{row['month']} is not over: its seats count once it is")
+            self.leave_out(rows)
+            if (waits := f"{row['month']} is not over: its seats count once it is") not in self.log:
+                self.log.append(waits)
             return
         outcome = _record(number, rows, row, month, self.context)
-        self.take(outcome, 0)
+        self.take(outcome)
         if isinstance(outcome, dict):
             self._scopes[outcome["snapshot"], outcome["account"]] = None
 

@@ -12,9 +12,10 @@ import numpy as np
 import pyarrow as pa
 
 from core.quantification.private import without_private
-from ingestion.sources.base import UnreadablePayload, open_maybe_compressed
+from ingestion.sources.base import UnreadablePayload
 from ingestion.sources.bill_columns import Column
 from ingestion.sources.bill_tables import Chunk, Table
+from ingestion.sources.byte_streams import open_maybe_compressed
 
 LARGEST_BYTES: Final = 64 * 1024 * 1024
 """An answer has at most 1,000 results, some 500 kB."""

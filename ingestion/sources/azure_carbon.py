@@ -28,9 +28,9 @@ from ingestion.sources.base import (
     digest,
     finish,
     limit_labels,
-    open_maybe_compressed,
 )
 from ingestion.sources.bill_meaning import region_of
+from ingestion.sources.byte_streams import open_maybe_compressed
 from ingestion.sources.carbon_statements import Month, month_of
 from ingestion.sources.service_rules import Rulebook
 

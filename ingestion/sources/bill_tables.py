@@ -18,8 +18,9 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from ingestion.sources.base import UnreadablePayload, Utf8, open_maybe_compressed
+from ingestion.sources.base import UnreadablePayload
 from ingestion.sources.bill_columns import Column
+from ingestion.sources.byte_streams import Utf8, open_maybe_compressed
 
 CSV_BLOCK_BYTES: Final = 1024 * 1024
 """CSV is read in blocks of this size; no single line may be longer. Blocks of 4 MiB take 80 MB more and gain nothing."""

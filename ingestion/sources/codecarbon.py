@@ -20,7 +20,8 @@ from core.quantification import records, units
 from core.quantification.coverage import CONCURRENT_RUN
 from core.quantification.private import without_private
 from core.quantification.rejections import Rejection
-from ingestion.sources.base import Context, Draft, Parsed, UnreadablePayload, digest, finish_draft, unpacked
+from ingestion.sources.base import Context, Draft, Parsed, UnreadablePayload, digest, finish_draft
+from ingestion.sources.byte_streams import unpacked
 from ingestion.sources.vocabulary import provider_slug
 
 NAME: Final = "codecarbon"

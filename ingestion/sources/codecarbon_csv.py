@@ -19,7 +19,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from core.quantification import records
 from core.quantification.rejections import Cover, Rejection
 from ingestion.sources import private_tables
-from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload, digest, finish, open_maybe_compressed
+from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload, digest, finish
+from ingestion.sources.byte_streams import open_maybe_compressed
 from ingestion.sources.codecarbon import (
     DEFAULT_PLACE,
     FALLBACK,

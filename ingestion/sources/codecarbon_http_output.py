@@ -14,7 +14,8 @@ import msgspec
 from core.quantification import records
 from core.quantification.private import without_private
 from core.quantification.rejections import Rejection
-from ingestion.sources.base import Context, Parsed, UnreadablePayload, finish, unpacked
+from ingestion.sources.base import Context, Parsed, UnreadablePayload, finish
+from ingestion.sources.byte_streams import unpacked
 from ingestion.sources.codecarbon import FALLBACK, InvalidBody
 from ingestion.sources.codecarbon_csv import (
     COORDINATES,

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from ingestion.sources import json_stream
+from ingestion.sources.base import UnreadablePayload
+
 VENDOR: Final = "github"
+CUT: Final = json_stream.Cut("seats")
 FORM: Final = "copilot"
 METRICS: Final = "copilot_metrics"
 FORMS: Final = (FORM, METRICS)
@@ -31,21 +35,28 @@ def _is_metrics(value: Mapping[str, Any]) -> bool:
     return "date" in value and any(key.startswith(("copilot_", "total_active_users")) for key in value)
 
 
-def counted(answers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def counted(answers: Callable[[], Iterable[Mapping[str, Any]]], most: int) -> Iterator[dict[str, Any]]:
     """
     Count the seats of answers by plan, team, organization, and the months in which they were given and last used.
 
     Args:
-        answers: all of one file, so that who holds a seat by two teams is counted once, half for each.
+        answers: gives all of one file, each time anew, so that who holds a seat by two teams is counted once, half for each.
+        most: seats that are told apart.
 
-    Returns:
+    Yields:
         Rows of `form`, the keys above, `seats` and `rows` (how many entries stand behind). Nobody's name is in them.
     """
-    entries = [seat for answer in answers for seat in answer.get("seats") or [] if isinstance(seat, dict)]
-    broken = sum(len(answer.get("seats") or []) for answer in answers) - len(entries)
-    holders = Counter(_holder(seat) for seat in entries)
+    holders: Counter[str | None] = Counter()
+    for seat in _entries(answers()):
+        holders[_holder(seat)] += 1
+        if len(holders) > most:
+            raise UnreadablePayload(too_many(most))
     found: dict[tuple[str | None, ...], dict[str, Any]] = {}
-    for seat in entries:
+    broken = 0
+    for seat in _entries(answers()):
+        if not isinstance(seat, dict):
+            broken += 1
+            continue
         team, organization = _part(seat, "assigning_team", "name", "slug"), _part(seat, "organization", "login")
         months = (_month(seat.get("created_at")), _month(seat.get("last_activity_at")))
         key = (_text(seat.get("plan_type")), team, organization, *months)
@@ -54,10 +65,19 @@ def counted(answers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         holder = _holder(seat)
         row["seats"] += 1 / holders[holder] if holder is not None else 1
         row["rows"] += 1
-    rows = list(found.values())
+    yield from found.values()
     if broken:
-        rows.append({"form": "broken", "detail": "a seat is an object", "rows": broken})
-    return [*rows, *(_sum(answer, bool(entries)) for answer in answers if "seats" not in answer)]
+        yield {"form": "broken", "detail": "a seat is an object", "rows": broken}
+    yield from (_sum(answer, bool(found)) for answer in answers() if "seats" not in answer)
+
+
+def too_many(most: int) -> str:
+    """Say why a file of people is refused."""
+    return f"A file of seats may name {most:,} people. Split it by month or organization."
+
+
+def _entries(answers: Iterable[Mapping[str, Any]]) -> Iterator[Any]:
+    return (seat for answer in answers if isinstance(answer.get("seats"), list) for seat in answer["seats"])
 
 
 def _sum(answer: Mapping[str, Any], listed: bool) -> dict[str, Any]:
@@ -80,8 +100,8 @@ def product_of(plan: object) -> str:
     return PRODUCTS.get(plan, UNKNOWN_PLAN) if isinstance(plan, str) else UNKNOWN_PLAN
 
 
-def _holder(seat: Mapping[str, Any]) -> str | None:
-    assignee = seat.get("assignee")
+def _holder(seat: object) -> str | None:
+    assignee = seat.get("assignee") if isinstance(seat, dict) else None
     name = (assignee.get("id") or assignee.get("login")) if isinstance(assignee, dict) else None
     return str(name) if name else None
 

@@ -11,6 +11,7 @@ import codecs
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, BinaryIO, Final, NoReturn
 
@@ -24,8 +25,26 @@ CHUNK_ITEMS: Final = 4_000
 MOST_CHARACTERS: Final = 1 << 24
 """Of one item, or of one object that is no page; a larger one is no event and no observation."""
 
-LIST: Final = "data"
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
+
+
+@dataclass(frozen=True)
+class Cut:
+    """
+    Where an object that is too large for the window is cut: at a list that it has.
+
+    Args:
+        name: of the list.
+        after: fields of the object that every share of it must have; where one of them follows the list, it is read whole.
+        inner: the same for the list's own items.
+    """
+
+    name: str
+    after: frozenset[str] = frozenset()
+    inner: Cut | None = None
+
+
+PAGES: Final = Cut("data")
 
 
 def items(stream: BinaryIO, what: str, mend: Callable[[bytes], bytes] | None = None) -> Iterator[tuple[Any, bool]]:
@@ -41,11 +60,41 @@ def items(stream: BinaryIO, what: str, mend: Callable[[bytes], bytes] | None = N
         An item, and whether it stood in a list `data`; else by itself or in an array. Raises UnreadablePayload where the file
         is no JSON; items before that have been given by then.
     """
+    for _, value in shares(stream, what, PAGES, mend):
+        if isinstance(value, dict) and isinstance(value.get(PAGES.name), list):
+            yield from ((item, True) for item in value[PAGES.name])
+        else:
+            yield value, False
+
+
+def shares(
+    stream: BinaryIO, what: str, cut: Cut | None, mend: Callable[[bytes], bytes] | None = None
+) -> Iterator[tuple[int, Any]]:
+    """
+    Read the documents of a file, in their order: by themselves, one after the other, or in an array.
+
+    Args:
+        stream, what, mend: as in `items`.
+        cut: where a large document is cut; None: nowhere.
+
+    Yields:
+        The number of a document, from 0, and the document. A large one comes several times, each time with some items of its
+        list and the fields that stand before it, the last time with all fields.
+    """
     window = _Window(stream, what, mend)
     found = False
-    while window.next() != "":
+    number = 0
+    while (mark := window.next()) != "":
         found = True
-        yield from _document(window, nested=False)
+        if mark == "[":
+            window.skip()
+            documents = _elements(window)
+        else:
+            documents = iter([None])
+        for _ in documents:
+            for share in _shares(window, cut):
+                yield number, share
+            number += 1
     if not found:
         window.fail("it is empty")
 
@@ -62,45 +111,49 @@ def chunks(values: Iterator[Any], size: int) -> Iterator[list[Any]]:
         yield chunk
 
 
-def _document(window: _Window, *, nested: bool) -> Iterator[tuple[Any, bool]]:
-    """Give the items of a document: an array's are documents of their own."""
-    if window.next() == "[" and not nested:
-        window.skip()
-        for _ in _elements(window):
-            yield from _document(window, nested=True)
-        return
-    value = window.value(at_once=True)
+def _shares(window: _Window, cut: Cut | None) -> Iterator[Any]:
+    """Give the next value: at once where it fits into the window or is not to be cut, else in shares."""
+    value = window.value(at_once=cut is not None)
     if value is not _LARGE:
-        if isinstance(value, dict) and isinstance(value.get(LIST), list):
-            yield from ((item, True) for item in value[LIST])
-        else:
-            yield value, False
-        return
-    yield from _large_page(window)
+        yield value
+    elif cut is None or window.next() != "{":
+        yield window.value()
+    else:
+        yield from _cut_up(window, cut)
 
 
-def _large_page(window: _Window) -> Iterator[tuple[Any, bool]]:
+def _cut_up(window: _Window, cut: Cut) -> Iterator[dict[str, Any]]:
     """Go into an object that does not fit into the window at once."""
-    if window.next() != "{":
-        yield window.value(), False
-        return
     window.skip()
     beside: dict[str, Any] = {}
-    paged = False
+    waiting: list[Any] | None = None
     for _ in _elements(window, "}"):
         name = window.value()
         if not isinstance(name, str) or window.next() != ":":
             window.fail("an object's name is missing")
         window.skip()
-        if name == LIST and window.next() == "[":
-            paged = True
+        if name == cut.name and cut.after <= beside.keys() and window.next() == "[":
             window.skip()
-            for _ in _elements(window):
-                yield window.value(), True
+            for some in _some(window, cut.inner):
+                if waiting is not None:
+                    yield {**beside, name: waiting}
+                waiting = some
         else:
             beside[name] = window.value()
-    if not paged:
-        yield beside, False
+    yield beside if waiting is None else {**beside, cut.name: waiting}
+
+
+def _some(window: _Window, cut: Cut | None) -> Iterator[list[Any]]:
+    """Give the items of a list, about a window of them at a time; of none there is one empty list."""
+    found: list[Any] = []
+    start = window.passed
+    for _ in _elements(window):
+        for item in _shares(window, cut):
+            found.append(item)
+            if window.passed - start >= PIECE_BYTES:
+                yield found
+                found, start = [], window.passed
+    yield found
 
 
 def _elements(window: _Window, end: str = "]") -> Iterator[None]:
@@ -129,6 +182,12 @@ class _Window:
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
         self._scan = json.JSONDecoder().raw_decode
         self._text, self._at, self._ended = "", 0, False
+        self._let_go = 0
+
+    @property
+    def passed(self) -> int:
+        """Count the characters that were gone over."""
+        return self._let_go + self._at
 
     def next(self) -> str:
         """Give the next character that is no space, without going over it; empty at the end."""
@@ -197,5 +256,6 @@ class _Window:
         except UnicodeDecodeError as error:
             self.fail(str(error))
         self._ended = not piece
+        self._let_go += self._at
         self._text, self._at = self._text[self._at :] + more, 0
         return True

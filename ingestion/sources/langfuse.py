@@ -11,23 +11,16 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final
 
 import msgspec
 
 from core.quantification import records
 from core.quantification.rejections import Rejection
 from ingestion.sources import gateway_tags, json_stream
-from ingestion.sources.base import (
-    Context,
-    Parsed,
-    UnreadablePayload,
-    finish,
-    natural_id,
-    open_maybe_compressed,
-)
+from ingestion.sources.base import Context, Parsed, UnreadablePayload, finish, natural_id
+from ingestion.sources.byte_streams import from_pieces, open_maybe_compressed
 from ingestion.sources.counters import Memory
-from ingestion.sources.private_tables import Pieces
 from ingestion.sources.usage_pages import Outcome, Shape, account_of, convert, pruned, read_time
 from ingestion.sources.versions import Delivery, Verdict, Version, memory_of
 
@@ -91,7 +84,7 @@ def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
 
 def scrub_file(stream: BinaryIO) -> BinaryIO:
     """Do the same to a file of any size, an observation at a time."""
-    return cast(BinaryIO, io.BufferedReader(Pieces(_scrubbed(stream))))
+    return from_pieces(_scrubbed(stream))
 
 
 def _scrubbed(stream: BinaryIO) -> Iterator[bytes]:

@@ -7,12 +7,11 @@ request without tokens. The callback and the spend log name a call alike, so a c
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final
 
 import msgspec
 
@@ -20,9 +19,9 @@ from core.quantification.records import Count
 from core.quantification.rejections import Rejection
 from ingestion.sources import gateway_tags, json_stream
 from ingestion.sources.base import Context, Draft, Parsed, finish_draft, natural_id
+from ingestion.sources.byte_streams import from_pieces
 from ingestion.sources.litellm_wire import WHAT, events_of, plain_events
 from ingestion.sources.otlp_resource import API_VENDORS, is_private, region_of
-from ingestion.sources.private_tables import Pieces
 from ingestion.sources.usage_pages import account_of, convert, documents
 from ingestion.sources.vocabulary import provider_slug, tier_of
 
@@ -148,7 +147,7 @@ def accept(body: bytes) -> tuple[bytes, int]:
 def scrub_file(stream: BinaryIO) -> BinaryIO:
     """Do the same to a file of any size, an event at a time."""
     pieces = (msgspec.json.encode(event) + b"\n" for event in events_of(stream))
-    return cast(BinaryIO, io.BufferedReader(Pieces(pieces)))
+    return from_pieces(pieces)
 
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:

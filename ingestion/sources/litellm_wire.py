@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from ingestion.sources import bill_tables, gateway_tags, json_stream
-from ingestion.sources.base import UnreadablePayload, open_maybe_compressed, unpacked, unpacked_head
+from ingestion.sources.base import UnreadablePayload
+from ingestion.sources.byte_streams import open_maybe_compressed, unpacked, unpacked_head
 from ingestion.sources.usage_pages import Shape, documents, pruned
 
 WHAT: Final = "LiteLLM"

@@ -16,7 +16,8 @@ import msgspec
 
 from core.quantification import records
 from core.quantification.rejections import Rejection
-from ingestion.sources.base import Context, Parsed, UnreadablePayload, finish, natural_id, open_maybe_compressed
+from ingestion.sources.base import Context, Parsed, UnreadablePayload, finish, natural_id
+from ingestion.sources.byte_streams import open_maybe_compressed
 from ingestion.sources.power import integrate
 from ingestion.sources.vocabulary import attribution_of
 

@@ -11,23 +11,14 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, Final
 
-import msgspec
-
 from core.quantification.activity import STAGES
 from core.quantification.private import names_private_value
 from core.quantification.rejections import Cover, Rejection
-from ingestion.sources import bill_tables
-from ingestion.sources.base import (
-    CHUNK_ROWS,
-    Context,
-    Parsed,
-    UnreadablePayload,
-    digest,
-    open_maybe_compressed,
-    unpacked,
-)
+from ingestion.sources import bill_tables, sheets
+from ingestion.sources.base import Context, Parsed, UnreadablePayload, digest
+from ingestion.sources.byte_streams import from_pieces
 from ingestion.sources.months import calendar_month
-from ingestion.sources.usage_pages import Bucket, Outcome, Reading, account_of, documents
+from ingestion.sources.usage_pages import Bucket, Outcome, Reading, account_of
 from ingestion.sources.vocabulary import provider_slug
 
 NAME: Final = "monthly_totals"
@@ -57,7 +48,6 @@ TEMPLATE: Final = ("month", *TEXTS, *NUMBERS)
 """Columns of the template. `country` (ISO 3166) is where the hardware stands, `energy_kwh` what its meter counted."""
 
 LONGEST_TEXT: Final = 200
-MOST_BYTES: Final = 16 * 1024**2
 MEASURES: Final = ("requests", "input_tokens", "output_tokens", "seats", "hours", "energy_kwh", "spend")
 """Columns of which a line has at least one."""
 
@@ -66,52 +56,34 @@ def detect(head: bytes, filename: str) -> str | None:
     """Recognize the template by its month and the measures beside it."""
     if head.lstrip()[:1] in (b"{", b"["):
         return None  # rows that were read before have no need to be recognized
-    names = set(map(plain, bill_tables.column_names(head)))
+    names = set(map(sheets.plain, bill_tables.column_names(head)))
     own = {"hours", "output_tokens", "spend"} & names
     return "monthly totals" if "month" in names and own and names <= {*TEMPLATE, ""} else None
 
 
-def plain(name: str) -> str:
-    """Write a column's name as the template does."""
-    return "_".join(name.removeprefix("\ufeff").strip().lower().replace("-", " ").split())
-
-
 def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
     """Keep the template's columns. Raises UnreadablePayload when it is no sheet of monthly totals."""
-    return msgspec.json.encode(_stored(body))
+    return b"".join(sheets.as_json_lines(_stored(io.BytesIO(body))))
 
 
 def scrub_file(stream: BinaryIO) -> BinaryIO:
-    """Do the same to a file."""
-    body = open_maybe_compressed(stream).read(MOST_BYTES + 1)
-    if len(body) > MOST_BYTES:
-        raise UnreadablePayload(f"A sheet of monthly totals may have {MOST_BYTES // 1024**2} MB. Split it by month.")
-    return io.BytesIO(scrub(body, ""))
+    """Do the same to a file of any size."""
+    return from_pieces(sheets.as_json_lines(_stored(stream)))
 
 
-def _stored(body: bytes) -> list[dict[str, Any] | None]:
-    content = unpacked(body)
-    lines = documents(content, WHAT) if content.lstrip()[:1] in (b"{", b"[") else _csv_lines(content)
-    known = [
-        {plain(str(key)): value for key, value in line.items()} if isinstance(line, dict) else None for line in lines
-    ]
-    names = {name for line in known if line for name in line}
-    if known and ("month" not in names or not names & set(MEASURES)):
+def _stored(stream: BinaryIO) -> Iterator[dict[str, Any] | None]:
+    """Give what is kept of each line."""
+    start = stream.tell()
+    names, found = set[str](), False
+    for line in sheets.lines(stream, WHAT):
+        names.update(line or ())
+        found = True
+    if found and ("month" not in names or not names & set(MEASURES)):
         raise UnreadablePayload(
             f"There is no column 'month' with one of {', '.join(MEASURES)} beside it. The template has {', '.join(TEMPLATE)}."
         )
-    return [None if line is None else _kept(line) for line in known]
-
-
-def _csv_lines(content: bytes) -> list[dict[str, Any] | None]:
-    names = [name for name in bill_tables.column_names(content[: bill_tables.HEAD_BYTES]) if name]
-    table = bill_tables.open_table(io.BytesIO(content), bill_tables.picker(names), CHUNK_ROWS)
-    found: list[dict[str, Any] | None] = []
-    for chunk in table.chunks:
-        columns = {name: column.to_pylist() for name, column in chunk.columns.items()}
-        found += [{name: values[at] for name, values in columns.items()} for at in range(len(chunk.rows))]
-        found += [None] * len(chunk.broken)
-    return found
+    stream.seek(start)
+    return (None if line is None else _kept(line) for line in sheets.lines(stream, WHAT))
 
 
 def _kept(line: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,13 +107,18 @@ def _kept(line: Mapping[str, Any]) -> dict[str, Any]:
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
     """Read the lines; those of a month that is not over are left for when it is."""
     reading = _Months(context, {})
-    for line in _stored(open_maybe_compressed(stream).read(MOST_BYTES + 1)):
+    for line in _stored(stream):
         reading.line(line)
+        yield from reading.ready()
     yield from reading.parsed()
 
 
 class _Months(Reading):
     """Turns lines into records of whole months."""
+
+    def __init__(self, context: Context, fallback: Mapping[str, str]) -> None:
+        super().__init__(context, fallback)
+        self._snapshots: set[str] = set()
 
     def line(self, line: Mapping[str, Any] | None) -> None:
         """Take one line of the sheet."""
@@ -151,17 +128,12 @@ class _Months(Reading):
             self.leave_for_later()
             return
         outcome = _record(row, line, month, self.context)
-        self.take(outcome, 0)
+        self.take(outcome)
         if isinstance(outcome, dict):
-            self.speak_for([outcome["snapshot"]], _time_of(outcome))
+            self._snapshots.add(outcome["snapshot"])
 
     def _cover(self) -> list[Cover]:
-        return [Cover(snapshot, {}) for snapshot in sorted(self._spans)]
-
-
-def _time_of(record: Mapping[str, Any]) -> Bucket:
-    """Give the time of a record."""
-    return Bucket(record["started_at"], record["ended_at"])
+        return [Cover(snapshot, {}) for snapshot in sorted(self._snapshots)]
 
 
 def _record(row: int, line: Mapping[str, Any] | None, month: Bucket | None, context: Context) -> Outcome:

@@ -19,9 +19,10 @@ import pyarrow.compute
 import pyarrow.parquet
 
 from ingestion.sources import bill_tables
-from ingestion.sources.base import UnreadablePayload, open_maybe_compressed
+from ingestion.sources.base import UnreadablePayload
 from ingestion.sources.bill_columns import Column
 from ingestion.sources.bill_tables import BrokenLine, Chunk, Table
+from ingestion.sources.byte_streams import open_maybe_compressed
 
 AVRO: Final = "Avro"
 PARQUET: Final = "Parquet"

@@ -7,6 +7,7 @@ again later replaces them. `input_tokens` already contain cached and cache-writt
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -16,15 +17,14 @@ import msgspec
 
 from core.quantification.records import Count
 from core.quantification.rejections import Rejection
-from ingestion.sources.base import Context, Parsed, digest, open_maybe_compressed
+from ingestion.sources import json_stream, usage_reports
+from ingestion.sources.base import Context, Parsed, digest
+from ingestion.sources.byte_streams import from_pieces
 from ingestion.sources.usage_pages import (
     Bucket,
     Outcome,
-    Reading,
     account_of,
     convert,
-    pages,
-    scrubbed,
     snapshots,
     tier_columns,
 )
@@ -38,10 +38,9 @@ DROPPED: Final = (
 )
 """What never reaches the inbox, in words for the privacy page."""
 
-FALLBACK: Final = {"stage": "inference"}
-
 WHAT: Final = "OpenAI's organization usage"
 COSTS: Final = "costs"
+PROJECT: Final = "organization.project"
 MODEL_CALLS: Final = frozenset(
     "completions embeddings moderations images audio_speeches audio_transcriptions decisions".split()  # noqa: SIM905
 )
@@ -99,7 +98,12 @@ def detect(head: bytes, filename: str) -> str | None:
 
 def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
     """Keep the known fields: no users, no API keys. Raises UnreadablePayload when the body is no such page."""
-    return scrubbed(body, WHAT, _KEPT)
+    return b"".join(usage_reports.scrubbed(io.BytesIO(body), _FORM))
+
+
+def scrub_file(stream: BinaryIO) -> BinaryIO:
+    """Do the same to a file of any size."""
+    return from_pieces(usage_reports.scrubbed(stream, _FORM))
 
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
@@ -108,30 +112,14 @@ def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
 
     Results of tools, which call no model by themselves, are outside.
     """
-    found = pages(open_maybe_compressed(stream).read(), WHAT)
-    names = _project_names(found, context)
-    reading = Reading(context, FALLBACK)
-    for number, page in enumerate(found):
-        endpoints = {_endpoint(item) for bucket in page["data"] for item in _results(bucket)} - {None}
-        for item in page["data"]:
-            if _is_project(item):
-                continue
-            bucket = _bucket(item)
-            for result in _results(item):
-                row = reading.next_row()
-                if bucket is None:
-                    detail = "start_time and end_time must be unix seconds, the end after the start"
-                    reading.take(Rejection(row, None, "start_time", "bad_field", detail, result), number)
-                elif reading.is_running(bucket):
-                    reading.leave_for_later()
-                else:
-                    reading.take(_record(row, bucket, result, context, names), number)
-            if bucket is not None and not reading.is_running(bucket):
-                for endpoint in endpoints:
-                    reading.speak_for(snapshots(f"{NAME}:{endpoint}", bucket.width_s), bucket)
-    if found and found[-1].get("has_more") is True:
-        reading.log.append("the last page says that more follow: give all pages in one call")
-    yield from reading.parsed()
+    names = _project_names(context)
+    yield from usage_reports.read(
+        stream,
+        context,
+        _FORM,
+        lambda row, bucket, result: _record(row, bucket, result, context, names),
+        lambda item: names.update(_named_project(item)),
+    )
 
 
 def _record(row: int, bucket: Bucket, item: object, context: Context, names: Mapping[str, str]) -> Outcome:
@@ -195,7 +183,7 @@ def _endpoint(item: object) -> str | None:
 
 
 def _results(bucket: object) -> list[Any]:
-    results = bucket.get("results") if isinstance(bucket, dict) else None
+    results = bucket.get("results") if isinstance(bucket, dict) and bucket.get("object") != PROJECT else None
     return results if isinstance(results, list) else []
 
 
@@ -210,15 +198,26 @@ def _seconds(value: object) -> datetime | None:
     return datetime.fromtimestamp(value, UTC) if type(value) is int and 0 <= value < _LATEST_S else None
 
 
-def _is_project(item: object) -> bool:
-    return isinstance(item, dict) and item.get("object") == "organization.project"
-
-
-def _project_names(found: list[dict[str, Any]], context: Context) -> dict[str, str]:
-    """Find the names of projects: in the file, else in the source's setting `projects` (id -> name)."""
+def _project_names(context: Context) -> dict[str, str]:
+    """Give the names of projects in the source's setting `projects` (id -> name); those in a file take their place."""
     given = context.setting.get("projects")
-    names = {key: text for key, text in given.items() if isinstance(text, str)} if isinstance(given, Mapping) else {}
-    for item in (item for page in found for item in page["data"] if _is_project(item)):
-        if isinstance(item.get("id"), str) and isinstance(item.get("name"), str) and item["name"]:
-            names[item["id"]] = item["name"][:200]
-    return names
+    return {key: text for key, text in given.items() if isinstance(text, str)} if isinstance(given, Mapping) else {}
+
+
+def _named_project(item: object) -> dict[str, str]:
+    if not isinstance(item, dict) or item.get("object") != PROJECT:
+        return {}
+    named, name = item.get("id"), item.get("name")
+    return {named: name[:200]} if isinstance(named, str) and isinstance(name, str) and name else {}
+
+
+_FORM: Final = usage_reports.Form(
+    what=WHAT,
+    kept=_KEPT,
+    cut=json_stream.Cut("data", inner=json_stream.Cut("results", after=frozenset({"start_time", "end_time"}))),
+    bucket=_bucket,
+    fault=("start_time", "start_time and end_time must be unix seconds, the end after the start"),
+    results=_results,
+    report=_endpoint,
+    snapshots=lambda endpoint, width_s: snapshots(f"{NAME}:{endpoint}", width_s),
+)

@@ -6,6 +6,7 @@ A file is a snapshot of the UTC days that occur in it. `prompt_tokens` contain c
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, BinaryIO, Final
@@ -14,8 +15,10 @@ import msgspec
 
 from core.quantification.records import Count
 from core.quantification.rejections import Rejection
-from ingestion.sources.base import Context, Parsed, digest, open_maybe_compressed
-from ingestion.sources.usage_pages import Bucket, Outcome, Reading, account_of, convert, pages, scrubbed
+from ingestion.sources import json_stream, usage_reports
+from ingestion.sources.base import Context, Parsed, digest
+from ingestion.sources.byte_streams import from_pieces
+from ingestion.sources.usage_pages import Bucket, Outcome, account_of, convert
 from ingestion.sources.vocabulary import provider_slug
 
 NAME: Final = "openrouter"
@@ -24,8 +27,6 @@ COVERS_APART: Final = True
 
 DROPPED: Final = "Everything of a row but its day, model, host, workspace, counts and cost."
 """What never reaches the inbox, in words for the privacy page."""
-
-FALLBACK: Final = {"stage": "inference"}
 
 WHAT: Final = "OpenRouter's activity"
 ACTIVITY: Final = "openrouter:activity"
@@ -63,24 +64,17 @@ def detect(head: bytes, filename: str) -> str | None:
 
 def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
     """Keep the known fields. Raises UnreadablePayload when the body is no such answer."""
-    return scrubbed(body, WHAT, _KEPT)
+    return b"".join(usage_reports.scrubbed(io.BytesIO(body), _FORM))
+
+
+def scrub_file(stream: BinaryIO) -> BinaryIO:
+    """Do the same to a file of any size."""
+    return from_pieces(usage_reports.scrubbed(stream, _FORM))
 
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
     """Read the activity of some days."""
-    reading = Reading(context, FALLBACK)
-    for number, page in enumerate(pages(open_maybe_compressed(stream).read(), WHAT)):
-        for item in page["data"]:
-            row = reading.next_row()
-            day = _day(item)
-            if day is None:
-                reading.take(Rejection(row, None, "date", "bad_field", "it is no day like 2026-10-01", item), number)
-            elif reading.is_running(day):
-                reading.leave_for_later()
-            else:
-                reading.take(_record(row, day, item, context), number)
-                reading.speak_for([ACTIVITY], day)
-    yield from reading.parsed()
+    yield from usage_reports.read(stream, context, _FORM, lambda row, day, item: _record(row, day, item, context))
 
 
 def _day(item: object) -> Bucket | None:
@@ -122,3 +116,15 @@ def _record(row: int, day: Bucket, value: object, context: Context) -> Outcome:
         "cost": item.usage,
         "currency": None if item.usage is None else CURRENCY,
     }
+
+
+_FORM: Final = usage_reports.Form(
+    what=WHAT,
+    kept=_KEPT,
+    cut=json_stream.PAGES,
+    bucket=_day,
+    fault=("date", "it is no day like 2026-10-01"),
+    results=lambda item: [item],
+    report=lambda item: ACTIVITY,
+    snapshots=lambda report, width_s: [report],
+)

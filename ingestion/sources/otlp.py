@@ -15,7 +15,8 @@ from typing import BinaryIO, Final
 
 from core.quantification.rejections import Rejection
 from ingestion.sources import otlp_metric_wire, otlp_metrics, otlp_scrub, otlp_spans, otlp_wire
-from ingestion.sources.base import Context, Draft, Parsed, UnreadablePayload, finish_draft, unpacked
+from ingestion.sources.base import Context, Draft, Parsed, UnreadablePayload, finish_draft
+from ingestion.sources.byte_streams import unpacked
 from ingestion.sources.otlp_metric_wire import Scope
 from ingestion.sources.otlp_resource import EPOCH
 from ingestion.sources.otlp_scrub import resource_keep

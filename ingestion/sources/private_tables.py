@@ -22,7 +22,8 @@ import pyarrow.parquet as pq
 import zstandard
 
 from core.quantification.remembering import LONGEST
-from ingestion.sources.base import UnreadablePayload, Utf8, open_maybe_compressed
+from ingestion.sources.base import UnreadablePayload
+from ingestion.sources.byte_streams import Utf8, from_pieces, open_maybe_compressed
 from ingestion.sources.private_columns import nullable, scrub_batch
 from ingestion.sources.private_texts import Cleaner, Rules, mentions_private, without_private_line
 
@@ -85,33 +86,13 @@ def scrubbed(stream: BinaryIO, rules: Rules = Rules()) -> BinaryIO:  # noqa: B00
     stream.seek(start)
     if not has_private:
         return stream
-    return cast(BinaryIO, io.BufferedReader(Pieces(_packed(pieces) if packed else pieces), BLOCK_BYTES))
+    return from_pieces(_packed(pieces) if packed else pieces, BLOCK_BYTES)
 
 
 def scrubbed_bytes(body: bytes, rules: Rules = Rules()) -> bytes:  # noqa: B008  # frozen
     """Give a small table without what is private; see `scrubbed`."""
     with scrubbed(io.BytesIO(body), rules) as stream:
         return stream.read()
-
-
-class Pieces(io.RawIOBase):
-    """Reads pieces one after the other."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces, self._rest = pieces, b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def]  # the buffer type has no public name before 3.12
-        while not self._rest:
-            piece = next(self._pieces, None)
-            if piece is None:
-                return 0
-            self._rest = piece
-        part, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
-        buffer[: len(part)] = part
-        return len(part)
 
 
 def _packed(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -185,7 +166,7 @@ class _Looked(Utf8):
         super().__init__(stream)
         self._rest, self.found = b"", False
 
-    def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def]  # as in Pieces
+    def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def]  # as in Utf8
         size = super().readinto(buffer)
         if not self.found:
             block = self._rest + bytes(buffer[:size])

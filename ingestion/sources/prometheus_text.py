@@ -14,7 +14,8 @@ from typing import BinaryIO, Final
 from core.quantification.private import is_private
 from core.quantification.rejections import Rejection
 from ingestion.sources import prometheus
-from ingestion.sources.base import Context, Parsed, UnreadablePayload, open_maybe_compressed
+from ingestion.sources.base import Context, Parsed, UnreadablePayload
+from ingestion.sources.byte_streams import open_maybe_compressed
 from ingestion.sources.prometheus_wire import Sample
 
 NAME: Final = "prometheus_text"

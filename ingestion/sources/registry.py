@@ -8,7 +8,8 @@ from typing import BinaryIO, Final, cast
 import pyarrow
 from pyarrow import parquet
 
-from ingestion.sources.base import Adapter, unpacked_head
+from ingestion.sources.base import Adapter
+from ingestion.sources.byte_streams import unpacked_head
 
 HEAD_BYTES: Final = 64 * 1024
 

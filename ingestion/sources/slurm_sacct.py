@@ -18,7 +18,8 @@ from zoneinfo import ZoneInfo
 from core.quantification import records, units
 from core.quantification.rejections import Rejection
 from ingestion.sources import private_tables
-from ingestion.sources.base import Context, Parsed, UnreadablePayload, finish, natural_id, open_maybe_compressed
+from ingestion.sources.base import Context, Parsed, UnreadablePayload, finish, natural_id
+from ingestion.sources.byte_streams import open_maybe_compressed
 from ingestion.sources.codecarbon_csv import Bad, clock_zone
 from ingestion.sources.private_texts import Rules
 

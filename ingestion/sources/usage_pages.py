@@ -1,8 +1,8 @@
 """
-What the usage APIs of providers share: JSON pages of time buckets, saved as files, and read again while they change.
+What files of usage share, of providers' APIs, gateways and sheets: JSON documents, buckets of time, and chunks of records.
 
-A page is a snapshot: it speaks for the buckets that it holds. Buckets of a provider come in several widths, and all widths
-describe the same activity, so a page of one width replaces what a page of another said about the same time.
+Buckets of a provider come in several widths, and all widths describe the same activity, so a page of one width replaces what
+a page of another said about the same time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ import msgspec
 
 from core.quantification import records
 from core.quantification.rejections import Cover, Rejection
-from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload, finish, unpacked
+from ingestion.sources import json_stream
+from ingestion.sources.base import Context, Parsed, UnreadablePayload, finish
+from ingestion.sources.byte_streams import unpacked
 from ingestion.sources.vocabulary import tier_of
 
 WIDTHS_S: Final = (60, 3600, 86400)
@@ -30,6 +32,9 @@ LONGEST_TEXT: Final = 500
 
 Shape = Mapping[str, Any]
 """Field -> None (a number or a text), or the shape of the object, or of each object of the list, that it holds."""
+
+Span = tuple[datetime, datetime]
+"""A time, half-open."""
 
 Outcome = dict[str, Any] | Rejection | None
 """A record, a row for the quarantine, or a row that is outside."""
@@ -98,17 +103,6 @@ def _pieces(text: str) -> list[str]:
 _SPACE: Final = re.compile(r"\s*")
 
 
-def pages(body: bytes, what: str) -> list[dict[str, Any]]:
-    """Read the pages of a file, each an object with a list `data`. Raises UnreadablePayload when one is something else."""
-    found = documents(body, what)
-    for page in found:
-        if not isinstance(page, dict) or not isinstance(page.get("data"), list):
-            raise UnreadablePayload(
-                f"This is no page of {what} (there is no list `data` in it). Save the answer of the API as it is."
-            )
-    return found
-
-
 def pruned(value: Any, shape: Shape | None) -> Any:
     """
     Keep of a JSON value the fields that a shape names, so that nothing else is ever stored.
@@ -123,33 +117,43 @@ def pruned(value: Any, shape: Shape | None) -> Any:
     return value[:LONGEST_TEXT] if isinstance(value, str) else value
 
 
-def scrubbed(body: bytes, what: str, shape: Shape) -> bytes:
-    """Keep of the pages of a file the fields of the shape. Raises UnreadablePayload when one is no page."""
-    kept = [pruned(page, shape) for page in pages(body, what)]
-    return msgspec.json.encode(kept[0] if len(kept) == 1 else kept)
-
-
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 
-class Reading:
-    """
-    Collects what becomes of the results of a file, and gives it in chunks.
+class Times:
+    """What buckets cover together: those that touch are one span, so that a file's buckets take little room."""
 
-    Of two pages that hold the same key the later one counts, as it would in a delivery of its own; results of one page
-    under one key are parts (an API splits by user, key or size, which are not kept) and are summed by the ledger.
-    """
+    def __init__(self) -> None:
+        self._spans: list[Span] = []
+        self._limit = 1_000
+
+    def add(self, start: datetime, end: datetime) -> None:
+        """Add a span."""
+        if self._spans and self._spans[-1][0] <= start <= self._spans[-1][1]:
+            self._spans[-1] = (self._spans[-1][0], max(end, self._spans[-1][1]))
+            return
+        self._spans.append((start, end))
+        if len(self._spans) > self._limit:
+            self._spans = joined(self._spans)
+            self._limit = max(self._limit, 2 * len(self._spans))
+
+    def spans(self) -> list[Span]:
+        """Give them joined, in order."""
+        return joined(self._spans)
+
+
+class Reading:
+    """Collects what becomes of the rows of a file, and gives it in chunks."""
 
     def __init__(self, context: Context, fallback: Mapping[str, str]) -> None:
         self.context = context
         self.fallback = fallback
         self.received = 0
-        self.outside = 0
         self.log: list[str] = []
-        self._records: list[dict[str, Any] | None] = []
+        self._records: list[dict[str, Any]] = []
         self._rejected: list[Rejection] = []
-        self._places: dict[str, tuple[int, list[int]]] = {}  # record id -> its latest page, and where its parts are
-        self._spans: dict[str, list[tuple[datetime, datetime]]] = {}
+        self._outside = 0
+        self._times: dict[str, Times] = {}
         self._replaced = self._running = 0
 
     def next_row(self) -> int:
@@ -157,24 +161,23 @@ class Reading:
         self.received += 1
         return self.received
 
-    def take(self, outcome: Outcome, page: int) -> None:
-        """Keep what became of one result of a page (numbered in the order of the file)."""
+    def take(self, outcome: Outcome) -> None:
+        """Keep what became of one result. Results of one key are parts of it, which the ledger sums."""
         if outcome is None:
-            self.outside += 1
+            self.leave_out(1)
         elif isinstance(outcome, Rejection):
             self._rejected.append(outcome)
         else:
-            self._keep(outcome, page)
+            self._records.append(outcome)
 
-    def _keep(self, record: dict[str, Any], page: int) -> None:
-        latest, places = self._places.get(record["record_id"], (page, []))
-        if latest < page:
-            for place in places:
-                self._records[place] = None
-            self._replaced += len(places)
-            places = []
-        self._records.append(record)
-        self._places[record["record_id"]] = (page, [*places, len(self._records) - 1])
+    def leave_out(self, rows: int) -> None:
+        """Count rows as outside."""
+        self._outside += rows
+
+    def leave_replaced(self) -> None:
+        """Count one result as outside that stands on a later page again."""
+        self.leave_out(1)
+        self._replaced += 1
 
     def is_running(self, bucket: Bucket) -> bool:
         """Tell whether a bucket was not over when the file came: its results are left for the next time it is read."""
@@ -182,41 +185,46 @@ class Reading:
 
     def leave_for_later(self) -> None:
         """Count one result of a running bucket as outside."""
-        self.outside += 1
+        self.leave_out(1)
         self._running += 1
 
-    def speak_for(self, snapshots: Sequence[str], bucket: Bucket) -> None:
-        """Note that the file holds all that there is of a bucket."""
+    def speak_for(self, snapshots: Sequence[str], start: datetime, end: datetime) -> None:
+        """Note that the file holds all that there is of a time."""
         for snapshot in snapshots:
-            self._spans.setdefault(snapshot, []).append((bucket.started_at, bucket.ended_at))
+            self._times.setdefault(snapshot, Times()).add(start, end)
+
+    def ready(self) -> Iterator[Parsed]:
+        """Give a chunk when there are rows enough for one."""
+        if len(self._records) + len(self._rejected) >= json_stream.CHUNK_ITEMS:
+            yield self._chunk()
 
     def parsed(self) -> Iterator[Parsed]:
-        """Give the chunks; the last one has the rejections, the rows outside, the log and the cover."""
-        kept = [record for record in self._records if record is not None]
-        outside = self.outside + self._replaced
+        """Give the last chunk, which has the log and the cover."""
         if self._replaced:
             self.log.append(f"{self._replaced:,} results stand on a later page of the file again: the later ones count")
         if self._running:
             self.log.append(f"{self._running:,} results are of time that is not over: read it again once it is")
-        for start in range(0, max(len(kept), 1), CHUNK_ROWS):
-            chunk, last = kept[start : start + CHUNK_ROWS], start + CHUNK_ROWS >= len(kept)
-            others = sum(rejection.rows for rejection in self._rejected) + outside if last else 0
-            yield finish(
-                records.to_activity(chunk),
-                self.context,
-                received=sum(record.get("rows", 1) for record in chunk) + others,
-                rejected=self._rejected if last else [],
-                outside=outside if last else 0,
-                log=self.log if last else [],
-                cover=self._cover() if last else [],
-                fallback=self.fallback,
-            )
+        yield self._chunk(self.log, self._cover())
+
+    def _chunk(self, log: Sequence[str] = (), cover: Sequence[Cover] = ()) -> Parsed:
+        kept, rejected, outside = self._records, self._rejected, self._outside
+        self._records, self._rejected, self._outside = [], [], 0
+        return finish(
+            records.to_activity(kept),
+            self.context,
+            received=sum(each.get("rows", 1) for each in kept) + sum(each.rows for each in rejected) + outside,
+            rejected=rejected,
+            outside=outside,
+            log=log,
+            cover=cover,
+            fallback=self.fallback,
+        )
 
     def _cover(self) -> list[Cover]:
         return [
             Cover(snapshot, {}, start, end)
-            for snapshot, spans in sorted(self._spans.items())
-            for start, end in joined(spans)
+            for snapshot, times in sorted(self._times.items())
+            for start, end in times.spans()
         ]
 
 
@@ -230,9 +238,9 @@ def snapshots(prefix: str, width_s: int) -> list[str]:
     return [f"{prefix}:{width}" for width in dict.fromkeys([width_s, *WIDTHS_S])]
 
 
-def joined(spans: Sequence[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+def joined(spans: Sequence[Span]) -> list[Span]:
     """Join times that touch, so that a file covers what it holds and nothing between two such pieces."""
-    found: list[tuple[datetime, datetime]] = []
+    found: list[Span] = []
     for start, end in sorted(spans):
         if found and start <= found[-1][1]:
             found[-1] = (found[-1][0], max(end, found[-1][1]))

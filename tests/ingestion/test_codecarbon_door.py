@@ -16,7 +16,7 @@ from core.organizations import services as organizations
 from core.organizations.tenancy import organization_scope
 from ingestion import payloads, services
 from ingestion.models import CodeCarbonRun
-from ingestion.sources.base import open_maybe_compressed
+from ingestion.sources.byte_streams import open_maybe_compressed
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 

@@ -30,7 +30,8 @@ from ingestion import services
 from ingestion.payloads import unpack
 from ingestion.sources import registry
 from ingestion.sources.activity_sheets import TEMPLATE_COLUMNS
-from ingestion.sources.base import GZIP, ZSTANDARD, UnreadablePayload, unpacked
+from ingestion.sources.base import UnreadablePayload
+from ingestion.sources.byte_streams import GZIP, ZSTANDARD, unpacked
 from tests.ingestion.conftest import make_record
 from tests.ingestion.planting import SIGN, mail, plant_file, tags
 from tests.ingestion.test_samples import OWN, Sender

@@ -1,30 +1,23 @@
-"""What all wire formats share: counts that add up, ids, labels without people, packed files."""
+"""What all wire formats share: counts that add up, ids, labels without people."""
 
 from __future__ import annotations
 
 import doctest
-import gzip
-import io
 from importlib import import_module
 from typing import Any
 
 import pytest
-import zstandard
 
 from core.quantification import records
 from core.quantification.rejections import Rejection
-from ingestion.sources import base
 from ingestion.sources.base import (
     Context,
     Draft,
     Parsed,
-    UnreadablePayload,
     finish_drafts,
     limit_labels,
     names_a_person,
     natural_id,
-    open_maybe_compressed,
-    unpacked_head,
 )
 from tests.ingestion.sources.samples import RECEIVED_AT
 
@@ -119,37 +112,3 @@ def test_drafts_take_the_defaults_and_limits_of_their_own_payload() -> None:
 
 def test_no_drafts_are_an_empty_table() -> None:
     assert finish_drafts([(Draft(), Context(RECEIVED_AT))]).activity.empty
-
-
-# --- packed files -----------------------------------------------------------------------------------------------------
-
-CONTENT = b"".join(b"line %d\n" % at for at in range(20_000))
-
-
-@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress, bytes])
-def test_packed_files_are_opened(pack: Any) -> None:
-    stream = io.BytesIO(pack(CONTENT))
-
-    assert unpacked_head(stream, 6) == b"line 0"
-    assert open_maybe_compressed(stream).read() == CONTENT
-
-
-@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
-def test_truncated_and_damaged_files_are_refused(pack: Any) -> None:
-    packed = pack(CONTENT)
-
-    with pytest.raises(UnreadablePayload, match="truncated or damaged"):
-        open_maybe_compressed(io.BytesIO(packed[:-3])).read()
-    with pytest.raises(UnreadablePayload, match="truncated or damaged"):
-        open_maybe_compressed(io.BytesIO(packed[:8] + b"\xff" * 100)).read()
-
-
-@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
-def test_limit_and_bomb_stop_while_unpacking(pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "RATIO_FREE_BYTES", 1_000_000)
-    bomb = pack(bytes(20_000_000))
-
-    with pytest.raises(UnreadablePayload, match="more than 1000 bytes"):
-        open_maybe_compressed(io.BytesIO(pack(CONTENT)), limit=1000).read()
-    with pytest.raises(UnreadablePayload, match="bomb"):
-        open_maybe_compressed(io.BytesIO(bomb)).read()

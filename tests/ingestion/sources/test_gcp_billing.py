@@ -19,7 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingestion.sources import gcp_billing, gcp_carbon
-from ingestion.sources.base import Context, Parsed, UnreadablePayload, unpacked
+from ingestion.sources.base import Context, Parsed, UnreadablePayload
+from ingestion.sources.byte_streams import unpacked
 from ingestion.summing import Sums, once_each
 from tests.ingestion.sources.samples import PAYLOADS, RECEIVED_AT, activity_of, check, expected, read
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ingestion.sources.base import unpacked
+from ingestion.sources.byte_streams import unpacked
 from ingestion.sources.private_tables import scrubbed, scrubbed_bytes
 
 HEADER = ["ResourceId", "SkuMeter", "Tags", "Quantity"]
