@@ -16,7 +16,7 @@ from django.db import connection
 from core.ledger import reading, staging
 from core.ledger.models import Deletion, Source
 from core.ledger.reconciliation import reconcile_ledger
-from core.organizations.tenancy import organization_scope
+from core.organizations.tenancy import once_a_snapshot, organization_scope
 from core.quantification import keys
 from core.quantification.activity import MEASURE_COLUMNS, SERIES_TEXT
 
@@ -133,10 +133,15 @@ def series_by_id(organization_id: int, ids: Sequence[int]) -> pd.DataFrame:
     Returns:
         Indexed by id, in order of the ids; unknown ids are left out.
     """
+    return _series_read(organization_id, tuple(int(each) for each in ids)).copy()
+
+
+@once_a_snapshot
+def _series_read(organization_id: int, ids: tuple[int, ...]) -> pd.DataFrame:
     with organization_scope(organization_id), connection.cursor() as cursor:
         cursor.execute(
             f"select {', '.join(SERIES_COLUMNS)} from ledger_series where organization_id = %s and id = any(%s) order by id",
-            [organization_id, [int(each) for each in ids]],
+            [organization_id, list(ids)],
         )
         frame = pd.DataFrame(reading.decoded(cursor), columns=list(SERIES_COLUMNS), dtype=object)
     for name in ("id", "source_id", "mask"):
@@ -274,6 +279,7 @@ def _deletion_batches(organization_id: int) -> list[UUID]:
         return [batch for pair in pairs for batch in pair if batch is not None]
 
 
+@once_a_snapshot
 def find_record(organization_id: int, record_id: str, source_id: int | None = None) -> dict[str, Any] | None:
     """
     Find a record by the sender's id, in any source or in one; columns as in ``records_page``.

@@ -45,6 +45,10 @@ def organization_snapshot(organization_id: int) -> Iterator[None]:
 
     Inside a transaction that is open already, that one's isolation holds.
     """
+    if _SEEN.get() is not None:  # within a snapshot; nothing is written in one, so there is nothing to take back either
+        with organization_scope(organization_id):
+            yield
+        return
     outermost = not connection.in_atomic_block
     seen = _SEEN.set({}) if outermost else None
     try:

@@ -223,8 +223,11 @@ def _simulated(
     for each in np.unique(zone_at):
         inside = np.zeros(MONTE_CARLO_DRAWS, dtype=np.float32)
         for position in np.flatnonzero(zone_at == each):
-            inside += np.float32(value[position] / scale) * _errors(sigma[:, position], f"group {group[int(position)]}")
-        total += inside * _errors(shared[:, each], f"zone {zone[int(each)]}")
+            errors = _errors(sigma[:, position], f"group {group[int(position)]}")
+            errors *= np.float32(value[position] / scale)
+            inside += errors
+        inside *= _errors(shared[:, each], f"zone {zone[int(each)]}")
+        total += inside
     total.partition(_QUANTILES)
     low, high = total[list(_QUANTILES)].astype(np.float64) * scale
     return float(low), float(high)
@@ -287,7 +290,10 @@ def _errors(sigma: Floats, row: str) -> npt.NDArray[np.float32]:
     """Return the draws of one factor row's error: lognormal, its halves below and above of their own sigmas."""
     draws = _draws(row)
     below, above = np.float32(sigma[0]), np.float32(sigma[1])
-    return np.asarray(np.exp(draws * (above if below == above else np.where(draws < 0, below, above))))
+    errors = draws * above
+    if below != above:  # the larger of both products is the one of the draw's own side where below is narrower
+        (np.maximum if below < above else np.minimum)(errors, draws * below, out=errors)
+    return np.exp(errors, out=errors)
 
 
 @lru_cache(maxsize=512)

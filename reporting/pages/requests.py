@@ -19,6 +19,7 @@ from core.accounting.figures import UNATTRIBUTED, FilterError
 from core.accounting.small_groups import SMALL_GROUPS
 from core.organizations.access import requires
 from core.organizations.identity import Identity
+from core.organizations.middleware import one_snapshot
 from core.organizations.policy import Action, narrowing
 from reporting import figures
 from reporting.charts import Chart, distribution
@@ -74,6 +75,7 @@ def listing_of(request: HttpRequest, errors: list[str]) -> Listing:
     return Listing(sort, tab, request.GET.get("after") or None)
 
 
+@one_snapshot
 @require_safe
 @requires(Action.SEE_REQUESTS)
 def requests(request: HttpRequest) -> HttpResponse:
@@ -136,6 +138,7 @@ def requests_export(request: HttpRequest) -> HttpResponse:
     return ask_for(request, query, reach, listing.tab)
 
 
+@one_snapshot
 @require_safe
 @requires(Action.SEE_REQUESTS)
 def requests_spread(request: HttpRequest) -> HttpResponse:

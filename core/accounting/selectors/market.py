@@ -15,6 +15,7 @@ from core.accounting.selectors.views import current_view
 from core.catalog.selectors import standing_entries
 from core.factors.instrument_selectors import Held, markets_of
 from core.factors.selectors import NoFactorSet, pack_of, shipped_factor_set
+from core.organizations.tenancy import once_a_snapshot
 from core.quantification import units
 from core.quantification.electricity_markets import Markets
 from core.quantification.factor import Factor
@@ -249,6 +250,7 @@ class PoolRates:
         return {pool for _, pool, _ in self.factors}
 
 
+@once_a_snapshot
 def pool_rates(organization_id: int, view_id: int) -> PoolRates:
     """Read the rates that instruments made, inside the organization's scope."""
     rows = MarketRate.objects.filter(organization_id=organization_id, view_id=view_id).exclude(pool="")

@@ -11,11 +11,13 @@ from core.factors.grid_selectors import served_in_use
 from core.factors.selectors import own_factors
 from core.ledger.models import Series, Snapshot, Source
 from core.ledger.signals import overlaps_of
+from core.organizations.tenancy import once_a_snapshot
 from core.quantification.coverage import STATED, Link, UnitRule
 from core.quantification.series_grid import factors_of
 from core.quantification.site_factors import factors_of_site
 
 
+@once_a_snapshot
 def rules_of(organization_id: int, *, links: tuple[Link, ...] | None = None) -> Rules:
     """
     Collect an organization's rules, inside its scope.

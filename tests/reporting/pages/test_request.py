@@ -233,7 +233,7 @@ def test_the_page_takes_few_questions(client, organization, records, django_asse
     page = sign_in(client, organization)
     page.get("/requests/", LATELY)
 
-    with django_assert_max_num_queries(130):
+    with django_assert_max_num_queries(40):
         page.get("/requests/", LATELY)
-    with django_assert_max_num_queries(170):
+    with django_assert_max_num_queries(40):
         page.get("/requests/record/", LATELY | {"record": "heavy"})

@@ -206,7 +206,7 @@ def test_the_pages_take_few_questions(client, organization, runs, django_assert_
     page = sign_in(client, organization)
     page.get("/runs/", JULY)
 
-    with django_assert_max_num_queries(90):
+    with django_assert_max_num_queries(35):
         page.get("/runs/", JULY)
-    with django_assert_max_num_queries(260):
+    with django_assert_max_num_queries(40):
         page.get("/runs/big/")
