@@ -21,8 +21,9 @@ from core.organizations.policy import Action, may
 from reporting import figures
 from reporting.pages.asked import activity, asked, filter_bar, period_name, said, today, view_of
 from reporting.pages.files import csv_file
+from reporting.pages.leading import kpis, other_booking
+from reporting.pages.leading_charts import trend_chart
 from reporting.pages.nothing import nothing_matches
-from reporting.pages.overview import kpis, other_booking, trend_chart
 from reporting.pages.tables import change_cell, coverage_of, entity_frame, entity_table
 from reporting.query import Query
 from reporting.selectors.overview import overview
@@ -198,9 +199,8 @@ def team(request: HttpRequest, team: str) -> HttpResponse:
         "shown": shown,
         "chart": chart,
         "csv": query.link(format="csv", tab="trend"),
-        "kpis": kpis(shown, query),
+        "kpis": kpis(shown, query, other_booking(organization_id, query, view=view_of(request))),
         "tables": tables,
-        "other_booking": other_booking(query),
         "head_count": place.head_count,
         "folded": place.name == SMALL_GROUPS,
         "unattributed": place.name == UNATTRIBUTED,
