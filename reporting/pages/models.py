@@ -21,8 +21,9 @@ from core.quantification.comparison import Comparison
 from reporting import figures
 from reporting.pages.asked import asked, filter_bar, period_name, said, stage_name, view_of
 from reporting.pages.files import csv_file
+from reporting.pages.leading import kpis, other_booking, shown_of
+from reporting.pages.leading_charts import trend_chart
 from reporting.pages.nothing import nothing_matches
-from reporting.pages.overview import kpis, other_booking, shown_of, trend_chart
 from reporting.pages.tables import change_cell, coverage_of, entity_frame, entity_name, entity_table
 from reporting.pages.teams import facts_of
 from reporting.query import Query
@@ -229,12 +230,11 @@ def model(request: HttpRequest, model: str) -> HttpResponse:
         "shown": shown,
         "chart": chart,
         "csv": query.link(format="csv", tab="trend"),
-        "kpis": kpis(shown, query),
+        "kpis": kpis(shown, query, other_booking(organization_id, query, view=view_of(request))),
         "teams": entity_table(
             shown.teams[:MOST_ROWS], "team", query, heading=_("Teams"), all_rows=shown.teams, coverage=coverage
         ),
         "row": model_of(found.rows[0]) if found.rows else None,
-        "other_booking": other_booking(query),
         "facts": facts_of(query),
         "as_of": shown.as_of,
     }

@@ -21,8 +21,9 @@ from core.organizations.policy import Action, may
 from reporting import figures
 from reporting.pages.asked import asked, filter_bar, period_name, said, view_of
 from reporting.pages.files import csv_file
+from reporting.pages.leading import kpis, other_booking, shown_of
+from reporting.pages.leading_charts import trend_chart
 from reporting.pages.nothing import nothing_matches
-from reporting.pages.overview import kpis, other_booking, shown_of, trend_chart
 from reporting.pages.tables import change_cell, coverage_of, entity_frame, entity_table
 from reporting.query import Query
 from reporting.selectors.projects import projects_of
@@ -190,9 +191,8 @@ def team(request: HttpRequest, team: str) -> HttpResponse:
         "shown": shown,
         "chart": chart,
         "csv": query.link(format="csv", tab="trend"),
-        "kpis": kpis(shown, query),
+        "kpis": kpis(shown, query, other_booking(organization_id, query, view=view_of(request))),
         "tables": tables,
-        "other_booking": other_booking(query),
         "head_count": place.head_count,
         "folded": place.name == SMALL_GROUPS,
         "unattributed": place.name == UNATTRIBUTED,

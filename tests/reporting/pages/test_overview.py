@@ -3,12 +3,13 @@
 import csv
 import io
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from core.accounting.services import add_register_entries, add_site
 from core.organizations import services
 from core.organizations.models import Person
 from tests.deliver import deliver, metered
@@ -53,6 +54,24 @@ def test_the_headline_is_the_sum_worked_out_by_hand(lead, activity):
     assert "526 kg CO 2 e" in page.replace("\u202f", " ")  # 1,600 kWh x 0.329 = 526.4 kg
     assert "unattributed" in page
     assert "provisional" not in page
+
+
+def test_the_other_booking_stands_beside_the_headline_with_its_bridge(lead, organization, activity):
+    """Eight H100 of 164 kg (NVIDIA's product carbon footprint) in a server of 2,500 kg, bought in July: whole as disclosed."""
+    add_site(organization_id=organization.id, slug="fra-1", name="Frankfurt", country="DE", zone="DE")
+    bought = {"site": "fra-1", "kind": "purchase", "date": "2026-07-02", "hardware": "NVIDIA H100", "count": 8}
+    add_register_entries(organization_id=organization.id, rows=[{**bought, "source": "bill"}], today=date(2026, 11, 25))
+
+    here = lead.get("/", {"period": "2026-Q3"})
+    there = lead.get("/", {"period": "2026-Q3", "booking": "disclosed"})
+    narrowed = text_of(lead.get("/", {"period": "2026-Q3", "scope": "2"}))
+
+    # 1,600 kWh x (329.0 + 34.6) g = 581.8 kg; with 8 x 164 + 2,500 kg 4,394 kg
+    assert "as disclosed 4.39 t" in text_of(here).replace("\u202f", " ")
+    assert "/bookings/?period=2026-Q3" in here.content.decode()
+    assert "4.39 t CO 2 e" in text_of(there).replace("\u202f", " ")
+    assert "operations and life cycle, location-based 582 kg" in text_of(there).replace("\u202f", " ")
+    assert "as disclosed how the two differ" in narrowed
 
 
 def test_a_hostile_name_is_text(lead, activity):
