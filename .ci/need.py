@@ -17,9 +17,7 @@ def main(program: str) -> None:
         return
     package = PACKAGES[program]
     if os.geteuid() != 0 or not shutil.which("apt-get"):
-        sys.exit(
-            f"{program} is missing. Install it and run the same again: sudo apt-get install {package}"
-        )
+        sys.exit(f"{program} is missing. Install it and run the same again: sudo apt-get install {package}")
     sys.stdout.write(f"Installing {package} with apt\n")
     sys.stdout.flush()
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}

@@ -17,7 +17,14 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Final, Literal
 
 from babel import Locale
-from babel.numbers import format_compact_decimal, format_currency, format_decimal, get_minus_sign_symbol
+from babel.numbers import (
+    format_compact_decimal,
+    format_currency,
+    format_decimal,
+    get_decimal_symbol,
+    get_group_symbol,
+    get_minus_sign_symbol,
+)
 
 MINUS: Final = "\u2212"
 THIN: Final = "\u202f"
@@ -266,6 +273,18 @@ def percent(share: Number | None, *, locale: str | None = None, sign: bool = Fal
     else:
         text = minus + format_decimal(size.quantize(Decimal(1), ROUND_HALF_UP), format="#,##0", locale=locale)
     return f"{text}{THIN}%"
+
+
+def grouped(text: str, *, locale: str | None = None) -> str:
+    """
+    Rewrite a number that Python has written ("-1,234.5", "2e-05") with the locale's signs; its digits stay.
+
+    >>> grouped("-1,234.5"), grouped("-1,234.5", locale="de")
+    ('\u22121,234.5', '\u22121.234,5')
+    """
+    locale = locale or _locale.get()
+    signs = {",": get_group_symbol(locale), ".": get_decimal_symbol(locale), "-": MINUS}
+    return "".join(signs.get(sign, sign) for sign in text)
 
 
 def money(value: Number | None, currency: str | None, *, locale: str | None = None) -> str:

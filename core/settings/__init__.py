@@ -194,7 +194,10 @@ SPECTACULAR_SETTINGS = {
 }
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English"), ("de", "Deutsch")]  # each by its own name; catalogues in locale/, dates in core/formats/
+LANGUAGES = [
+    ("en", "English"),
+    ("de", "Deutsch"),
+]  # each by its own name; catalogues in locale/, dates in core/formats/
 LANGUAGE_COOKIE_AGE = 366 * 24 * 3600  # [s]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 FORMAT_MODULE_PATH = "core.formats"

@@ -17,7 +17,7 @@ from core.organizations.middleware import one_snapshot
 from core.organizations.policy import Action, may
 from reporting import figures
 from reporting.charts import Chart, trend
-from reporting.pages.asked import activity, asked, filter_bar, period_name, stage_name, today, view_of
+from reporting.pages.asked import activity, asked, basis_name, filter_bar, period_name, stage_name, today, view_of
 from reporting.pages.files import csv_file
 from reporting.pages.nothing import nothing_matches
 from reporting.pages.snippets import snippets
@@ -128,7 +128,7 @@ def trend_chart(shown: Overview, query: Query) -> Chart:
         target=shown.slot_limits,
         provisional_from=provisional,
         previous=shown.previous_kg,
-        detail=_("{basis}-based, by life-cycle stage").format(basis=query.filter.basis),
+        detail=_("{basis}, by life-cycle stage").format(basis=basis_name(query.filter.basis)),
         quality=", ".join(f"{figures.percent(share)} {_(name)}" for name, share in shown.shares.items()),
         locale=translation.get_language() or "en",
         translate=_,
@@ -153,16 +153,14 @@ def kpis(shown: Overview, query: Query) -> list[dict[str, Any]]:
     other = "market" if query.filter.basis == "location" else "location"
     details.append(
         {
-            "text": _("{basis}-based {amount}").format(
-                basis=other, amount=figures.quantity(shown.other_basis_kg, "mass")
-            ),
+            "text": f"{basis_name(other)} {figures.quantity(shown.other_basis_kg, 'mass')}",
             "address": query.link(basis=other),
         }
     )
     found = [
         {
             "lead": True,
-            "label": _("AI emissions, {basis}-based").format(basis=query.filter.basis),
+            "label": _("AI emissions, {basis}").format(basis=basis_name(query.filter.basis)),
             "page": query.filter.basis,
             "value": figures.quantity(shown.total.value, "mass", digits=4 if (shown.total.value or 0) >= 1e5 else 3),
             "unit": "CO2e" if shown.total.value is not None else "",

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import pandas as pd
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
@@ -181,7 +182,7 @@ def power(identity: Identity, found: Run, view: View) -> dict[str, Any] | None:
         "least": figures.number(float(frame["value"].min()), scale, locale=locale()),
         "most": figures.number(float(frame["value"].max()), scale, locale=locale()),
         "rows": [
-            (at.strftime("%Y-%m-%d %H:%M"), figures.number(value, scale, locale=locale()))
+            (date_format(at, "SHORT_DATETIME_FORMAT"), figures.number(value, scale, locale=locale()))
             for at, value in zip(frame["starts_at"], frame["value"], strict=True)
         ],
     }
