@@ -7,6 +7,7 @@ Needs gettext (xgettext, msgmerge). The compiled catalogues lie in the repositor
 import os
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import django
 import polib
@@ -21,7 +22,7 @@ LEFT_OUT = [".venv", "node_modules", "var", "static", "tests", "docs"]
 class Messages(Command):
     """Charts are plain Python: they are given ``translate``, and mark what they look up later with ``as_is``."""
 
-    xgettext_options = [*Command.xgettext_options, "--keyword=translate", "--keyword=as_is"]
+    xgettext_options: ClassVar = [*Command.xgettext_options, "--keyword=translate", "--keyword=as_is"]
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""Make sure of a program that tests or catalogues need: `need.py chromium`. As root it is installed with apt; else the line to type is told."""
+"""Make sure of a program, as in `need.py chromium`. As root it is installed with apt; else the line to type is told."""
 
 import os
 import shutil
