@@ -244,9 +244,9 @@ def finding(
     if ratio >= HEAVY_TAIL:
         times = figures.number(ratio, figures.plain_scale([ratio], digits=2), locale=locale)
         return _("The heaviest {share} of {noun} take at least {times} times the median").format(
-            share=figures.percent(0.01, locale=locale), noun=noun, times=times
+            share=f"1{figures.THIN}%", noun=noun, times=times
         )
-    most = figures.percent(0.99, locale=locale)
+    most = f"99{figures.THIN}%"
     text = (
         _("Half of the {noun} stay below {p50}, {most} below {p99}")
         if ratio >= NARROW

@@ -100,7 +100,7 @@ def coverage_map(
             _("{short} of {all} {noun} are covered by less than {share} or not at all")
             if short
             else _("All {all} {noun} are covered by {share} or more")
-        ).format(short=short, all=len(known), noun=noun, share=figures.percent(COVERED, locale=locale))
+        ).format(short=short, all=len(known), noun=noun, share=f"{COVERED * 100:.0f}{figures.THIN}%")
     return heatmap(
         values,
         rows=rows,
