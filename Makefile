@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test quick check bench screenshots fix audit runtime
+.PHONY: help run setup test quick check bench screenshots fix messages audit runtime
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ screenshots: setup ## every page in both themes: docs/screenshots/, var/screensh
 
 fix: setup ## format, auto-fix, renew docs/openapi.yaml
 	@$(VENV) .ci/check.py --fix
+
+messages: setup ## texts of pages into locale/, catalogues compiled (needs gettext)
+	@$(PYTHON) .ci/need.py xgettext
+	@$(VENV) .ci/messages.py
 
 audit: ## known vulnerabilities of the locked packages (needs the internet)
 	@$(PYTHON) .ci/audit.py

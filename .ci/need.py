@@ -1,4 +1,4 @@
-"""Make sure of a program that tests use: `need.py chromium`. As root it is installed with apt; else the line to type is told."""
+"""Make sure of a program, as in `need.py chromium`. As root it is installed with apt; else the line to type is told."""
 
 import os
 import shutil
@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-PACKAGES = {"chromium": "chromium"}  # program -> Debian package
-PLACES = {"chromium": ["chromium", "/usr/bin/chromium"]}
+PACKAGES = {"chromium": "chromium", "xgettext": "gettext"}  # program -> Debian package
+PLACES = {"chromium": ["chromium", "/usr/bin/chromium"], "xgettext": ["xgettext"]}
 INSTALL_SECONDS = 1200
 
 
@@ -17,9 +17,7 @@ def main(program: str) -> None:
         return
     package = PACKAGES[program]
     if os.geteuid() != 0 or not shutil.which("apt-get"):
-        sys.exit(
-            f"{program} is missing and the tests use it. Install it and run the same again: sudo apt-get install {package}"
-        )
+        sys.exit(f"{program} is missing. Install it and run the same again: sudo apt-get install {package}")
     sys.stdout.write(f"Installing {package} with apt\n")
     sys.stdout.flush()
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}

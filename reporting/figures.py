@@ -2,7 +2,8 @@
 
 Plain functions over values, for pages, chart labels and the command line alike. Values come in kWh, kg, L, plain
 counts and shares (0 to 1); None and NaN mean unknown. Text uses U+2212 as minus sign and U+202F, a narrow no-break
-space, before units. Exports do not come through here: they carry full precision.
+space, before units. Numbers are in the locale that is named, else in the page's (``written_in``). Exports do not come
+through here: they carry full precision and a point.
 """
 
 from __future__ import annotations
@@ -16,7 +17,14 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Final, Literal
 
 from babel import Locale
-from babel.numbers import format_compact_decimal, format_currency, format_decimal, get_minus_sign_symbol
+from babel.numbers import (
+    format_compact_decimal,
+    format_currency,
+    format_decimal,
+    get_decimal_symbol,
+    get_group_symbol,
+    get_minus_sign_symbol,
+)
 
 MINUS: Final = "\u2212"
 THIN: Final = "\u202f"
@@ -67,6 +75,19 @@ def masses_in(unit: str | None) -> Iterator[None]:
         yield
     finally:
         _mass_unit.reset(before)
+
+
+_locale: ContextVar[str] = ContextVar("wattledger_locale", default="en")
+
+
+@contextmanager
+def written_in(locale: str) -> Iterator[None]:
+    """Write every number of a page as one locale does: "de" writes 1.234,5."""
+    before = _locale.set(locale)
+    try:
+        yield
+    finally:
+        _locale.reset(before)
 
 
 Kind = Literal["mass", "energy", "water", "intensity"]
@@ -134,7 +155,7 @@ def decimals_for(largest: float, digits: int) -> int:
     return max(0, digits - 1 - math.floor(math.log10(rounded(largest, digits))))
 
 
-def number(value: Number | None, scale: Scale, *, locale: str = "en", sign: bool = False) -> str:
+def number(value: Number | None, scale: Scale, *, locale: str | None = None, sign: bool = False) -> str:
     """
     Write a value in a column's unit, without the unit.
 
@@ -150,6 +171,7 @@ def number(value: Number | None, scale: Scale, *, locale: str = "en", sign: bool
         return UNKNOWN
     if value == 0:
         return "0"
+    locale = locale or _locale.get()
     shown = scale.shown(value)
     size = abs(shown)
     # A total above the column's largest value must not claim more digits than they have.
@@ -177,7 +199,7 @@ def quantity(
     *,
     scale: Scale | None = None,
     digits: int = 3,
-    locale: str = "en",
+    locale: str | None = None,
     sign: bool = False,
 ) -> str:
     """
@@ -192,7 +214,7 @@ def quantity(
     return f"{number(value, scale, locale=locale, sign=sign)}{THIN}{scale.unit}"
 
 
-def interval(low: Number | None, high: Number | None, scale: Scale, *, locale: str = "en") -> str:
+def interval(low: Number | None, high: Number | None, scale: Scale, *, locale: str | None = None) -> str:
     """
     Write a range without its unit: an en dash, or "to" where a minus sign would be read wrongly.
 
@@ -207,7 +229,7 @@ def interval(low: Number | None, high: Number | None, scale: Scale, *, locale: s
     return (f" {DASH} " if low < 0 or "<" in ends[0] else DASH).join(ends)
 
 
-def count(value: Number | None, *, compact: bool = True, locale: str = "en") -> str:
+def count(value: Number | None, *, compact: bool = True, locale: str | None = None) -> str:
     """
     Write a count: grouped digits, and from a million upwards three digits with the language's own short word.
 
@@ -216,6 +238,7 @@ def count(value: Number | None, *, compact: bool = True, locale: str = "en") -> 
     """
     if value is None or is_unknown(value):
         return UNKNOWN
+    locale = locale or _locale.get()
     minus = MINUS if value < 0 else ""
     size = abs(float(value))
     if not compact or size < 999_500:
@@ -226,7 +249,7 @@ def count(value: Number | None, *, compact: bool = True, locale: str = "en") -> 
     return f"{minus}{text[:digits]}{THIN}{text[digits:].strip()}"
 
 
-def percent(share: Number | None, *, locale: str = "en", sign: bool = False) -> str:
+def percent(share: Number | None, *, locale: str | None = None, sign: bool = False) -> str:
     """
     Write a share as a percentage: no decimals, one below 10 %. Almost all is not all, almost nothing not nothing.
 
@@ -235,6 +258,7 @@ def percent(share: Number | None, *, locale: str = "en", sign: bool = False) -> 
     """
     if share is None or is_unknown(share):
         return UNKNOWN
+    locale = locale or _locale.get()
     size = abs(Decimal(repr(float(share)))) * 100
     minus = MINUS if share < 0 else "+" if sign and share > 0 else ""
     one = size.quantize(Decimal("0.1"), ROUND_HALF_UP)
@@ -251,7 +275,19 @@ def percent(share: Number | None, *, locale: str = "en", sign: bool = False) -> 
     return f"{text}{THIN}%"
 
 
-def money(value: Number | None, currency: str | None, *, locale: str = "en") -> str:
+def grouped(text: str, *, locale: str | None = None) -> str:
+    """
+    Rewrite a number that Python has written ("-1,234.5", "2e-05") with the locale's signs; its digits stay.
+
+    >>> grouped("-1,234.5"), grouped("-1,234.5", locale="de")
+    ('\u22121,234.5', '\u22121.234,5')
+    """
+    locale = locale or _locale.get()
+    signs = {",": get_group_symbol(locale), ".": get_decimal_symbol(locale), "-": MINUS}
+    return "".join(signs.get(sign, sign) for sign in text)
+
+
+def money(value: Number | None, currency: str | None, *, locale: str | None = None) -> str:
     """
     Write an amount of money: cents below 100, whole units from there on.
 
@@ -260,6 +296,7 @@ def money(value: Number | None, currency: str | None, *, locale: str = "en") -> 
     """
     if value is None or is_unknown(value):
         return UNKNOWN
+    locale = locale or _locale.get()
     amount = Decimal(repr(float(value)))
     if currency is None:
         return number(value, plain_scale([value]), locale=locale)
@@ -294,7 +331,7 @@ def change(
     less_is_good: bool | None = True,
     smallest_base: float = SMALLEST_BASE_KG,
     coverage: tuple[float, float] | None = None,
-    locale: str = "en",
+    locale: str | None = None,
     translate: Translate = as_is,
 ) -> Change:
     """

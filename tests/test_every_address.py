@@ -56,6 +56,7 @@ WHO: dict[str, Address] = {
     # operators
     "healthz": Address((open_to_all(200),)),
     "readyz": Address((open_to_all(503),)),  # the tests run no worker
+    "language": Address((open_to_all(302, "POST"),)),
     # doors
     "activity": Address((see(A.SEE_REQUESTS), door(415, content_type="text/plain"))),
     "imports": Address((Call("POST", (A.INGEST, A.MANAGE_SOURCES), 415),)),

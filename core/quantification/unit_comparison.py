@@ -171,9 +171,7 @@ def _overlaps(rows: pd.DataFrame, level: str) -> list[SourceOverlap]:
     return [_overlap(sources[:at], *sources[at], level) for at in range(1, len(sources))]
 
 
-def _overlap(
-    better: list[tuple[str, pd.DataFrame]], other: str, own: pd.DataFrame, level: str
-) -> SourceOverlap:
+def _overlap(better: list[tuple[str, pd.DataFrame]], other: str, own: pd.DataFrame, level: str) -> SourceOverlap:
     """Compare with the first better source that shares a measure; with the best, which counts beside, where none does."""
     common = ((name, rows, _common(own, rows)) for name, rows in better)
     stands, rows, measure = next((each for each in common if each[2] is not None), (*better[0], None))

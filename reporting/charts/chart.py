@@ -18,20 +18,21 @@ FONT: Final = '"Source Sans 3", system-ui, "Segoe UI", "Liberation Sans", sans-s
 HEIGHT: Final = 300
 MOST_SERIES: Final = 6
 
-NOUNS_UNITS: Final = {
-    "mass": ("Emissions", "kg CO2e"),
-    "energy": ("Energy use", "kWh"),
-    "water": ("Water use", "L"),
-    "intensity": ("Intensity", "kg CO2e"),
-}
-"""What a kind of figure is called in a title, and the unit that its tables hold."""
-
 Translate = Callable[[str], str]
 
 
 def as_is(text: str) -> str:
-    """Stand in for gettext where no language is chosen."""
+    """Stand in for gettext where no language is chosen, and mark a text that is translated where it is used."""
     return text
+
+
+NOUNS_UNITS: Final = {
+    "mass": (as_is("Emissions"), "kg CO2e"),
+    "energy": (as_is("Energy use"), "kWh"),
+    "water": (as_is("Water use"), "L"),
+    "intensity": (as_is("Intensity"), "kg CO2e"),
+}
+"""What a kind of figure is called in a title, and the unit that its tables hold."""
 
 
 @dataclass(frozen=True)

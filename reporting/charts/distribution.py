@@ -249,14 +249,16 @@ def finding(
     p50, p99 = (written(known[key], scale, locale) for key in ("p50", "p99"))
     if ratio >= HEAVY_TAIL:
         times = figures.number(ratio, figures.plain_scale([ratio], digits=2), locale=locale)
-        return _("The heaviest 1\u202f% of {noun} take at least {times} times the median").format(
-            noun=noun, times=times
+        return _("The heaviest {share} of {noun} take at least {times} times the median").format(
+            share=f"1{figures.THIN}%", noun=noun, times=times
         )
-    if ratio >= NARROW:
-        return _("Half of the {noun} stay below {p50}, 99\u202f% below {p99}").format(noun=noun, p50=p50, p99=p99)
-    return _("Most {noun} differ little: half stay below {p50}, 99\u202f% below {p99}").format(
-        noun=noun, p50=p50, p99=p99
+    most = f"99{figures.THIN}%"
+    text = (
+        _("Half of the {noun} stay below {p50}, {most} below {p99}")
+        if ratio >= NARROW
+        else _("Most {noun} differ little: half stay below {p50}, {most} below {p99}")
     )
+    return text.format(noun=noun, p50=p50, p99=p99, most=most)
 
 
 def summary(

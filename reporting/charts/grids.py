@@ -97,10 +97,10 @@ def coverage_map(
     title = _("Coverage by month")
     if known:
         title = (
-            _("{short} of {all} {noun} are covered by less than 95\u202f% or not at all")
+            _("{short} of {all} {noun} are covered by less than {share} or not at all")
             if short
-            else _("All {all} {noun} are covered by 95\u202f% or more")
-        ).format(short=short, all=len(known), noun=noun)
+            else _("All {all} {noun} are covered by {share} or more")
+        ).format(short=short, all=len(known), noun=noun, share=f"{COVERED * 100:.0f}{figures.THIN}%")
     return heatmap(
         values,
         rows=rows,

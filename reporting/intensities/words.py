@@ -8,6 +8,7 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from core.accounting.figures import UNATTRIBUTED, Period
+from reporting import figures
 from reporting.intensities.denominators import Sum, period_text
 from reporting.intensities.units import CONSUMER, FunctionalUnit
 
@@ -68,7 +69,7 @@ def no_runs() -> str:
 
 
 def too_many_runs(most: int) -> str:
-    return _("More than {most} runs: choose a shorter period.").format(most=f"{most:,}")
+    return _("More than {most} runs: choose a shorter period.").format(most=figures.count(most, compact=False))
 
 
 def none_entered(unit: FunctionalUnit) -> str:

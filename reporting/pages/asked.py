@@ -12,7 +12,7 @@ from core.accounting.models import View
 from core.accounting.selectors import current_view
 from reporting.pages.bar import Choice, Menu, filter_bar, today
 from reporting.pages.pinned import pinned_link, pinned_view, pinned_words
-from reporting.pages.words import period_name, said, stage_name
+from reporting.pages.words import basis_name, period_name, said, stage_name
 from reporting.query import Query, read_query
 from reporting.selectors.periods import Activity, activity_of, opening_period
 
@@ -77,6 +77,7 @@ __all__ = [
     "Menu",
     "activity",
     "asked",
+    "basis_name",
     "filter_bar",
     "period_name",
     "said",

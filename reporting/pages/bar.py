@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from core.accounting.figures import FILTERS, INCLUDES
-from reporting.pages.words import dim_name, option_name, period_name, said
+from core.accounting.figures import BASES, FILTERS, INCLUDES
+from reporting.pages.words import basis_name, dim_name, option_name, period_name, said
 from reporting.period_names import Preset, presets, stepped
 from reporting.query import MASS_UNITS, Query
 
@@ -172,7 +173,7 @@ def preset_name(one: Preset) -> str:
         year, quarter = one.name.split("-")
         return f"{quarter} {year}"
     if one.kind == "month":
-        return f"{date.fromisoformat(one.name + '-01'):%b %Y}"
+        return date_format(date.fromisoformat(f"{one.name}-01"), "YEAR_MONTH_FORMAT")
     return one.name
 
 
@@ -197,7 +198,7 @@ def figures_menu(query: Query, ignores: Collection[str]) -> dict[str, Any]:
     filtered = query.filter
     mass = query.params.get("mass", ("",))[0]
     parts = {"upstream": _("with upstream"), "embodied": _("with embodied")}
-    bases = {"location": _("location-based"), "market": _("market-based")}
+    bases = {one: basis_name(one) for one in BASES}
     bookings = {"life-cycle": _("operations and life cycle"), "disclosed": _("as disclosed")}
     groups = []
     if "basis" not in ignores:

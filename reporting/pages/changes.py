@@ -19,7 +19,7 @@ from core.organizations.policy import Action
 from core.quantification.variance import NOT_KNOWN, PARTS
 from reporting import figures
 from reporting.charts import Chart, Part, waterfall
-from reporting.pages.asked import asked, filter_bar, period_name, said, view_of
+from reporting.pages.asked import asked, basis_name, filter_bar, period_name, said, view_of
 from reporting.pages.files import csv_file
 from reporting.query import Query
 
@@ -111,7 +111,7 @@ def bridge_chart(found: VarianceResult, query: Query) -> Chart:
         [Part(name, str(WORDS[name][0]), kg) for name, kg in parts_of(found).items()],
         start=(period_name(found.before), found.found.before_kg),
         end=(period_name(query.filter, query.label), found.found.after_kg),
-        detail=_("{basis}-based").format(basis=query.filter.basis),
+        detail=basis_name(query.filter.basis),
         locale=translation.get_language() or "en",
         translate=_,
     )

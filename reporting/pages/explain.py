@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -215,7 +216,7 @@ def days_of(plan: dict[str, Any]) -> str:
     if plan["first_day"] is None:
         return str(plan["year"])
     first, last = (date.fromisoformat(plan[name]) for name in ("first_day", "last_day"))
-    return f"{first.day} {first:%b} {first.year}" if first == last else period_name(Filter(first, last))
+    return date_format(first) if first == last else period_name(Filter(first, last))
 
 
 def line(term: dict[str, Any], scale: figures.Scale, method: str) -> dict[str, Any]:

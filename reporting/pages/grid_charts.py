@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from core.quantification.grid_series import Served, quarter_name
 from core.quantification.units import G_PER_KG
+from reporting import figures
 from reporting.charts import Chart, hour_of_week
 from reporting.templatetags.figures import locale
 
@@ -32,7 +33,7 @@ def week_chart(served: Served) -> Chart:
         per=_("per kWh"),
         detail=_("mean of {quarter}").format(quarter=quarter_name(served.quarter)),
         quality=_("{present} of {all} hours from the series").format(
-            present=f"{served.hours_present:,}", all=f"{served.hours:,}"
+            present=figures.count(served.hours_present, compact=False), all=figures.count(served.hours, compact=False)
         ),
         locale=locale(),
         translate=_,

@@ -12,6 +12,7 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -24,6 +25,7 @@ from core.organizations.access import requires
 from core.organizations.policy import Action, may
 from core.quantification.grid_series import Gap, Served, quarter_name
 from core.quantification.grid_series_file import Fault, SeriesRefused, read_series
+from reporting import figures
 from reporting.pages.files import table_file
 from reporting.pages.grid_charts import hourly_quarters, week_chart
 
@@ -90,7 +92,7 @@ def enter(request: HttpRequest) -> HttpResponse:
         form.add_error(error.field if error.field in form.fields else None, str(error))
         return _page(request, form, status=400)
     said = _("%(values)s values of %(zone)s are entered. Choose below what the zone takes.")
-    messages.success(request, said % {"values": f"{file.values:,}", "zone": series.zone})
+    messages.success(request, said % {"values": figures.count(file.values, compact=False), "zone": series.zone})
     return redirect("grid_series")
 
 
@@ -189,15 +191,17 @@ def values_in_words(served: Served) -> str:
 
 def gaps_in_words(served: Served) -> str:
     """Name the first gaps of a quarter."""
-    words = [_gap(gap) for gap in served.gaps] + [f"{month:%b %Y}" for month in served.months_missing]
+    words = [_gap(gap) for gap in served.gaps] + [
+        date_format(month, "YEAR_MONTH_FORMAT") for month in served.months_missing
+    ]
     more = len(words) - GAPS_AT_MOST
     shown = "; ".join(words[:GAPS_AT_MOST])
     return shown + (_now("; and {more} more").format(more=more) if more > 0 else "")
 
 
 def _gap(gap: Gap) -> str:
-    hours = ngettext("{hours} hour", "{hours} hours", gap.hours).format(hours=f"{gap.hours:,}")
-    return _now("{start}, {hours}").format(start=f"{gap.first_hour:%-d %b %H:%M}", hours=hours)
+    hours = ngettext("{hours} hour", "{hours} hours", gap.hours).format(hours=figures.count(gap.hours, compact=False))
+    return f"{date_format(gap.first_hour, 'MONTH_DAY_FORMAT')} {gap.first_hour:%H:%M}, {hours}"
 
 
 def series_node(series: ListedSeries) -> dict[str, Any]:
@@ -211,7 +215,7 @@ def series_node(series: ListedSeries) -> dict[str, Any]:
     return {
         "id": series.id,
         "zone": series.zone,
-        "values": count.format(n=f"{series.values:,}"),
+        "values": count.format(n=figures.count(series.values, compact=False)),
         "first_month": series.first_month,
         "last_month": series.last_month,
         "kind": f"{series.boundary}, {series.basis}, {series.gas_basis}",

@@ -206,7 +206,9 @@ def formula(row: SciRow, unit: FunctionalUnit) -> str:
         return ""
     embodied = _("M unknown") if sums.embodied_kg is None else figures.quantity(sums.embodied_kg.value, "mass")
     units_counted = figures.count(sums.functional_units * unit.per, compact=False)
-    divided = f"{units_counted} {unit.counted}" + (f" / {unit.per:,}" if unit.per > 1 else "")
+    divided = f"{units_counted} {unit.counted}" + (
+        f" / {figures.count(unit.per, compact=False)}" if unit.per > 1 else ""
+    )
     amount = figures.quantity(sums.kg_per_unit.value, "intensity")
     energy = figures.quantity(sums.energy_kwh.value, "energy")
     return f"({energy} × {grid(row)} + {embodied}) ÷ {divided} = {amount} CO2e"

@@ -12,7 +12,7 @@ from core.accounting.models import View
 from core.accounting.selectors import disclosure_bridge
 from core.quantification import units
 from reporting import figures
-from reporting.pages.asked import activity, period_name, today, view_of
+from reporting.pages.asked import activity, basis_name, period_name, today, view_of
 from reporting.query import Query
 from reporting.selectors.overview import Overview, overview
 from reporting.templatetags.figures import locale
@@ -48,16 +48,14 @@ def kpis(shown: Overview, query: Query, other_booking: list[dict[str, Any]]) -> 
     other = "market" if query.filter.basis == "location" else "location"
     details.append(
         {
-            "text": _("{basis}-based {amount}").format(
-                basis=other, amount=figures.quantity(shown.other_basis_kg, "mass")
-            ),
+            "text": f"{basis_name(other)} {figures.quantity(shown.other_basis_kg, 'mass')}",
             "address": query.link(basis=other),
         }
     )
     found = [
         {
             "lead": True,
-            "label": _("AI emissions, {basis}-based").format(basis=query.filter.basis),
+            "label": _("AI emissions, {basis}").format(basis=basis_name(query.filter.basis)),
             "page": query.filter.basis,
             "value": figures.quantity(shown.total.value, "mass", digits=4 if (shown.total.value or 0) >= 1e5 else 3),
             "unit": "CO2e" if shown.total.value is not None else "",

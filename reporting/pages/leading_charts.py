@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from reporting import figures
 from reporting.charts import Chart, trend
-from reporting.pages.asked import stage_name
+from reporting.pages.asked import basis_name, stage_name
 from reporting.query import Query
 from reporting.selectors.overview import Overview
 
@@ -40,7 +40,7 @@ def trend_chart(shown: Overview, query: Query) -> Chart:
         target=shown.slot_limits,
         provisional_from=provisional,
         previous=shown.previous_kg,
-        detail=_("{basis}-based, by life-cycle stage").format(basis=query.filter.basis),
+        detail=_("{basis}, by life-cycle stage").format(basis=basis_name(query.filter.basis)),
         quality=", ".join(f"{figures.percent(share)} {_(name)}" for name, share in shown.shares.items()),
         locale=translation.get_language() or "en",
         translate=_,

@@ -66,7 +66,7 @@ class OwnFactorForm(forms.Form):
 
     name = forms.ChoiceField(label=_("Factor"), choices=lambda: [(name, _in_words(name)) for name in NAMES])
     value = forms.FloatField(label=_("Value"))
-    low = forms.FloatField(label=_("Low"), required=False, help_text=_("95 % interval; both ends or neither."))
+    low = forms.FloatField(label=_("Low"), required=False, help_text=_("Interval of 95 %; both ends or neither."))
     high = forms.FloatField(label=_("High"), required=False)
     source = forms.CharField(
         label=_("Source"),

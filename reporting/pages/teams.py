@@ -9,6 +9,7 @@ import pandas as pd
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -126,7 +127,9 @@ def slots_name(found: Teams) -> str:
     """Name what the small pictures show."""
     first, last = found.slots[0], found.slots[-1]
     if found.grain == "month":
-        return _("Months, {first} – {last}").format(first=f"{first:%b %Y}", last=f"{last:%b %Y}")
+        return _("Months, {first} – {last}").format(
+            first=date_format(first, "YEAR_MONTH_FORMAT"), last=date_format(last, "YEAR_MONTH_FORMAT")
+        )
     words = [f"Q{(day.month + 2) // 3} {day.year}" for day in (first, last)]
     return _("Quarters, {first} – {last}").format(first=words[0], last=words[1])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from core.accounting.figures import ATTRIBUTION, UNATTRIBUTED, Filter
@@ -60,6 +61,11 @@ def said(name: str, value: str) -> str:
     return value
 
 
+def basis_name(basis: str) -> str:
+    """Name how electricity is booked: "location-based"."""
+    return {"location": _("location-based"), "market": _("market-based")}.get(basis, basis)
+
+
 def stage_name(stage: str) -> str:
     """Name a stage, or one of the parts stacked beside the stages."""
     names = {
@@ -95,6 +101,6 @@ def period_name(filtered: Filter, label: str = "") -> str:
         if last.month - first.month == 2 and first.month % 3 == 1:
             return f"Q{(first.month + 2) // 3} {first.year}"
         if first.month == last.month:
-            return f"{first:%B %Y}"
-    start = f"{first.day} {first:%b}" + (f" {first.year}" if first.year != last.year else "")
-    return f"{start} – {last.day} {last:%b} {last.year}"
+            return date_format(first, "F Y")
+    start = date_format(first, "DATE_FORMAT" if first.year != last.year else "MONTH_DAY_FORMAT")
+    return f"{start} – {date_format(last, 'DATE_FORMAT')}"

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.apps import apps
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -149,7 +150,7 @@ def silent(organization_id: int, shown: Overview) -> list[Item]:
     return [
         Item(
             names[alert.source_id],
-            SILENCE[alert.state].format(at=f"{alert.latest_arrival:%Y-%m-%d %H:%M}"),
+            SILENCE[alert.state].format(at=date_format(alert.latest_arrival, "SHORT_DATETIME_FORMAT")),
             f"/sources/{alert.source_id}/",
             float(own.get(names[alert.source_id], 0.0)),
             "" if alert.state == "late" else "bad",
@@ -165,7 +166,7 @@ def late(shown: Overview, now: datetime) -> list[Item]:
     return [
         Item(
             _("Figures are late"),
-            _("since {at} UTC; is the worker running?").format(at=f"{shown.as_of:%Y-%m-%d %H:%M}"),
+            _("since {at} UTC; is the worker running?").format(at=date_format(shown.as_of, "SHORT_DATETIME_FORMAT")),
             "/sources/",
             float("inf"),
             "bad",

@@ -20,6 +20,7 @@ from core.ledger.models import Deletion
 from core.organizations.identity import Identity
 from core.organizations.models import Person
 from core.organizations.policy import Action, may, narrowing
+from reporting import figures
 from reporting.models import Export
 
 WAITING, RUNNING, HELD = "waiting", "running", "held"
@@ -200,7 +201,7 @@ def read_deliveries(identity: Identity, rows: list[Any]) -> list[Job]:
             about=", ".join(each for each in (str(row.source), row.filename) if each),
             state=HELD if row.state == "pending" and row.held else _OF_BATCH[row.state],
             share=min(row.received / row.announced, 1.0) if row.announced else None,
-            text=_("{rows} rows read").format(rows=f"{row.received:,}"),
+            text=_("{rows} rows read").format(rows=figures.count(row.received, compact=False)),
             started_by=names.get(row.person_id, ""),
             created_at=row.received_at,
             ended_at=row.finished_at,
@@ -273,9 +274,11 @@ def read_exports(identity: Identity, rows: list[Any]) -> list[Job]:
                 about=_("Requests, {first} – {last}").format(first=row.from_day, last=row.to_day),
                 state=row.state,
                 share=min(row.rows_done / row.rows, 1.0) if row.rows else None,
-                text=_("{done} rows").format(done=f"{row.rows_done:,}")
+                text=_("{done} rows").format(done=figures.count(row.rows_done, compact=False))
                 if row.state == DONE
-                else _("{done} of {all} rows").format(done=f"{row.rows_done:,}", all=f"{row.rows:,}"),
+                else _("{done} of {all} rows").format(
+                    done=figures.count(row.rows_done, compact=False), all=figures.count(row.rows, compact=False)
+                ),
                 started_by=row.asked_by,
                 created_at=row.created_at,
                 ended_at=row.ended_at,

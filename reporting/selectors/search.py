@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from django.db import OperationalError, connection, transaction
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from core.accounting.figures import Filter, FilterError, parse_period
@@ -151,7 +152,7 @@ def _requests(seeker: Seeker) -> list[Hit]:
     return [
         Hit(
             row["record_id"],
-            f"{row['started_at']:%Y-%m-%d %H:%M} UTC",
+            f"{date_format(row['started_at'], 'SHORT_DATETIME_FORMAT')} UTC",
             f"{reverse('request')}?{urlencode({'record': row['record_id']})}",
         )
         for row in rows

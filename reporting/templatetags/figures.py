@@ -99,13 +99,13 @@ def factor_value(value: float | None) -> str:
     """Write a factor's value: up to six significant digits, as published, no rounding to a unit."""
     if value is None:
         return figures.UNKNOWN
-    return f"{value:,.6g}".replace("-", figures.MINUS)
+    return figures.grouped(f"{value:,.6g}")
 
 
 @register.filter
 def ratio(value: float | str | None) -> str:
     """Write a ratio of two meters, such as a PUE: three decimals; of nothing that a template found, that it is unknown."""
-    return f"{value:,.3f}" if isinstance(value, float) else figures.UNKNOWN
+    return figures.grouped(f"{value:,.3f}") if isinstance(value, float) else figures.UNKNOWN
 
 
 @register.filter
@@ -120,7 +120,7 @@ def printed(value: str) -> str:
     """Write a decimal string of a disclosure: rounded on its own, three decimals below 100, none from 10,000."""
     number = Decimal(value)
     places = 3 if abs(number) < 100 else 1 if abs(number) < 10_000 else 0
-    return f"{number:,.{places}f}".replace("-", figures.MINUS)
+    return figures.grouped(f"{number:,.{places}f}")
 
 
 @register.filter

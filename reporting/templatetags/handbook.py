@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 from reporting.handbook.contents import entries
 from reporting.handbook.terms import NOTES
 from reporting.pages.methodology import address_of
+from reporting.pages.words import basis_name as name_of_basis
 
 register = template.Library()
 
@@ -32,3 +33,9 @@ def term(name: str, text: str = "") -> SafeString:
 def note_page(code: str) -> str:
     """Name the page of a note's code; "" where none explains it."""
     return NOTES.get(code, "")
+
+
+@register.filter
+def basis_name(basis: str) -> str:
+    """Name a basis: "location-based"."""
+    return name_of_basis(basis)

@@ -132,7 +132,11 @@ def _rows(organization_id: int, asked: Filter) -> pd.DataFrame:
     from_bill = own["source_id"].isin(rules.restated_sources).to_numpy(dtype=bool)
     level, link = levels_of(own["evidence"], from_bill), inside["link"].to_numpy(dtype=np.int64)
     rows = own.assign(
-        unit=inside["unit"].to_numpy(), link=link, level=level, part=parts_of(link, level, rules.links), kg=own["total_kg_co2e"]
+        unit=inside["unit"].to_numpy(),
+        link=link,
+        level=level,
+        part=parts_of(link, level, rules.links),
+        kg=own["total_kg_co2e"],
     )
     rows["rank"] = ranks_of(rows, rules.units)
     return _in_measures(named_alike(rows, catalog), currencies)
@@ -144,8 +148,10 @@ def _in_measures(rows: pd.DataFrame, currencies: dict[tuple[int, str | None], st
     rows["device_hours"] = rows["device_hours"].where(held, rows["instance_hours"] * rows["accelerators"])
     for name, method in zip(LAST_RESORTS, ("spend", "reported"), strict=True):
         rows[name] = rows[name].where(rows["method"] == method)
-    money = [currencies.get((source_id, None if pd.isna(account) else account)) for source_id, account in
-             zip(rows["source_id"], rows["account"], strict=True)]
+    money = [
+        currencies.get((source_id, None if pd.isna(account) else account))
+        for source_id, account in zip(rows["source_id"], rows["account"], strict=True)
+    ]
     return rows.assign(
         **{name: rows[name].fillna(0.0) for name in COMPARED},
         money_key=np.array([*money, None], dtype=object)[:-1],

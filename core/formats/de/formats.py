@@ -1,0 +1,9 @@
+"""German: 3. Jul 2026 in sentences, 03.07.2026 14:02:10 in tables (DIN 5008)."""
+
+DATE_FORMAT = "j. M Y"
+YEAR_MONTH_FORMAT = "M Y"
+MONTH_DAY_FORMAT = "j. M"
+SHORT_DATE_FORMAT = "d.m.Y"
+SHORT_DATETIME_FORMAT = "d.m.Y H:i"
+DATETIME_FORMAT = "d.m.Y H:i:s"
+DATE_INPUT_FORMATS = ["%Y-%m-%d", "%d.%m.%Y"]  # the first is what a date field of a browser takes
