@@ -8,8 +8,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from django.db import connection
 
@@ -27,18 +25,12 @@ __all__ = [
     "cells_of_series",
     "corrections_of",
     "dirty_days",
-    "extent_of_run",
     "find_record",
     "kind_of_source",
-    "live_runs",
     "places_of_trace",
     "reconcile_ledger",
     "records_at",
-    "records_of",
-    "records_of_run",
-    "records_of_runs",
     "records_page",
-    "runs",
     "series_by_id",
     "series_of_source",
     "source_by_name",
@@ -409,97 +401,3 @@ def _read_cursor(text: str) -> list[Any]:
         return [datetime.fromisoformat(started_at), int(series_id), UUID(key)]
     except ValueError as error:
         raise ValueError("this cursor does not come from an earlier page: start again without it") from error
-
-
-# --- runs -------------------------------------------------------------------------------------------------------------
-
-
-def extent_of_run(organization_id: int, run: str) -> tuple[datetime, datetime, int] | None:
-    """Tell when a run's first record starts and its last one ends (UTC), and how many it has; None: no record names it."""
-    with organization_scope(organization_id), connection.cursor() as cursor:
-        cursor.execute(
-            "select min(started_at), max(ended_at), count(*) filter (where corrects is null) from ledger_record"
-            " where organization_id = %s and run = %s",
-            [organization_id, run],
-        )
-        started_at, ended_at, records = cursor.fetchone()
-    return None if started_at is None else (started_at.astimezone(UTC), ended_at.astimezone(UTC), int(records))
-
-
-def records_of_run(organization_id: int, run: str) -> pd.DataFrame:
-    """
-    Read the records of a training run by the sender's id: what `quantify` needs of them.
-
-    Returns:
-        `series_id`, `started_at`, `ended_at` (datetime64[us, UTC]), `counted` (False: a correction) and
-        ``MEASURE_COLUMNS`` (int64), by time.
-    """
-    condition = "organization_id = %s and run = %s"
-    return _record_units(organization_id, condition, [organization_id, run])
-
-
-def records_of_runs(organization_id: int, names: Sequence[str], from_time: datetime, to_time: datetime) -> pd.DataFrame:
-    """
-    Read the records of some runs that start in [from_time, to_time), in one question.
-
-    Returns:
-        `run`, then the columns of ``records_of_run``; by time.
-    """
-    condition = "organization_id = %s and run = any(%s) and started_at >= %s and started_at < %s"
-    values = [organization_id, list(names), from_time, to_time]
-    query = (
-        f"select {staging.share_columns('false')}, array_position(%s::text[], run)::bigint from ledger_record"
-        f" where {condition} order by started_at, key"
-    )
-    rows = reading.arrays(organization_id, query, [list(names), *values], {**staging.SHARE_FIELDS, "run_number": ">i8"})
-    frame = _units_of(rows)
-    frame.insert(0, "run", np.array([*names, ""], dtype=object)[rows["run_number"] - 1])
-    return frame
-
-
-def records_of(organization_id: int, series_ids: Sequence[int], from_time: datetime, to_time: datetime) -> pd.DataFrame:
-    """Read the records of some series that start in [from_time, to_time); columns as in ``records_of_run``."""
-    condition = "organization_id = %s and series_id = any(%s) and started_at >= %s and started_at < %s"
-    values = [organization_id, [int(each) for each in series_ids], from_time, to_time]
-    return _record_units(organization_id, condition, values)
-
-
-def runs(organization_id: int, from_time: datetime, to_time: datetime, limit: int = 1_000) -> pd.DataFrame:
-    """List runs with records that start in [from_time, to_time): `run`, `records`, `started_at`, `ended_at`, newest first."""
-    with organization_scope(organization_id), connection.cursor() as cursor:
-        cursor.execute(
-            "select run, count(*) filter (where corrects is null), min(started_at), max(ended_at) from ledger_record"
-            " where organization_id = %s and run is not null and started_at >= %s and started_at < %s"
-            " group by run order by 3 desc, 1 limit %s",
-            [organization_id, from_time, to_time, limit],
-        )
-        return pd.DataFrame(cursor.fetchall(), columns=["run", "records", "started_at", "ended_at"])
-
-
-def live_runs(organization_id: int, names: Sequence[str], since: datetime) -> list[str]:
-    """Return those runs that have a record which ends after a time."""
-    if not names:
-        return []
-    with organization_scope(organization_id), connection.cursor() as cursor:
-        cursor.execute(
-            "select name from unnest(%s::text[]) as n(name) where exists (select 1 from ledger_record r"
-            " where r.organization_id = %s and r.run = n.name and r.ended_at > %s)",
-            [list(names), organization_id, since],
-        )
-        return [name for (name,) in cursor.fetchall()]
-
-
-def _record_units(organization_id: int, condition: str, values: list[Any]) -> pd.DataFrame:
-    query = f"select {staging.share_columns('false')} from ledger_record where {condition} order by started_at, key"
-    return _units_of(reading.arrays(organization_id, query, values, staging.SHARE_FIELDS))
-
-
-def _units_of(rows: npt.NDArray[np.void]) -> pd.DataFrame:
-    """Turn rows read with ``SHARE_FIELDS`` into the columns of ``records_of_run``."""
-    shares = staging.shares_of(rows)
-    frame = pd.DataFrame(shares.measures, columns=list(MEASURE_COLUMNS))
-    frame.insert(0, "series_id", shares.series_id)
-    frame.insert(1, "started_at", reading.times(pd.Series(rows["started_at"])))
-    frame.insert(2, "ended_at", reading.times(pd.Series(rows["ended_at"])))
-    frame.insert(3, "counted", shares.counted)
-    return frame

@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils.crypto import salted_hmac
 
 from core.identifiers import uuid7
-from core.ledger.selectors import live_runs
+from core.ledger.runs import live_runs
 from core.organizations.identity import Identity
 from core.organizations.services import record_event
 from core.organizations.tenancy import organization_scope

@@ -10,7 +10,7 @@ from typing import Any, Final
 from core.accounting.aggregate import plain_rows
 from core.accounting.figures import ROLES, Filter
 from core.accounting.selectors import current_view, emissions
-from core.ledger.selectors import extent_of_run
+from core.ledger.runs import extent_of_run
 
 FIGURES: Final = (
     "energy_it_kwh",

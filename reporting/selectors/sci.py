@@ -23,7 +23,7 @@ from core.accounting.selectors import emissions, watermark
 from core.accounting.selectors.conditions import folded_teams_of
 from core.accounting.selectors.on_read import RUNS_AT_MOST
 from core.accounting.small_groups import SMALL_GROUPS
-from core.ledger.selectors import runs
+from core.ledger.runs import runs
 from core.organizations.tenancy import organization_scope
 from core.quantification.intensity import Bounded, software_carbon_intensity
 from reporting.intensities import words

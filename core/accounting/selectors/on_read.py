@@ -27,7 +27,8 @@ from core.accounting.selectors.market import pool_rates
 from core.accounting.selectors.rules import rules_of
 from core.catalog.selectors import sites_not_controlled
 from core.factors.selectors import pack_of
-from core.ledger.selectors import records_of_runs, runs, series_by_id
+from core.ledger.runs import records_of_runs, runs
+from core.ledger.selectors import series_by_id
 from core.quantification.activity import MEASURES
 
 RUNS_AT_MOST: Final = 1_000

@@ -1,4 +1,4 @@
-"""Pages of records, runs, series and reconciliation."""
+"""Pages of records, series and reconciliation."""
 
 from __future__ import annotations
 
@@ -76,40 +76,6 @@ def test_series_come_with_their_dimensions_as_reported(organization, write):
         {"cost_center": "4711"},
     )
     assert (row["mask"], row["grain"]) == (0b101, "hour")
-
-
-def test_records_of_a_run_are_ready_to_be_quantified(organization, write):
-    write(
-        {"run": "run-1", "energy_kwh": 0.5, "energy_boundary": "it", "started_at": at(9), "ended_at": at(11)},
-        {"record_id": "r2", "run": "run-1", "corrects": "r1", "requests": -1},
-        {"record_id": "r3", "run": "run-2"},
-    )
-
-    frame = selectors.records_of_run(organization.id, "run-1")
-
-    assert frame["energy_pkwh"].tolist() == [500_000_000_000, 0]
-    assert frame["counted"].tolist() == [True, False]
-    assert frame["started_at"].iloc[0] == at(9)
-    assert selectors.runs(organization.id, **NOVEMBER)[["run", "records"]].to_numpy().tolist() == [
-        ["run-2", 1],
-        ["run-1", 1],
-    ]
-
-
-def test_records_of_several_runs_are_read_at_once_within_their_time(organization, write):
-    write(
-        {"run": "run-1", "requests": 3, "started_at": at(9), "ended_at": at(11)},
-        {"record_id": "r2", "run": "run-2", "requests": 5, "started_at": at(10)},
-        {"record_id": "r3", "run": "run-2", "requests": 7, "started_at": at(9, day=4)},
-        {"record_id": "r4", "run": "run-3", "requests": 9},
-    )
-
-    frame = selectors.records_of_runs(organization.id, ["run-2", "run-1", "nothing"], at(0), at(0, day=4))
-    none = selectors.records_of_runs(organization.id, [], at(0), at(0, day=4))
-
-    assert frame[["run", "requests"]].to_numpy().tolist() == [["run-1", 3], ["run-2", 5]]
-    assert list(none.columns) == list(frame.columns)
-    assert none.empty
 
 
 def test_cells_of_a_day_begin_and_end_at_midnight(organization, write):
