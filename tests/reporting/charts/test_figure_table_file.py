@@ -143,8 +143,6 @@ def test_figure_table_and_file_hold_the_same_numbers(kind, values, name):
 def test_every_builder_is_held_to_it():
     import reporting.charts as charts
 
-    builders = {
-        name for name in charts.__all__ if name.islower() and name != "months_between"
-    }
+    builders = {name for name in charts.__all__ if name.islower() and name != "months_between"}
 
     assert builders == set(BUILDERS)
