@@ -315,7 +315,11 @@ def _described(unit: ReconciledUnit) -> dict[str, Any]:
         for each in (unit.comparison.overlaps if unit.comparison else ())
     ]
     return {
-        **{"id": unit.id, "name": unit.name, "order": order, "reason": unit.reason, "links": links},
+        "id": unit.id,
+        "name": unit.name,
+        "order": order,
+        "reason": unit.reason,
+        "links": links,
         "overlaps": overlaps,
     }
 

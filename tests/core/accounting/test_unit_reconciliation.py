@@ -78,9 +78,7 @@ def test_money_of_two_bills_counts_once_in_one_currency_and_is_flagged_in_two(
             organization_id=organization.id, name="spend_kg_co2e", value=0.15, source="A study", where=where
         )
     first, second = (
-        write(
-            call(1, cost=cost, currency=paid, snapshot="2026-07", **dict.fromkeys(USED)), source=name
-        )
+        write(call(1, cost=cost, currency=paid, snapshot="2026-07", **dict.fromkeys(USED)), source=name)
         for name, cost, paid in (("cur", 9.0, "EUR"), ("focus", 12.0, currency))
     )
     unit_of(organization, first, second)

@@ -159,7 +159,9 @@ def test_one_of_two_is_marked_independent_with_a_reason(committed_db, sign_in, o
     assert "settled already" in again.content.decode()
 
 
-@pytest.mark.parametrize(("model", "says"), [("gpt-4o", "output tokens"), ("gpt-4o-mini", "no common measure, so both count")])
+@pytest.mark.parametrize(
+    ("model", "says"), [("gpt-4o", "output tokens"), ("gpt-4o-mini", "no common measure, so both count")]
+)
 def test_two_bills_of_one_unit_stand_side_by_side(sign_in, organization, factor_set, write, model, says):
     bills = [
         write(call(number, model=name, requests=None, input_tokens=None, snapshot="2026-07"), source=source)
