@@ -177,6 +177,9 @@ class Export(models.Model):
     to_day = models.DateField(help_text="last day, inclusive, UTC")
     dims = models.JSONField(help_text="dimension to the values that are kept, what narrows who asked included")
     failed_only = models.BooleanField(default=False, help_text="only records with failed requests")
+    view = models.ForeignKey(
+        View, models.PROTECT, null=True, db_constraint=False, db_index=False, help_text="null: the current one"
+    )
     address = models.TextField(help_text="of the list that it was asked on")
     state = models.TextField(choices=ExportState.choices, default=ExportState.WAITING)
     rows = models.BigIntegerField(help_text="that there were by the daily rows when it was asked for")

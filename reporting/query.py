@@ -58,6 +58,11 @@ class Query:
     fiscal_start: int = 1
     pinned: dict[str, Any] | None = None
 
+    def pinning(self, **params: str) -> str:
+        """Write a query string for pages that take no filters: its own parameters, and what keeps it to the stored view."""
+        pin = {"as_of": self.params["as_of"][0]} if "as_of" in self.params else {}
+        return f"?{urlencode(params | pin)}" if params or pin else ""
+
     def inside(self, **dims: str | tuple[str, ...]) -> Query:
         """Narrow to what dimensions name, such as one team: its comparison and its links too."""
         own = {name: (value,) if isinstance(value, str) else value for name, value in dims.items()}

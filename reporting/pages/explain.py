@@ -21,6 +21,7 @@ from core.organizations.policy import Action, may
 from reporting import figures
 from reporting.handbook.terms import METHODS, page_of_factor, page_of_impact
 from reporting.pages.asked import asked, filter_bar, period_name, stage_name, view_of
+from reporting.pages.pinned import on_read
 from reporting.query import Query
 from reporting.visibility import may_see_record
 
@@ -71,9 +72,9 @@ WITHOUT: Final = {
 @one_snapshot
 def explain_page(request: HttpRequest) -> HttpResponse:
     """Explain the total, or the impact or record that the address names."""
-    query = asked(request)
     identity = request.identity  # type: ignore[attr-defined]
     record = request.GET.get("record") or None
+    query = on_read(asked(request)) if record else asked(request)
     try:
         tree = explain(
             identity.organization_id,

@@ -35,6 +35,11 @@ def pinned_view(request: HttpRequest) -> View | None:
     return stored_view(link.organization_id, link.view_id)
 
 
+def on_read(query: Query) -> Query:
+    """Say that the page quantifies records when it is asked for: by the stored view's factors, those that came later too."""
+    return query if query.pinned is None else replace(query, pinned=query.pinned | {"on_read": True})
+
+
 def pinned_words(request: HttpRequest, query: Query, linked: Query, view: View | None) -> dict[str, Any]:
     """
     Say what the page shows: as of when, by which factors, and what has changed since.
@@ -54,6 +59,7 @@ def pinned_words(request: HttpRequest, query: Query, linked: Query, view: View |
         "methodology": "" if view is None else view.methodology,
         "present": query.link(as_of=None),
         "changed": None,
+        "on_read": False,
     }
     if view is not None and not narrowing(request.identity):  # type: ignore[attr-defined]
         plain = replace(linked.filter, by=(), grain="total")

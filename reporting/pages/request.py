@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from core.accounting.figures import Filter, FilterError
+from core.accounting.models import View
 from core.accounting.selectors.explain import NothingToExplain, explain
 from core.ledger.selectors import find_record, records_at
 from core.organizations.access import requires
@@ -23,7 +24,8 @@ from core.organizations.policy import Action, may, narrowing
 from reporting import figures
 from reporting.pages.asked import asked, stage_name, view_of
 from reporting.pages.explain import factor_node, method_node, missing_node
-from reporting.pages.requests import Listing, listing_of, narrowed
+from reporting.pages.pinned import on_read
+from reporting.pages.requests import Listing, listing_of, narrowed, why_record
 from reporting.query import Query
 from reporting.selectors import requests as selectors
 from reporting.selectors.traces import spans_of
@@ -75,13 +77,13 @@ AMOUNTS: Final[tuple[tuple[str, str | Promise, str], ...]] = (
 def request_page(request: HttpRequest) -> HttpResponse:
     """Show the record that the address names; its filters say which list it stands in."""
     identity: Identity = request.identity  # type: ignore[attr-defined]
-    query = narrowed(asked(request), identity)
+    query = on_read(narrowed(asked(request), identity))
     errors = list(query.errors)
     listing = listing_of(request, errors)
-    record, tree = found(identity, request.GET.get("record", ""))
+    view = view_of(request)
+    record, tree = found(identity, request.GET.get("record", ""), view)
     kg = figures.scale_for("intensity", [tree["value"]])
     own = narrowing(identity, requests=True)
-    view = view_of(request)
     spans = (
         spans_of(identity.organization_id, view, record["trace"], record["started_at"], own)
         if record["trace"] and view
@@ -89,9 +91,12 @@ def request_page(request: HttpRequest) -> HttpResponse:
     )
     context = {
         "title": _("Request"),
+        "query": query,
         "query_errors": errors,
         "record": record,
         "seconds": (record["ended_at"] - record["started_at"]).total_seconds(),
+        "why": why_record(query, record["record_id"]),
+        "run": reverse("run", args=[record["run"]]) + query.pinning() if record["run"] else "",
         "kg": figures.number(tree["value"], kg, locale=locale()),
         "unit": kg.unit,
         "range": figures.interval(tree["low"], tree["high"], kg, locale=locale()),
@@ -117,14 +122,14 @@ def request_page(request: HttpRequest) -> HttpResponse:
     return render(request, "reporting/request.html", context)
 
 
-def found(identity: Identity, record_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def found(identity: Identity, record_id: str, view: View | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """Find a record and its tree. Raises Http404 where there is none, or it is not for the asker."""
     record = find_record(identity.organization_id, record_id) if record_id and "\0" not in record_id else None
     if record is None:
         raise Http404
     day = record["started_at"].astimezone(UTC).date()
     try:
-        tree = explain(identity.organization_id, Filter(day, day), record_id=record_id)
+        tree = explain(identity.organization_id, Filter(day, day), record_id=record_id, view=view)
     except NothingToExplain:
         raise Http404 from None
     if not may_see_record(identity, tree):

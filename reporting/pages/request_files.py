@@ -51,6 +51,7 @@ def ask_for(request: HttpRequest, query: Query, reach: Reach, tab: str) -> HttpR
         dims=query.filter.dims,
         failed_only=tab == "failed",
         rows=reach.total,
+        view_id=reach.view.id if query.pinned else None,
         address=f"{reverse('requests')}{query.link(tab=tab or None)}",
     )
     wake_after_commit(identity.organization_id)

@@ -26,6 +26,7 @@ from reporting.charts import Chart, distribution
 from reporting.distribution import Distribution
 from reporting.pages.asked import asked, filter_bar, period_name, said, stage_name, view_of
 from reporting.pages.files import csv_file
+from reporting.pages.pinned import on_read
 from reporting.pages.request_files import STREAMED, ask_for, requests_file
 from reporting.query import Query
 from reporting.selectors import requests as selectors
@@ -81,7 +82,7 @@ def listing_of(request: HttpRequest, errors: list[str]) -> Listing:
 def requests(request: HttpRequest) -> HttpResponse:
     """List the requests of a filter, with what they have in common."""
     organization_id = request.identity.organization_id  # type: ignore[attr-defined]
-    query = narrowed(asked(request), request.identity)  # type: ignore[attr-defined]
+    query = on_read(narrowed(asked(request), request.identity))  # type: ignore[attr-defined]
     errors = list(query.errors)
     listing = listing_of(request, errors)
     reach = reach_for(request, query, errors)
@@ -128,7 +129,7 @@ def requests(request: HttpRequest) -> HttpResponse:
 @requires(Action.SEE_REQUESTS)
 def requests_export(request: HttpRequest) -> HttpResponse:
     """Ask a worker for the file of the list that the address names."""
-    query = narrowed(asked(request), request.identity)  # type: ignore[attr-defined]
+    query = on_read(narrowed(asked(request), request.identity))  # type: ignore[attr-defined]
     errors: list[str] = []
     listing = listing_of(request, errors)
     reach = reach_for(request, query, errors)
@@ -143,7 +144,7 @@ def requests_export(request: HttpRequest) -> HttpResponse:
 @requires(Action.SEE_REQUESTS)
 def requests_spread(request: HttpRequest) -> HttpResponse:
     """Spread the requests of a filter over their footprint: the part of the page that may take seconds."""
-    query = narrowed(asked(request), request.identity)  # type: ignore[attr-defined]
+    query = on_read(narrowed(asked(request), request.identity))  # type: ignore[attr-defined]
     errors = list(query.errors)
     reach = reach_for(request, query, errors)
     chart = spread(selectors.spread_of(reach.window()), reach) if reach else None
@@ -213,7 +214,9 @@ def read(query: Query, listing: Listing, reach: Reach, *, by_time: bool) -> Reco
     """Read a page: by time from the ledger's index, in any other order from the whole window, quantified."""
     if by_time:
         failed = listing.tab == "failed"
-        return records_by_time(reach.organization_id, query.filter, cursor=listing.after, failed=failed)
+        return records_by_time(
+            reach.organization_id, query.filter, view=reach.view, cursor=listing.after, failed=failed
+        )
     window = reach.window()
     return selectors.page_of(reach, window, selectors.ordered(window, listing.sort, listing.tab), after=listing.after)
 
@@ -243,6 +246,7 @@ def table(query: Query, listing: Listing, page: Records) -> dict[str, Any]:
             "started_at": row["started_at"],
             "record_id": row["record_id"],
             "address": f"{reverse('request')}{query.link(**listing.params(record=row['record_id']))}",
+            "why": why_record(query, row["record_id"]) if row["record_id"] else "",
             "kg": figures.number(own["total_kg_co2e"], scale, locale=locale()),
             "range": figures.interval(own["total_kg_co2e_low"], own["total_kg_co2e_high"], scale, locale=locale()),
             "per_request": figures.number(each, per_scale, locale=locale()),
@@ -261,6 +265,11 @@ def table(query: Query, listing: Listing, page: Records) -> dict[str, Any]:
         for row, own, each in zip(page.rows, known, per, strict=True)
     ]
     return {"columns": columns, "rows": rows}
+
+
+def why_record(query: Query, record_id: str) -> str:
+    """Address of a record's tree, of the same view."""
+    return reverse("explain") + query.pinning(record=record_id)
 
 
 def served(row: dict[str, Any], kg: float | None) -> float | None:

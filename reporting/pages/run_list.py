@@ -9,6 +9,7 @@ from typing import Any, Final
 import pandas as pd
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -23,6 +24,7 @@ from reporting import figures
 from reporting.pages.asked import asked, filter_bar, period_name, stage_name, view_of
 from reporting.pages.files import csv_file
 from reporting.pages.jobs import duration
+from reporting.pages.pinned import on_read
 from reporting.query import Query
 from reporting.selectors.overview import as_of_figures
 from reporting.selectors.run_detail import power_of
@@ -57,7 +59,7 @@ def runs(request: HttpRequest) -> HttpResponse:
     if request.GET.get("tab") == "compare":
         return compare(request)
     identity: Identity = request.identity  # type: ignore[attr-defined]
-    query = own_runs(asked(request), identity)
+    query = on_read(own_runs(asked(request), identity))
     found = runs_of(identity.organization_id, view_of(request), query.filter, now=datetime.now(UTC))
     if request.GET.get("format") == "csv":
         return csv_file(frame_of(found), "runs", query)
@@ -108,7 +110,7 @@ def table(found: list[RunRow], query: Query, *, every: bool) -> dict[str, Any]:
                 "kg": figures.number(totals(groups[name])["kg"], scale, locale=locale()),
                 "kwh": figures.number(totals(groups[name])["facility_kwh"], kwh, locale=locale()),
                 "rows": [
-                    line(row, scale, kwh, hours, largest)
+                    line(row, query, scale, kwh, hours, largest)
                     for row in (groups[name] if every else groups[name][:SHOWN_RUNS])
                 ],
                 "more": more(groups[name][SHOWN_RUNS:], scale, kwh) if not every else None,
@@ -134,11 +136,14 @@ def more(rest: list[RunRow], scale: figures.Scale, kwh: figures.Scale) -> dict[s
     }
 
 
-def line(row: RunRow, scale: figures.Scale, kwh: figures.Scale, hours: figures.Scale, largest: float) -> dict[str, Any]:
+def line(
+    row: RunRow, query: Query, scale: figures.Scale, kwh: figures.Scale, hours: figures.Scale, largest: float
+) -> dict[str, Any]:
     """Write one run."""
     label, tone = STATUSES[row.status]
     return {
         "name": row.name,
+        "address": reverse("run", args=[row.name]) + query.pinning(),
         "bar": (row.kg or 0.0) / largest if largest else 0.0,
         "what": ", ".join(
             each
@@ -206,10 +211,20 @@ def compare(request: HttpRequest) -> HttpResponse:
     identity: Identity = request.identity  # type: ignore[attr-defined]
     names = [name for name in dict.fromkeys(request.GET.getlist("run")) if name and "\0" not in name][:MOST_COMPARED]
     narrowed = narrowing_of_runs(identity)
-    found = [run for name in names if (run := run_of(identity.organization_id, name, narrowed)) is not None]
+    view = view_of(request)
+    each = (run_of(identity.organization_id, name, narrowed, view=view) for name in names)
+    found = [run for run in each if run is not None]
     if names and not found:
         raise Http404
-    context: dict[str, Any] = {"title": _("Runs side by side"), "runs": found, "enough": len(found) > 1}
+    query = on_read(asked(request)) if "as_of" in request.GET else None
+    pin = query.pinning() if query else ""
+    context: dict[str, Any] = {
+        "title": _("Runs side by side"),
+        "query": query,
+        "query_errors": query.errors if query else (),
+        "runs": [(run.name, reverse("run", args=[run.name]) + pin) for run in found],
+        "enough": len(found) > 1,
+    }
     if len(found) > 1:
         rows = {run.name: row for run in found for row in closer(request, run)}
         context |= {"rows": [*figure_rows(found), *other_rows(found, rows)], "progress": progress_rows(request, found)}

@@ -24,9 +24,11 @@ from reporting import figures
 from reporting.charts import Chart, steps
 from reporting.disclosures.run_cards import RunFacts, boamps, model_card
 from reporting.handbook.terms import METHODS, page_of_impact
-from reporting.pages.asked import stage_name, view_of
+from reporting.pages.asked import asked, stage_name, view_of
 from reporting.pages.explain import factor_node
 from reporting.pages.files import table_file
+from reporting.pages.pinned import on_read
+from reporting.query import Query
 from reporting.selectors.run_detail import elsewhere_of, other_hours_of, phases_of, power_of
 from reporting.selectors.run_list import LIVE_STATUS, RunRow, runs_of
 from reporting.selectors.runs import Run, run_of
@@ -50,16 +52,17 @@ ROWS: Final = (
 def run(request: HttpRequest, run: str) -> HttpResponse:
     """Show one run by its sender's id."""
     identity: Identity = request.identity  # type: ignore[attr-defined]
-    found = run_of(identity.organization_id, run, narrowing_of_runs(identity))
+    view = view_of(request)
+    found = run_of(identity.organization_id, run, narrowing_of_runs(identity), view=view)
     if found is None:
         raise Http404
-    view = view_of(request)
+    query = on_read(asked(request)) if "as_of" in request.GET else None
     if (kind := request.GET.get("format")) in CARDS:
         return card(request, found, kind)
     chart = power(identity, found, view) if view else None
     if chart is not None and kind == "csv":
         return table_file(chart.table, f"{file_name(found)}-power")
-    tree = tree_of(identity, found)
+    tree = tree_of(identity, found, view)
     closer = next(iter(of_life(request, found)), None)
     scale = figures.scale_for("mass", [found.figures["total_kg_co2e"]])
     scales = {kind: scale_of(found, kind) for kind in ("mass", "energy", "water")}
@@ -74,7 +77,10 @@ def run(request: HttpRequest, run: str) -> HttpResponse:
         "rows": [row(found, name, label, kind, scales[kind]) for name, label, kind in ROWS],
         "methods": [method(node, tree["value"]) for node in tree["children"]] if tree else [],
         "factors": [factor_node(factor) for factor in tree["factors"]] if tree else [],
-        "why": f"?{urlencode(period)}",
+        "query": query,
+        "query_errors": query.errors if query else (),
+        "why": pinning(query, **period),
+        "files": {name.replace("-", "_"): pinning(query, format=name) for name in (*CARDS, "csv")},
         "may_see_records": may(identity, Action.SEE_REQUESTS),
         "live": closer is not None and closer.status == LIVE_STATUS,
         "closer": about(closer) if closer else [],
@@ -87,10 +93,15 @@ def run(request: HttpRequest, run: str) -> HttpResponse:
     return render(request, "reporting/run.html", context)
 
 
-def tree_of(identity: Identity, found: Run) -> dict[str, Any] | None:
+def pinning(query: Query | None, **params: str) -> str:
+    """Write a query string that keeps to the stored view where the page does."""
+    return query.pinning(**params) if query else f"?{urlencode(params)}"
+
+
+def tree_of(identity: Identity, found: Run, view: View | None) -> dict[str, Any] | None:
     """Explain the run's total; None where nothing of it is known yet."""
     try:
-        return explain(identity.organization_id, found.filter)
+        return explain(identity.organization_id, found.filter, view=view)
     except NothingToExplain:
         return None
 
@@ -259,10 +270,10 @@ def facts_of(request: HttpRequest, found: Run) -> RunFacts:
     identity: Identity = request.identity  # type: ignore[attr-defined]
     row = next(iter(of_life(request, found)), None)
     names = row.names if row else {}
-    tree = tree_of(identity, found)
+    view = view_of(request)
+    tree = tree_of(identity, found, view)
     seconds = (found.ended_at - found.started_at).total_seconds()
     devices = round(row.device_hours / (seconds / 3600)) if row and row.device_hours and seconds else None
-    view = view_of(request)
     return RunFacts(
         organization=request.organization.name,  # type: ignore[attr-defined]
         name=found.name,

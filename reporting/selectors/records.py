@@ -35,19 +35,26 @@ class Records:
 
 
 def records(
-    organization_id: int, filtered: Filter, *, cursor: str | None = None, limit: int = PAGE_ROWS, failed: bool = False
+    organization_id: int,
+    filtered: Filter,
+    *,
+    view: View | None = None,
+    cursor: str | None = None,
+    limit: int = PAGE_ROWS,
+    failed: bool = False,
 ) -> Records:
     """
     Read records whose resolved series match a filter, newest first; a run is matched by its records themselves.
 
     Args:
+        view: another view than the current one.
         failed: only those with failed requests.
 
     Raises:
         ValueError: the cursor was not made here.
         FilterError: a record books in several scopes, so records are not told apart by them; or several runs.
     """
-    view = current_view(organization_id)
+    view = view or current_view(organization_id)
     run = run_of(filtered)
     if view is None:
         return Records.none()

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from core.accounting.aggregate import plain_rows
 from core.accounting.figures import ROLES, Filter
+from core.accounting.models import View
 from core.accounting.selectors import current_view, emissions
 from core.ledger.runs import extent_of_run
 
@@ -50,14 +51,17 @@ class Run:
     filter: Filter
 
 
-def run_of(organization_id: int, name: str, narrowed: Mapping[str, tuple[str, ...]]) -> Run | None:
+def run_of(
+    organization_id: int, name: str, narrowed: Mapping[str, tuple[str, ...]], *, view: View | None = None
+) -> Run | None:
     """
-    Find a run and quantify its records, by the rules in force and the current view's factors.
+    Find a run and quantify its records, by the rules in force and a view's factors.
 
     Args:
         organization_id: whose.
         name: the sender's id of the run.
         narrowed: dimensions to what the asker may see of them; empty for no limit.
+        view: another view than the current one.
 
     Returns:
         None when no record within these limits names the run. Before anything was derived at all, its figures are not known
@@ -70,10 +74,10 @@ def run_of(organization_id: int, name: str, narrowed: Mapping[str, tuple[str, ..
     days = (started_at.date(), max(started_at, ended_at).date())
     for role in ROLES:
         asked = Filter(*days, dims={**narrowed, "run": (name,)}, role=(role,))
-        result = emissions(organization_id, asked)
+        result = emissions(organization_id, asked, view=view)
         for row in plain_rows(result.rows):
             return Run(name, started_at, ended_at, int(row["records"]), role, figures_of(row), datetime.now(UTC), asked)
-    if current_view(organization_id) is None and not narrowed:
+    if view is None and current_view(organization_id) is None and not narrowed:
         return Run(name, started_at, ended_at, records, ROLES[0], figures_of({}), datetime.now(UTC), asked)
     return None
 

@@ -25,6 +25,7 @@ from reporting.disclosures.csv_tables import written
 from reporting.models import Export, ExportPart, ExportState
 from reporting.selectors.record_files import COLUMNS, csv_of_day
 from reporting.selectors.requests import reach_of
+from reporting.selectors.saved import stored_view
 
 log = structlog.get_logger()
 
@@ -37,6 +38,10 @@ class ExportCancelledError(Exception):
     """Somebody cancelled the export while it was written."""
 
 
+class ViewGoneError(Exception):
+    """The stored view of an export was discarded before it was written."""
+
+
 def ask_export(
     *,
     identity: Identity,
@@ -46,6 +51,7 @@ def ask_export(
     failed_only: bool,
     rows: int,
     address: str,
+    view_id: int | None = None,
 ) -> Export:
     """
     Ask for a file of the records of a filter.
@@ -54,6 +60,7 @@ def ask_export(
         dims: with what narrows the asker.
         rows: that are expected.
         address: of the page where it was asked for.
+        view_id: of a stored view; without, the file is by the one that is current when it is written.
     """
     with organization_scope(identity.organization_id):
         export = Export.objects.create(
@@ -64,6 +71,7 @@ def ask_export(
             failed_only=failed_only,
             rows=rows,
             address=address,
+            view_id=view_id,
             person_id=identity.person_id,
             asked_by=current_actor().name,
         )
@@ -127,6 +135,8 @@ def _write(export: Export) -> None:
         _update(export, state=ExportState.DONE, ended_at=datetime.now(UTC))
     except ExportCancelledError:
         log.info("export cancelled", organization=export.organization_id, export=export.id)
+    except ViewGoneError:
+        _fail(export, "The stored figures were discarded before the file was written.")
     except Exception:
         _fail(export, "The file could not be written; the worker's log says why.")
         raise
@@ -140,7 +150,12 @@ def _begin(export: Export) -> View | None:
         _add(export, 0, header)
         _update(export, state=ExportState.RUNNING, started_at=datetime.now(UTC), rows_done=0, size_bytes=len(header))
         export.refresh_from_db()
-        return current_view(export.organization_id)
+        if export.view_id is None:
+            return current_view(export.organization_id)
+        view = stored_view(export.organization_id, export.view_id)
+        if view is None:
+            raise ViewGoneError
+        return view
 
 
 def _write_day(export: Export, view: View | None, number: int, day: date) -> None:

@@ -13,21 +13,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from core.organizations import services
-from core.organizations.models import Person
 from tests.deliver import deliver, metered
+from tests.people import sign_in
 
 pytestmark = [pytest.mark.usefixtures("committed_db"), pytest.mark.slow]
 
 JULY = {"period": "2026-07", "include": "none"}
 PAGES = ("/changes/", "/teams/", "/teams/search/", "/models/", "/models/atlas/", "/providers/")
 DE_KG_PER_KWH = 0.329  # EEA, 2023
-
-
-def sign_in(client, organization, role, team=None):
-    person = Person.objects.create_user(f"{role}@example.org", "correct horse battery")
-    services.add_member(organization_id=organization.id, person=person, role=role, team=team)
-    client.force_login(person, backend="allauth.account.auth_backends.AuthenticationBackend")
-    return client
 
 
 @pytest.fixture

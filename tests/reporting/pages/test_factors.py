@@ -11,11 +11,11 @@ from core.catalog.models import Alias
 from core.factors import services as factor_services
 from core.factors.models import FactorSet
 from core.factors.pack import load_pack
-from core.organizations import services
-from core.organizations.models import Person, Role
+from core.organizations.models import Role
 from core.organizations.tenancy import organization_scope
 from core.quantification.pack import pack_from_tables
 from tests.deliver import deliver, metered
+from tests.people import sign_in
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 JULY = {"from": "2026-07-01", "to": "2026-07-31"}
@@ -56,20 +56,12 @@ def next_set():
     return factor_services.load_factor_set(new).factor_set
 
 
-def signed_in(client, organization, role=Role.OWNER, team=None):
-    person = Person.objects.create_user(f"{role}@example.org")
-    team = services.create_team(organization_id=organization.id, name=team) if team else None
-    services.add_member(organization_id=organization.id, person=person, role=role, team=team)
-    client.force_login(person)
-    return client
-
-
 def lines(response) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(response.content.decode())))
 
 
 def test_the_factor_that_most_rests_on_stands_first_with_its_source(client, organization, figures):
-    page = signed_in(client, organization).get("/factors/", JULY)
+    page = sign_in(client, organization).get("/factors/", JULY)
 
     first = [item["row"] for item in page.context["rows"][:2]]
     assert {row.id for row in first} == {GERMANY, "calc_defaults--ccf:pue.on_premise"}
@@ -94,7 +86,7 @@ def test_the_factor_that_most_rests_on_stands_first_with_its_source(client, orga
     ],
 )
 def test_filters_narrow_the_list_and_its_file_alike(client, organization, figures, filters, editions):
-    page = signed_in(client, organization)
+    page = sign_in(client, organization)
 
     shown = page.get("/factors/", filters | JULY)
     file = lines(page.get("/factors/", filters | JULY | {"format": "csv"}))
@@ -105,7 +97,7 @@ def test_filters_narrow_the_list_and_its_file_alike(client, organization, figure
 
 
 def test_a_file_has_the_numbers_of_the_page_and_their_interval(client, organization, figures):
-    page = signed_in(client, organization)
+    page = sign_in(client, organization)
 
     (row,) = [
         row
@@ -120,7 +112,7 @@ def test_a_file_has_the_numbers_of_the_page_and_their_interval(client, organizat
 
 
 def test_pages_follow_each_other_and_unknown_filters_are_said(client, organization, figures):
-    page = signed_in(client, organization)
+    page = sign_in(client, organization)
 
     first = page.get("/factors/", {"table": "models"})
     second = page.get("/factors/", {"table": "models", "after": "50"})
@@ -135,7 +127,7 @@ def test_pages_follow_each_other_and_unknown_filters_are_said(client, organizati
 
 
 def test_a_row_shows_everything_and_the_same_in_other_years(client, organization, figures):
-    page = signed_in(client, organization).get("/factors/row/", JULY | {"id": GERMANY})
+    page = sign_in(client, organization).get("/factors/row/", JULY | {"id": GERMANY})
 
     html = page.content.decode()
     assert "Germany, DE, direct" in html
@@ -146,7 +138,7 @@ def test_a_row_shows_everything_and_the_same_in_other_years(client, organization
 
 
 def test_the_older_address_of_an_edition_leads_to_its_rows(client, organization, figures):
-    page = signed_in(client, organization)
+    page = sign_in(client, organization)
 
     answer = page.get(f"/factors/{EEA}/", follow=True)
 
@@ -156,13 +148,13 @@ def test_the_older_address_of_an_edition_leads_to_its_rows(client, organization,
 
 
 def test_a_member_sees_what_rests_on_factors_of_the_own_team_only(client, organization, figures):
-    page = signed_in(client, organization, Role.MEMBER, "search").get("/factors/", JULY)
+    page = sign_in(client, organization, Role.MEMBER, "search").get("/factors/", JULY)
 
     assert page.context["rows"][0]["row"].use.kg_co2e == pytest.approx(10.0 * 0.3636)
 
 
 def test_two_sets_are_compared_by_their_effect_on_own_figures(client, organization, figures, next_set):
-    page = signed_in(client, organization).get("/factors/diff/", JULY)
+    page = sign_in(client, organization).get("/factors/diff/", JULY)
 
     (difference,) = [each["difference"] for each in page.context["differences"]]
     assert (len(difference.changed), len(difference.added), len(difference.removed)) == (1, 0, 1)
@@ -176,7 +168,7 @@ def test_two_sets_are_compared_by_their_effect_on_own_figures(client, organizati
 
 
 def test_a_comparison_is_a_file_too_and_unknown_sets_are_said(client, organization, figures, next_set):
-    page = signed_in(client, organization)
+    page = sign_in(client, organization)
 
     file = lines(page.get("/factors/diff/", {"b": "next", "format": "csv"}))
 
@@ -191,11 +183,11 @@ def test_one_set_has_nothing_to_be_compared_with(client, organization, figures, 
     shipped = FactorSet.objects.filter(name="wattledger-2027.01")
     monkeypatch.setattr("core.factors.selectors.factor_sets", lambda: shipped)
 
-    assert "There is one set only" in signed_in(client, organization).get("/factors/diff/").content.decode()
+    assert "There is one set only" in sign_in(client, organization).get("/factors/diff/").content.decode()
 
 
 def test_unknown_names_are_listed_and_an_alias_sets_them_right(client, organization, figures):
-    page = signed_in(client, organization)
+    page = sign_in(client, organization)
 
     listed = page.get("/factors/names/", JULY)
     answer = page.post(
@@ -218,7 +210,7 @@ def test_unknown_names_are_listed_and_an_alias_sets_them_right(client, organizat
     ],
 )
 def test_an_alias_to_a_name_that_is_not_known_for_sure_is_refused(client, organization, figures, kind, name, said):
-    page = signed_in(client, organization)
+    page = sign_in(client, organization)
 
     answer = page.post("/factors/names/alias/", {"kind": kind, "reported": "house", "resolves_to": name})
 
@@ -232,7 +224,7 @@ def test_an_alias_to_a_name_that_is_not_known_for_sure_is_refused(client, organi
     ("kind", "name"), [("region", "eu-west-1"), ("instance_type", "p5.48xlarge"), ("provider", "aws")]
 )
 def test_names_that_several_clouds_share_can_be_aliased(client, organization, figures, kind, name):
-    answer = signed_in(client, organization).post(
+    answer = sign_in(client, organization).post(
         "/factors/names/alias/", {"kind": kind, "reported": "house", "resolves_to": name}
     )
 
@@ -245,21 +237,21 @@ def test_a_place_is_missed_only_where_energy_could_follow(client, organization):
     spent = metered("spent", 1.0, zone=None, energy_kwh=None, **cost)
     deliver(organization, [spent, metered("asked", 1.0, energy_kwh=None, **tokens)])
 
-    rows = signed_in(client, organization).get("/factors/names/", JULY | {"all": "1"}).context["rows"]
+    rows = sign_in(client, organization).get("/factors/names/", JULY | {"all": "1"}).context["rows"]
 
     placeless = [row["match"] for row in rows if row["match"].reported is None]
     assert [(match.provider, match.records) for match in placeless] == [("openai", 1)]
 
 
 def test_who_does_not_manage_sources_sees_names_but_no_form(client, organization, figures):
-    page = signed_in(client, organization, Role.AUDITOR)
+    page = sign_in(client, organization, Role.AUDITOR)
 
     assert page.get("/factors/names/").context["form"] is None
     assert page.post("/factors/names/alias/", {"kind": "model"}).status_code == 403
 
 
 def test_the_api_answers_what_the_page_shows_by_cursor(client, organization, figures):
-    page = signed_in(client, organization)
+    page = sign_in(client, organization)
     asked = JULY | {"table": "grid_intensity_annual", "zone": "DE", "limit": "40"}
     rows, after = [], "0"
 
@@ -289,7 +281,7 @@ def test_the_api_answers_what_the_page_shows_by_cursor(client, organization, fig
     ],
 )
 def test_the_api_names_the_parameter_that_it_cannot_read(client, organization, figures, parameters, field):
-    answer = signed_in(client, organization).get("/api/v1/factors", parameters)
+    answer = sign_in(client, organization).get("/api/v1/factors", parameters)
 
     assert (answer.status_code, answer.json()["field"]) == (400, field)
 
@@ -297,7 +289,7 @@ def test_the_api_names_the_parameter_that_it_cannot_read(client, organization, f
 def test_before_any_figure_the_newest_set_is_shown_without_use(client, organization):
     factor_services.load_factor_set(load_pack())
 
-    page = signed_in(client, organization).get("/factors/")
+    page = sign_in(client, organization).get("/factors/")
 
     assert page.context["found"] > 13_000
     assert page.context["in_use"] == 0
@@ -308,7 +300,7 @@ def test_without_any_set_pages_say_what_to_do(client, organization, monkeypatch)
     monkeypatch.setattr(
         "core.factors.selectors.factor_sets", FactorSet.objects.none
     )  # sets of other tests stay for good
-    page = signed_in(client, organization)
+    page = sign_in(client, organization)
 
     assert "load_factors" in page.get("/factors/").content.decode()
     assert page.get("/api/v1/factors").json()["rows"] == []

@@ -6,22 +6,15 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from core.organizations import services
-from core.organizations.models import Person, Team
+from core.organizations.models import Team
 from core.organizations.tenancy import organization_scope
 from tests.deliver import deliver, metered
+from tests.people import sign_in
 
 pytestmark = [pytest.mark.usefixtures("committed_db"), pytest.mark.slow]
 
 PERIOD = {"period": "2026-Q3", "include": "none"}
 PAGES = ["/", "/teams/", "/models/", "/requests/", "/intensity/", "/bookings/"]
-
-
-def sign_in(client, organization, role, team=None):
-    person = Person.objects.create_user(f"{role}@example.org")
-    services.add_member(organization_id=organization.id, person=person, role=role, team=team)
-    client.force_login(person, backend="allauth.account.auth_backends.AuthenticationBackend")
-    return client
 
 
 @pytest.fixture

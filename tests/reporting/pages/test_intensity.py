@@ -11,8 +11,9 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from core.organizations import services
-from core.organizations.models import Person, Role
+from core.organizations.models import Role
 from tests.deliver import deliver, metered
+from tests.people import sign_in
 
 pytestmark = [pytest.mark.usefixtures("committed_db"), pytest.mark.slow]
 
@@ -22,7 +23,7 @@ PAGE, FIGURES = "/intensity/", "/intensity/denominators/"
 
 @pytest.fixture
 def lead(client, organization):
-    return signed_in(client, organization, Role.SUSTAINABILITY_LEAD)
+    return sign_in(client, organization, Role.SUSTAINABILITY_LEAD)
 
 
 @pytest.fixture
@@ -34,13 +35,6 @@ def activity(organization):
             metered("b", 50.0, team="vision", model="<b>bold</b>"),
         ],
     )
-
-
-def signed_in(client, organization, role, team=None):
-    person = Person.objects.create_user(f"{role}@example.org")
-    services.add_member(organization_id=organization.id, person=person, role=role, team=team)
-    client.force_login(person, backend="allauth.account.auth_backends.AuthenticationBackend")
-    return client
 
 
 def text_of(response):
@@ -138,7 +132,7 @@ def test_an_empty_organization_is_told_what_to_do_first(lead, organization):
 
 def test_a_member_sees_the_own_team_only(client, organization, activity):
     team = services.create_team(organization_id=organization.id, name="vision", head_count=9)
-    member = signed_in(client, organization, Role.MEMBER, team)
+    member = sign_in(client, organization, Role.MEMBER, team)
 
     page = text_of(member.get(PAGE, QUARTER))
 
@@ -239,7 +233,7 @@ def test_the_template_is_given(lead):
 
 
 def test_a_procurement_person_enters_nothing(client, organization):
-    buyer = signed_in(client, organization, Role.PROCUREMENT)
+    buyer = sign_in(client, organization, Role.PROCUREMENT)
 
     assert buyer.post(FIGURES, figure()).status_code == 403
     assert buyer.post(f"{FIGURES}import/", {}).status_code == 403

@@ -12,13 +12,13 @@ import pytest
 
 from core.accounting.models import JobState, RestatementJob
 from core.factors.models import FactorSet
-from core.organizations import services
-from core.organizations.models import Person, Role
+from core.organizations.models import Role
 from core.organizations.tenancy import organization_scope
 from reporting.models import Export, ExportPart, ExportState
 from reporting.pages import request_files
 from reporting.services.exports import cancel_export, forget_exports, run_exports
 from tests.deliver import deliver, metered
+from tests.people import sign_in
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 RECENT = datetime.now(UTC).date() - timedelta(days=2)  # the ids of records expire
@@ -30,14 +30,6 @@ HOSTILE = '=HYPERLINK("http://evil.example")'
 def lately(name, kwh, days=0, **fields):
     day = RECENT - timedelta(days=days)
     return metered(name, kwh, started_at=f"{day}T10:00:00Z", ended_at=f"{day}T11:00:00Z", **fields)
-
-
-def sign_in(client, organization, role, team=None):
-    person = Person.objects.create_user(f"{role}@example.org")
-    team = services.create_team(organization_id=organization.id, name=team) if team else None
-    services.add_member(organization_id=organization.id, person=person, role=role, team=team)
-    client.force_login(person)
-    return client
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from core.organizations.models import Person, Role
 from core.organizations.tenancy import organization_scope
 from reporting.selectors import requests as selectors
 from tests.deliver import deliver, metered
+from tests.people import sign_in
 
 pytestmark = [pytest.mark.usefixtures("committed_db"), pytest.mark.slow]
 RECENT = datetime.now(UTC).date() - timedelta(days=2)  # the ids of records expire
@@ -27,14 +28,6 @@ def lately(name, kwh, minute=0, seconds=60, **fields):
     start = datetime(RECENT.year, RECENT.month, RECENT.day, 10, minute, tzinfo=UTC)
     times = {"started_at": start, "ended_at": start + timedelta(seconds=seconds)}
     return metered(name, kwh, **{key: f"{at:%Y-%m-%dT%H:%M:%SZ}" for key, at in times.items()}, **fields)
-
-
-def sign_in(client, organization, role=Role.OWNER, team=None, head_count=None):
-    person = Person.objects.create_user(f"{role}@example.org")
-    team = services.create_team(organization_id=organization.id, name=team) if team else None
-    services.add_member(organization_id=organization.id, person=person, role=role, team=team)
-    client.force_login(person)
-    return client
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ import pytest
 
 from core.accounting.figures import Filter
 from core.accounting.selectors.explain import explain
-from core.organizations import services
-from core.organizations.models import Person, Role
+from core.organizations.models import Role
 from core.organizations.tenancy import organization_scope
 from reporting.selectors import requests as selectors
 from reporting.selectors.records import records as listed
 from tests.deliver import deliver, metered
+from tests.people import sign_in
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 KWH = 4  # column of the list
@@ -24,14 +24,6 @@ JULY = {"from": "2026-07-01", "to": "2026-07-31"}
 @pytest.fixture
 def records(organization):
     deliver(organization, [metered("of-search", 1.0, team="search"), metered("of-vision", 2.0, team="vision")])
-
-
-def signed_in(client, organization, role, team=None):
-    person = Person.objects.create_user(f"{role}@example.org")
-    team = services.create_team(organization_id=organization.id, name=team) if team else None
-    services.add_member(organization_id=organization.id, person=person, role=role, team=team)
-    client.force_login(person)
-    return client
 
 
 @pytest.mark.parametrize(
@@ -44,7 +36,7 @@ def signed_in(client, organization, role, team=None):
     ],
 )
 def test_a_team_lead_sees_single_records_of_the_own_team_only(client, organization, records, role, team, seen):
-    page = signed_in(client, organization, role, team)
+    page = sign_in(client, organization, role, team)
 
     shown = page.get("/requests/", JULY | {"team": "vision"} if not seen else JULY)
     sent = page.get("/api/v1/activity", JULY).json()["records"]
@@ -54,7 +46,7 @@ def test_a_team_lead_sees_single_records_of_the_own_team_only(client, organizati
 
 
 def test_another_team_s_record_has_no_figure_for_a_team_lead(client, organization, records):
-    page = signed_in(client, organization, Role.TEAM_LEAD, "search")
+    page = sign_in(client, organization, Role.TEAM_LEAD, "search")
 
     own = page.get("/api/v1/explain", JULY | {"record": "of-search"})
     theirs = page.get("/api/v1/explain", JULY | {"record": "of-vision"})
@@ -64,7 +56,7 @@ def test_another_team_s_record_has_no_figure_for_a_team_lead(client, organizatio
 
 def test_records_of_one_run_are_listed_and_scopes_are_refused(client, organization):
     deliver(organization, [metered("one", 1.0, run="r1"), metered("two", 2.0, run="r2")])
-    page = signed_in(client, organization, Role.OWNER)
+    page = sign_in(client, organization, Role.OWNER)
 
     of_run = page.get("/requests/", JULY | {"run": "r2"})
     in_order = page.get("/requests/", JULY | {"run": "r2", "sort": "-kwh"})
@@ -101,7 +93,7 @@ def name_of(row):
 def test_each_record_has_its_own_footprint_and_they_can_be_put_in_order(client, organization):
     kwh = {"small": 0.5, "large": 20.0, "middle": 4.0}
     deliver(organization, [lately(name, amount) for name, amount in kwh.items()])
-    page = signed_in(client, organization, Role.OWNER)
+    page = sign_in(client, organization, Role.OWNER)
 
     newest = rows_of(page.get("/requests/", LATELY))
     heaviest = rows_of(page.get("/requests/", LATELY | {"sort": "-kg"}))
@@ -135,7 +127,7 @@ def test_the_listed_footprints_are_those_that_explain_gives(organization):
 
 def test_more_records_than_are_ordered_are_shown_by_time_and_it_is_said(client, organization, records, monkeypatch):
     monkeypatch.setattr(selectors, "MOST_QUANTIFIED", 1)
-    page = signed_in(client, organization, Role.OWNER)
+    page = sign_in(client, organization, Role.OWNER)
 
     response = page.get("/requests/", JULY | {"sort": "kwh"})
 
@@ -146,7 +138,7 @@ def test_more_records_than_are_ordered_are_shown_by_time_and_it_is_said(client, 
 def test_pages_of_the_heaviest_follow_each_other(client, organization, monkeypatch):
     monkeypatch.setattr(selectors.page_of, "__kwdefaults__", {"limit": 2})
     deliver(organization, [lately(f"r{number}", number) for number in range(1, 6)])
-    page = signed_in(client, organization, Role.OWNER)
+    page = sign_in(client, organization, Role.OWNER)
 
     pages, asked = [], {"sort": "-kg"}
     for _number in range(3):

@@ -13,14 +13,14 @@ import yaml
 
 from core.accounting.figures import Filter
 from core.accounting.selectors import current_view, emissions
-from core.organizations import services
-from core.organizations.models import Person, Role
+from core.organizations.models import Role
 from core.organizations.tenancy import organization_scope
 from reporting.pages import run_list
 from reporting.selectors.run_detail import elsewhere_of, power_of
 from reporting.selectors.run_list import runs_of
 from reporting.selectors.runs import run_of
 from tests.deliver import deliver, metered
+from tests.people import sign_in
 
 pytestmark = [pytest.mark.usefixtures("committed_db"), pytest.mark.slow]
 JULY = {"period": "2026-07"}
@@ -36,14 +36,6 @@ def hour(name, at, kwh, **fields):
         ended_at=f"2026-07-15T{at + 1:02}:00:00Z",
         **{"stage": "training", **fields},
     )
-
-
-def sign_in(client, organization, role=Role.OWNER, team=None):
-    person = Person.objects.create_user(f"{role}@example.org")
-    team = services.create_team(organization_id=organization.id, name=team) if team else None
-    services.add_member(organization_id=organization.id, person=person, role=role, team=team)
-    client.force_login(person)
-    return client
 
 
 @pytest.fixture

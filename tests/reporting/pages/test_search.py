@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core.organizations import services
-from core.organizations.models import Person, Role
+from core.organizations.models import Role
 from tests.deliver import deliver, metered
+from tests.people import sign_in
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 RECENT = datetime.now(UTC).date() - timedelta(days=2)  # the ids of records expire
@@ -29,14 +29,6 @@ def records(organization):
             lately("req-2", team="quasar", model="<b>nebula</b>", run="nebula/2", request="call-9"),
         ],
     )
-
-
-def sign_in(client, organization, role, team=None):
-    person = Person.objects.create_user(f"{role}@example.org")
-    team = services.create_team(organization_id=organization.id, name=team) if team else None
-    services.add_member(organization_id=organization.id, person=person, role=role, team=team)
-    client.force_login(person)
-    return client
 
 
 def found(page, text):
