@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Final
 import msgspec
 
 from core.quantification.private import names_a_person
+from core.quantification.prose import brief
 from core.quantification.rejections import Cover, Rejection
 from ingestion.sources import bill_tables, copilot_seats
 from ingestion.sources.base import (
@@ -80,7 +81,7 @@ def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
     Count the people of a file and keep the counts. Raises UnreadablePayload when it is neither the template nor an answer
     of an API that is read here.
     """
-    return msgspec.json.encode(_stored(body))
+    return msgspec.json.encode(brief(_stored(body)))
 
 
 def scrub_file(stream: BinaryIO) -> BinaryIO:

@@ -15,6 +15,7 @@ import msgspec
 
 from core.quantification.activity import STAGES
 from core.quantification.private import names_private_value
+from core.quantification.prose import brief
 from core.quantification.rejections import Cover, Rejection
 from ingestion.sources import bill_tables
 from ingestion.sources.base import (
@@ -78,7 +79,7 @@ def plain(name: str) -> str:
 
 def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
     """Keep the template's columns. Raises UnreadablePayload when it is no sheet of monthly totals."""
-    return msgspec.json.encode(_stored(body))
+    return msgspec.json.encode(brief(_stored(body)))
 
 
 def scrub_file(stream: BinaryIO) -> BinaryIO:

@@ -18,6 +18,7 @@ from typing import Any, Final
 import msgspec
 
 from core.quantification import records
+from core.quantification.prose import brief
 from core.quantification.rejections import Cover, Rejection
 from ingestion.sources.base import CHUNK_ROWS, Context, Parsed, UnreadablePayload, finish, unpacked
 from ingestion.sources.vocabulary import tier_of
@@ -125,7 +126,7 @@ def pruned(value: Any, shape: Shape | None) -> Any:
 
 def scrubbed(body: bytes, what: str, shape: Shape) -> bytes:
     """Keep of the pages of a file the fields of the shape. Raises UnreadablePayload when one is no page."""
-    kept = [pruned(page, shape) for page in pages(body, what)]
+    kept = [brief(pruned(page, shape)) for page in pages(body, what)]
     return msgspec.json.encode(kept[0] if len(kept) == 1 else kept)
 
 
