@@ -14,6 +14,7 @@ from collections.abc import Mapping, Set
 from functools import lru_cache
 from typing import Any, Final
 
+from core.quantification import prose
 from core.quantification.remembering import remembered
 
 PERSON: Final = "person"
@@ -145,7 +146,8 @@ def _without_mail(text: str) -> str:
 
 def without_private(value: Any, depth: int = 0, allowed: Set[str] = frozenset()) -> Any:
     """
-    Take private keys out of a JSON value, however deep: of objects, of pairs ``{"key", "value"}``, of JSON inside a text.
+    Take private keys out of a JSON value, however deep: of objects, of pairs ``{"key", "value"}``, of JSON inside a text; and
+    prose out of what holds a word of a closed list.
 
     Numbers stay, whatever their key, unless it is an address: ``{"input": 12}`` counts tokens. Keys in ``allowed`` only sound
     private.
@@ -159,7 +161,7 @@ def without_private(value: Any, depth: int = 0, allowed: Set[str] = frozenset())
         if _is_private_entry(value):
             return None
         return {
-            key: without_private(item, depth + 1, allowed)
+            key: _worded(key, without_private(item, depth + 1, allowed))
             for key, item in value.items()
             if key in allowed or not _is_private_pair(key, item)
         }
@@ -168,6 +170,13 @@ def without_private(value: Any, depth: int = 0, allowed: Set[str] = frozenset())
     if isinstance(value, tuple):
         return tuple(without_private(item, depth + 1, allowed) for item in value)
     return scrub_text(value, allowed) if isinstance(value, str) else value
+
+
+def _worded(key: object, value: Any) -> Any:
+    """Hold the text or texts under a key that takes a word of a closed list to that."""
+    if isinstance(value, str | list) and isinstance(key, str) and prose.holds_a_word(key):
+        return prose.brief(value, key)
+    return value
 
 
 def _is_private_pair(key: object, value: object) -> bool:

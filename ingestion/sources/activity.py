@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import operator
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Final, cast
@@ -19,6 +20,7 @@ import pandas as pd
 from core.quantification import records
 from core.quantification.activity import COLUMNS, IDENTIFIERS, SERIES_TEXT
 from core.quantification.private import is_private, names_private_value, without_private
+from core.quantification.prose import brief, is_prose
 from core.quantification.rejections import Rejection
 from ingestion.sources import activity_columns, activity_sheets, private_tables, private_texts
 from ingestion.sources.base import CHUNK_ROWS, Context, Draft, Parsed, UnreadablePayload, digest, finish
@@ -116,7 +118,7 @@ def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
     elif form == ARROW:
         return activity_columns.scrub_arrow(body, RULES)
     elif form == XLSX:
-        return activity_sheets.scrub_xlsx(body, stores)
+        return activity_sheets.scrub_xlsx(body, RULES)
     elif re.match(r"application/json\b", content_type):
         _hold_to_json(body.removeprefix(BOM))
     if _is_plain(body.removeprefix(BOM), form):
@@ -133,7 +135,11 @@ def stores(column: str) -> bool:
     return column in COLUMNS
 
 
-RULES: Final = private_texts.Rules(stores=stores, identifiers=IDENTIFIERS)
+def _is_text(column: str) -> bool:
+    return column.startswith(activity_columns.LABEL_PREFIX) or column in (*IDENTIFIERS, *SERIES_TEXT)
+
+
+RULES: Final = private_texts.Rules(stores=stores, brief=_is_text, identifiers=IDENTIFIERS)
 
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
@@ -365,14 +371,35 @@ def _is_plain(body: bytes, form: str) -> bool:
         decoded = _array.decode(body) if form == ARRAY else _record.decode_lines(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
-    return not any(map(is_private, {key for record in decoded if record.labels for key in record.labels}))
+    return _are_brief(decoded) and not any(
+        map(is_private, {key for record in decoded if record.labels for key in record.labels})
+    )
+
+
+_texts: Final = operator.attrgetter(*SERIES_TEXT)
+_identifiers: Final = operator.attrgetter(*IDENTIFIERS)
+
+
+def _are_brief(decoded: Sequence[records.Record]) -> bool:
+    """Tell whether no record holds prose; what many records share is looked at once."""
+    rows = set(map(_texts, decoded))
+    if any(text and brief(text, column) != text for row in rows for column, text in zip(SERIES_TEXT, row, strict=True)):
+        return False
+    ids = [text for row in map(_identifiers, decoded) for text in row if text and not text.isalnum()]
+    if brief(ids, "id") != ids:
+        return False
+    sets = {each for record in decoded for each in (*(record.techniques or ()), *(record.flags or ()))}
+    labels = {(key, text) for record in decoded for key, text in (record.labels or {}).items() if isinstance(text, str)}
+    return not any(is_prose(key) or brief(text, "name") != text for key, text in labels) and all(
+        brief(each, "flags") == each for each in sets
+    )
 
 
 def _without_private(value: object) -> object:
     """Keep the fields of a record; of others, which put it into quarantine, only the names."""
     if not isinstance(value, dict):
-        return without_private(value)
-    return {key: _kept(key, item) if key in COLUMNS else None for key, item in value.items()}
+        return brief(without_private(value))
+    return {key: _kept(key, brief(item, key)) if key in COLUMNS else None for key, item in value.items()}
 
 
 def _kept(key: str, item: object) -> object:

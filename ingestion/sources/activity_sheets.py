@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, BinaryIO, Final, Literal, cast
 
@@ -15,11 +15,11 @@ import pyarrow.csv as pa_csv
 import xlsxwriter
 
 from core.quantification import activity
-from core.quantification.private import names_private_value, scrub_text
 from core.quantification.rejections import Rejection
 from ingestion.sources.activity_columns import LABEL_PREFIX, REQUIRED, Chunk, check_columns, typed
-from ingestion.sources.base import CHUNK_ROWS, UnreadablePayload, digest
+from ingestion.sources.base import CHUNK_ROWS, UnreadablePayload
 from ingestion.sources.byte_streams import Utf8
+from ingestion.sources.private_texts import Rules
 
 BLOCK_BYTES: Final = 4 * 1024 * 1024
 XLSX_LIMIT: Final = 512 * 1024 * 1024
@@ -178,7 +178,7 @@ def _open_sheet(stream: BinaryIO) -> tuple[list[str], Iterator[tuple[Any, ...]],
     return header, cells, sheet.title
 
 
-def scrub_xlsx(body: bytes, stores: Callable[[str], bool]) -> bytes:
+def scrub_xlsx(body: bytes, rules: Rules) -> bytes:
     """
     Keep of a workbook the sheet that is read, without the cells of columns that are not stored: no other sheets,
     comments, authors. A workbook that cannot be read is kept as it is for `read_xlsx` to say why.
@@ -193,12 +193,12 @@ def scrub_xlsx(body: bytes, stores: Callable[[str], bool]) -> bytes:
         sheet = workbook.add_worksheet(title)
         for at, name in enumerate(header):
             sheet.write_string(0, at, name)
+        cleaners = [rules.cleaner(name) for name in header]
         for row, values in enumerate(cells, 1):
-            for at, (name, value) in enumerate(zip(header, values, strict=False)):
+            for at, (clean, value) in enumerate(zip(cleaners, values, strict=False)):
                 text = _cell_text(value)
-                if text and stores(name):
-                    hashed = name in activity.IDENTIFIERS and names_private_value(text)
-                    sheet.write_string(row, at, f"h:{digest(text)}" if hashed else scrub_text(text))
+                if text and (kept := clean(text)):
+                    sheet.write_string(row, at, kept)
     return target.getvalue()
 
 

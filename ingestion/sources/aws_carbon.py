@@ -241,6 +241,9 @@ def _read(
         column, reason, detail = frame["fault"].iloc[at]
         rejected.append(Rejection(int(frame["row"].iloc[at]), None, column, reason, detail, _payload(chunk, int(at))))
     good = frame[frame["fault"].isna()].copy()
+    received = len(chunk.rows) + len(chunk.broken)
+    if good.empty:  # its columns have no types
+        return finish(empty_activity(), context, received=received, rejected=rejected)
     good["old"] = [
         newest[snapshot] != version for snapshot, version in zip(good["snapshot"], good["model_version"], strict=True)
     ]
@@ -250,7 +253,6 @@ def _read(
         accounts.setdefault(snapshot, set()).add((account, _utc(start), _utc(end)))
     for place, count in good[good["old"]].groupby(["snapshot", "model_version"]).size().items():
         superseded[place] = superseded.get(place, 0) + count  # type: ignore[index,call-overload]  # a pair, as grouped by
-    received = len(chunk.rows) + len(chunk.broken)
     records = _records(good, Rulebook.of(context.setting))
     return finish(records, context, received=received, rejected=rejected, fallback={"stage": "inference"})
 

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from core.quantification.private import without_private
+from core.quantification.prose import brief
 from ingestion.sources.base import UnreadablePayload
 from ingestion.sources.bill_columns import Column
 from ingestion.sources.bill_tables import Chunk, Table
@@ -75,7 +76,7 @@ def without_people(stream: BinaryIO) -> BinaryIO:
     start = stream.tell()
     body = _decoded(stream, object)
     stream.seek(start)
-    kept = without_private(body)
+    kept = brief(without_private(body))
     return stream if kept == body else io.BytesIO(msgspec.json.encode(kept))
 
 

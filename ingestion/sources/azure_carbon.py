@@ -17,8 +17,9 @@ import msgspec
 
 from core.quantification import activity, records
 from core.quantification.private import without_private
+from core.quantification.prose import brief
 from core.quantification.rejections import Cover, Rejection
-from ingestion.sources import carbon_statements, private_texts
+from ingestion.sources import carbon_statements
 from ingestion.sources.base import (
     CHUNK_ROWS,
     LABEL_TEXT,
@@ -127,11 +128,9 @@ def detect(head: bytes, filename: str) -> str | None:
 def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
     """Drop what is private, which no report of Azure has. Raises UnreadablePayload when it is no answer."""
     answers = _read(body)
-    if not private_texts.mentions_private(body):
-        return body
-    for answer in answers:
-        answer.value = without_private(answer.value)
-    return msgspec.json.encode(answers)
+    given = msgspec.to_builtins(answers)
+    kept = brief(without_private(given))
+    return body if kept == given else msgspec.json.encode(kept)
 
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:

@@ -19,6 +19,7 @@ import msgspec
 from core.quantification import records, units
 from core.quantification.coverage import CONCURRENT_RUN
 from core.quantification.private import without_private
+from core.quantification.prose import brief
 from core.quantification.rejections import Rejection
 from ingestion.sources.base import Context, Draft, Parsed, UnreadablePayload, digest, finish_draft
 from ingestion.sources.byte_streams import unpacked
@@ -118,7 +119,7 @@ def read_run(body: bytes) -> dict[str, Any]:
     run = _read(body, Run)
     _time(run.timestamp)
     run.concurrent, run.unlocated, run.place = 0, False, None
-    plain: dict[str, Any] = msgspec.to_builtins(run)
+    plain: dict[str, Any] = brief(msgspec.to_builtins(run))
     return plain
 
 
@@ -323,7 +324,7 @@ def is_of_our_time(moment: datetime) -> bool:
 def _known(value: object) -> object:
     if not isinstance(value, dict):
         return None
-    return {key: without_private(item) for key, item in value.items() if key in Emission.__struct_fields__}
+    return {key: brief(without_private(item), key) for key, item in value.items() if key in Emission.__struct_fields__}
 
 
 def _read(body: bytes, kind: Any) -> Any:

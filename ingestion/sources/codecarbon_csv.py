@@ -108,7 +108,7 @@ def _coordinate(column: str) -> Callable[[str], str | None] | None:
     return lambda text: text if without_coordinate(column, text) is not None else None
 
 
-RULES: Final = Rules(stores=stores, own=_coordinate)
+RULES: Final = Rules(stores=stores, own=_coordinate, brief=stores)
 
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:

@@ -13,6 +13,7 @@ import msgspec
 
 from core.quantification import records
 from core.quantification.private import without_private
+from core.quantification.prose import brief
 from core.quantification.rejections import Rejection
 from ingestion.sources.base import Context, Parsed, UnreadablePayload, finish
 from ingestion.sources.byte_streams import unpacked
@@ -52,7 +53,7 @@ def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
     missing = [name for name in REQUIRED if name not in value]
     if missing:
         raise InvalidBody(f"{missing[0]} is missing", missing[0])
-    kept = {name: without_private(value[name]) for name in KEPT if name in value}
+    kept = {name: brief(without_private(value[name]), name) for name in KEPT if name in value}
     placeless = {name: without_coordinate(name, kept[name]) for name in COORDINATES if name in kept}
     return msgspec.json.encode(kept | placeless)
 

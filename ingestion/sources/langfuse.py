@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Final
 import msgspec
 
 from core.quantification import records
+from core.quantification.prose import brief
 from core.quantification.rejections import Rejection
 from ingestion.sources import gateway_tags, json_stream
 from ingestion.sources.base import Context, Parsed, UnreadablePayload, finish, natural_id
@@ -116,7 +117,8 @@ def _kept(value: object, *, stored: bool = False) -> object:
         tags = {**own, **gateway_tags.kept(pairs, identifiers=True)}
     usage = value.get("usageDetails")
     details = {key[:64]: count for key, count in usage.items() if _is_count(count)} if isinstance(usage, dict) else None
-    return {**pruned(value, _KEPT), "usageDetails": details, "tags": tags}
+    kept: dict[str, Any] = brief({**pruned(value, _KEPT), "usageDetails": details, "tags": tags})
+    return kept
 
 
 def _is_count(value: object) -> bool:

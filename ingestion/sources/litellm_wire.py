@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from core.quantification.prose import brief
 from ingestion.sources import bill_tables, gateway_tags, json_stream
 from ingestion.sources.base import UnreadablePayload
 from ingestion.sources.byte_streams import open_maybe_compressed, unpacked, unpacked_head
@@ -82,7 +83,7 @@ def plain_events(body: bytes) -> list[dict[str, Any]]:
         return list(csv_events(io.BytesIO(plain)))
     found = _json_values(plain)
     rows = [each for value in found for each in (value["data"] if _is_page(value) else [value])]
-    return [_plain(value) for value in rows]
+    return [brief(_plain(value)) for value in rows]
 
 
 def events_of(stream: BinaryIO) -> Iterator[dict[str, Any]]:
@@ -97,7 +98,7 @@ def events_of(stream: BinaryIO) -> Iterator[dict[str, Any]]:
         return
     values = json_stream.items(open_maybe_compressed(stream), WHAT, lambda body: _NOT_JSON.sub(b"null", body))
     for value, _ in values:
-        yield _plain(value)
+        yield brief(_plain(value))
 
 
 def _json_values(plain: bytes) -> list[Any]:
@@ -198,7 +199,7 @@ def csv_events(stream: BinaryIO) -> Iterator[dict[str, Any]]:
                 line = broken[number]
                 yield {"form": "broken", "detail": f"the line has {line.cells} cells, the header {line.expected}"}
             else:
-                yield spend_event({name: column[rows[number]] or None for name, column in values.items()})
+                yield brief(spend_event({name: column[rows[number]] or None for name, column in values.items()}))
 
 
 def host_of(address: object) -> str | None:

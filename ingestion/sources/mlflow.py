@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Final
 import msgspec
 
 from core.quantification import records
+from core.quantification.prose import brief
 from core.quantification.rejections import Rejection
 from ingestion.sources.base import Context, Parsed, UnreadablePayload, finish, natural_id
 from ingestion.sources.byte_streams import open_maybe_compressed
@@ -81,8 +82,8 @@ def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
     answer = _read(body)
     if answer.runs is None:
         points = [_point(raw) for raw in answer.metrics or ()]
-        return msgspec.json.encode({"metrics": points})
-    return msgspec.json.encode({"runs": [_scrubbed_run(raw) for raw in answer.runs]})
+        return msgspec.json.encode({"metrics": brief(points)})
+    return msgspec.json.encode({"runs": brief([_scrubbed_run(raw) for raw in answer.runs])})
 
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:

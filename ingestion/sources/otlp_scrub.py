@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from core.quantification.private import is_private, names_private_value, without_private
+from core.quantification.prose import brief
 from ingestion.sources import otlp_ecologits, otlp_known_metrics, otlp_spans, otlp_wire
 from ingestion.sources.base import UnreadablePayload, digest
 from ingestion.sources.otlp_wire import Signal
@@ -26,6 +27,9 @@ _FIELDS: Final[Mapping[Signal, tuple[str, str, str]]] = {
 }
 """Signal -> (protobuf suffix of resource_ and scope_, the same in JSON, name of the items)."""
 
+_IDS: Final = ("trace_id", "span_id", "parent_span_id")
+LONGEST_ID: Final = 32
+"""Bytes of an id; what is longer is none."""
 KINDS: Final = ("gauge", "sum", "histogram", "exponentialHistogram", "summary")
 
 
@@ -74,8 +78,12 @@ def _protobuf(body: bytes, signal: Signal) -> tuple[bytes, int]:
     items = 0
     for each in getattr(request, f"resource_{suffix}"):
         _keep_only(each.resource.attributes, resource_keep)
+        each.ClearField("schema_url")
         for scope in getattr(each, f"scope_{suffix}"):
-            scope.scope.ClearField("attributes")
+            scope.ClearField("schema_url")
+            for field in ("attributes", "version"):
+                scope.scope.ClearField(field)
+            scope.scope.name = brief(scope.scope.name)
             for item in getattr(scope, name):
                 items += _ITEM[signal](item)
     return request.SerializeToString(), items
@@ -85,6 +93,9 @@ def _span(span: Any) -> int:
     for field in ("name", "events", "links"):
         span.ClearField(field)
     span.status.ClearField("message")
+    for field in _IDS:
+        if len(getattr(span, field)) > LONGEST_ID:
+            span.ClearField(field)
     span.trace_state = otlp_spans.sampling_state(span.trace_state)
     _keep_only(span.attributes, otlp_spans.KEYS.__contains__)
     return 1
@@ -96,6 +107,7 @@ def _metric(metric: Any) -> int:
     count = len(points)
     metric.ClearField("metadata")
     metric.ClearField("description")
+    metric.name, metric.unit = brief(metric.name), brief(metric.unit, "unit")
     if metric.name not in READ:
         for point in points:
             point.Clear()
@@ -129,19 +141,20 @@ _ITEM: Final[Mapping[Signal, Callable[[Any], int]]] = {"traces": _span, "metrics
 def _keep_only(attributes: Any, keep: Callable[[str], bool]) -> None:
     """Delete in place, from the end, the attributes that are not kept."""
     for at in range(len(attributes) - 1, -1, -1):
-        if not keep(attributes[at].key) or not _is_public(attributes[at].value):
+        if not keep(attributes[at].key) or not _is_public(attributes[at].value, attributes[at].key):
             del attributes[at]
 
 
-def _is_public(value: Any) -> bool:
-    """Tell whether a value holds no mail address, secret or private key, however deep; of bytes nobody knows."""
+def _is_public(value: Any, key: str) -> bool:
+    """Tell whether a value holds no mail address, secret, private key or prose, however deep; of bytes nobody knows."""
     kind = value.WhichOneof("value")
     if kind == "string_value":
-        return not names_private_value(value.string_value)
+        text = value.string_value
+        return not names_private_value(text) and brief(text, key) == text
     if kind == "array_value":
-        return all(map(_is_public, value.array_value.values))
+        return all(_is_public(each, key) for each in value.array_value.values)
     if kind == "kvlist_value":
-        return all(not is_private(pair.key) and _is_public(pair.value) for pair in value.kvlist_value.values)
+        return all(not is_private(pair.key) and _is_public(pair.value, pair.key) for pair in value.kvlist_value.values)
     return bool(kind != "bytes_value")
 
 
@@ -163,7 +176,7 @@ def _json(body: bytes, signal: Signal) -> tuple[bytes, int]:
         for scope in _objects(each.get(f"scope{suffix}")):
             kept = [_JSON_ITEM[signal](item) for item in _objects(scope.get(_camel(name)))]
             items += sum(count for _, count in kept)
-            named = _object(scope.get("scope")).get("name")
+            named = brief(_object(scope.get("scope")).get("name"))
             about = {"scope": {"name": named}} if signal == "metrics" and isinstance(named, str) else {}
             scopes.append({**about, _camel(name): [item for item, _ in kept]})
         attributes = _kept(_object(each.get("resource")).get("attributes"), resource_keep)
@@ -239,7 +252,7 @@ _JSON_ITEM: Final[Mapping[Signal, Callable[[dict[str, Any]], tuple[dict[str, Any
 def _scalars(value: Mapping[str, Any], fields: Sequence[str]) -> dict[str, Any]:
     """Keep some fields; what is no text or number is null, which the reader refuses."""
     return {
-        field: value[field] if isinstance(value[field], str | int | float) else None
+        field: brief(value[field], field) if isinstance(value[field], str | int | float) else None
         for field in fields
         if field in value
     }
@@ -252,7 +265,7 @@ def _kept(attributes: object, keep: Callable[[str], bool]) -> list[dict[str, Any
         for pair in _objects(attributes)
         if isinstance(pair.get("key"), str) and keep(pair["key"]) and "bytesValue" not in _object(pair.get("value"))
     ]
-    return [pair for pair in pairs if without_private(pair["value"]) == pair["value"]]
+    return [pair for pair in pairs if brief(without_private(pair["value"]), pair["key"]) == pair["value"]]
 
 
 def _objects(value: object) -> list[dict[str, Any]]:

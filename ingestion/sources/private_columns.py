@@ -12,6 +12,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from core.quantification.private import is_private, without_private
+from core.quantification.prose import brief, holds_a_word
 from ingestion.sources.private_texts import Cleaner, Rules, mentions_private
 
 KEYS: Final = ("key", "name")
@@ -66,6 +67,14 @@ def _clean_texts(column: Any, kind: pa.DataType, cleaner: Cleaner, allowed: Set[
     return pa.array(clean, kind).take(encoded.indices).cast(column.type)
 
 
+def _is_prose(name: str, column: Any) -> bool:
+    """Tell whether a column that takes words of a closed list holds something else."""
+    if not (is_text(column.type) and holds_a_word(name)):
+        return False
+    texts = [text for text in column.unique().to_pylist() if text]
+    return bool(brief(texts, name) != texts)
+
+
 def _mentions(column: Any, allowed: Set[str], *, names: bool = False) -> bool:
     """Tell whether a nested column may hold something private; `names`: its texts name other values."""
     kind = column.type
@@ -80,6 +89,7 @@ def _mentions(column: Any, allowed: Set[str], *, names: bool = False) -> bool:
         return any(
             (is_private(field.name) and field.name not in allowed and part.null_count < len(part))
             or _mentions(part, allowed, names=field.name.lower() in KEYS)
+            or _is_prose(field.name, part)
             for field, part in zip(kind, column.flatten(), strict=True)
         )
     return pa.types.is_nested(kind) and _mentions(column.flatten(), allowed)

@@ -21,6 +21,7 @@ from core.quantification.private import (
     scrub_text,
     without_private,
 )
+from core.quantification.prose import holds_a_word, rule_of
 from ingestion.sources.base import digest
 
 Cleaner: TypeAlias = Callable[[str], str | None]
@@ -54,12 +55,14 @@ class Rules:
     Args:
         stores: column name -> whether its cells are stored; the names of all columns stay.
         own: column name -> what cleans its texts before the rule for every text does; None for most.
+        brief: column name -> whether its cells are held to what such a column holds: a word, an identifier, a name.
         identifiers: columns whose cells are hashed where they hold an address or a key, so that they stay different.
         allowed: fields that only sound private, by their exact names.
     """
 
     stores: Callable[[str], bool] = no_private_column
     own: Callable[[str], Cleaner | None] = _nothing_of_its_own
+    brief: Callable[[str], bool] = holds_a_word
     identifiers: Collection[str] = ()
     allowed: Set[str] = frozenset()
 
@@ -72,16 +75,19 @@ class Rules:
         """
         if not self.stores(column):
             return _nothing
+        held = rule_of(column) if self.brief(column) else _as_it_is
         if column in self.identifiers:
-            return _hashed
-        own = self.own(column)
-        if own is not None:
-            return lambda text: scrub_text(kept, self.allowed) if (kept := own(text)) else None
-        return lambda text: scrub_text(text, self.allowed)
+            return lambda text: _hashed(held(text))
+        own = self.own(column) or _as_it_is
+        return lambda text: scrub_text(held(kept), self.allowed) if (kept := own(text)) else None
 
     def is_special(self, column: str) -> bool:
         """Tell whether a column's cells have to be looked at one by one, whatever they mention."""
-        return not self.stores(column) or self.own(column) is not None
+        return not self.stores(column) or self.own(column) is not None or self.brief(column)
+
+
+def _as_it_is(text: str) -> str:
+    return text
 
 
 def _nothing(_: str) -> None:
@@ -94,7 +100,8 @@ def _hashed(text: str) -> str:
 
 def mentions_private(text: bytes, allowed: Set[str] = frozenset()) -> bool:
     """
-    Tell whether a text may hold a private key of a JSON object or of a list of keys and values, a mail address or a key.
+    Tell whether a text may hold a private key of a JSON object or of a list of keys and values, a mail address or a key, or
+    prose where a word of a closed list stands.
 
     >>> mentions_private(b'{"key": "user", "value": 1}'), mentions_private(b'[{"key": "team", "value": "user"}]')
     (True, False)
@@ -103,7 +110,18 @@ def mentions_private(text: bytes, allowed: Set[str] = frozenset()) -> bool:
         return True
     found = _keys(text)
     names = {name.decode(errors="replace") for name in found | _entries(text, found)}
-    return any(map(is_private, names - allowed))
+    return any(map(is_private, names - allowed)) or _mentions_prose(text, found)
+
+
+def _mentions_prose(text: bytes, keys: Set[bytes]) -> bool:
+    """Tell whether a text under a key that takes a word is none; of lists the first text is looked at, and all between."""
+    for key in keys:
+        name = key.decode(errors="replace")
+        if holds_a_word(name):
+            values = set(re.findall(re.escape(key) + rb'[\\"]+\s*:\s*\[?\s*[\\"]+([^\]\\"{}]+)', text))
+            if any(rule_of(name)(value.decode(errors="replace")) != value.decode(errors="replace") for value in values):
+                return True
+    return False
 
 
 def mentions_address(text: bytes) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from core.quantification.private import is_private
+from core.quantification.prose import brief
 from core.quantification.rejections import Rejection
 from ingestion.sources import prometheus
 from ingestion.sources.base import Context, Parsed, UnreadablePayload
@@ -111,7 +112,7 @@ def _scrubbed(line: str) -> bytes:
     if line.startswith("#") or not found:
         return b"#"
     kept = [(key, text) for key, text in _LABEL.findall(found["labels"] or "") if not _is_private(key)]
-    labels = ",".join(f'{key}="{text}"' for key, text in kept)
+    labels = ",".join(f'{key}="{brief(text, key)}"' for key, text in kept)
     time = f" {found['time']}" if found["time"] else ""
     return f"{found['name']}{{{labels}}} {found['value']}{time}".encode()
 

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
+from core.quantification.prose import brief
 from ingestion.sources import bill_tables, json_stream
 from ingestion.sources.byte_streams import open_maybe_compressed, unpacked_head
 
@@ -55,10 +56,10 @@ def lines(stream: BinaryIO, what: str) -> Iterator[dict[str, Any] | None]:
 
 
 def as_json_lines(values: Iterator[Any]) -> Iterator[bytes]:
-    """Write values as lines of JSON; of none there is an empty array, which is no empty file."""
+    """Write values as lines of JSON, without prose where none belongs; of none there is an empty array, which is no empty file."""
     found = False
     for value in values:
         found = True
-        yield msgspec.json.encode(value) + b"\n"
+        yield msgspec.json.encode(brief(value)) + b"\n"
     if not found:
         yield b"[]"

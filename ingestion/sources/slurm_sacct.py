@@ -49,7 +49,7 @@ def stores(column: str) -> bool:
     return column in READ
 
 
-RULES: Final = Rules(stores=stores)
+RULES: Final = Rules(stores=stores, brief=stores)
 
 
 def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
+from core.quantification.prose import brief
 from core.quantification.rejections import Rejection
 from ingestion.sources import json_stream
 from ingestion.sources.base import Context, Parsed, UnreadablePayload
@@ -71,7 +72,7 @@ def scrubbed(stream: BinaryIO, form: Form) -> Iterator[bytes]:
         if number != latest:
             yield beside + b'{"data":['
             latest, separator = number, b""
-        kept = pruned(page, form.kept)
+        kept = brief(pruned(page, form.kept))
         items = msgspec.json.encode(kept.pop(LIST))[1:-1]
         if items:
             yield separator + items

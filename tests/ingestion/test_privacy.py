@@ -34,6 +34,7 @@ from ingestion.sources.base import UnreadablePayload
 from ingestion.sources.byte_streams import GZIP, ZSTANDARD, unpacked
 from tests.ingestion.conftest import make_record
 from tests.ingestion.planting import SIGN, mail, plant_file, tags
+from tests.ingestion.planting_prose import IDENTIFIERS, OF_A_LIST, Planter, prose
 from tests.ingestion.test_samples import OWN, Sender
 from tests.servers import Servers
 
@@ -145,14 +146,59 @@ def test_nothing_planted_is_kept_of_a_broken_payload(
     assert_nowhere(servers, caplog.text, "".join(capfd.readouterr()))
 
 
+# --- prose in fields that hold a word or an id -------------------------------------------------------------------------
+
+
+def prose_samples() -> list[Any]:
+    """List for each source the fields of a list of words, then those of ids, with one of its deliveries that has some."""
+    found = []
+    for kind, table in (("words", OF_A_LIST), ("ids", IDENTIFIERS)):
+        for source, fields in table.items():
+            for number, sample in enumerate((each for each in samples() if each.values[0] == source), 1):
+                found.append(pytest.param(*sample.values, fields, id=f"{source}-{number}-{kind}"))
+    return found
+
+
+def test_every_source_has_fields_that_hold_a_word() -> None:
+    assert set(OF_A_LIST) == set(registry.SOURCES)
+
+
+@pytest.mark.parametrize(("source", "files", "setting", "fields"), prose_samples())
+def test_no_prose_is_kept_where_a_word_or_an_id_belongs(
+    source: str,
+    files: tuple[Path, ...],
+    setting: dict[str, Any],
+    fields: tuple[str, ...],
+    organization: Organization,
+    servers: Servers,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level("DEBUG")
+    planter = Planter(fields)
+    planted = [planter.file(path, tmp_path) for path in files]
+    if not planter.planted:
+        pytest.skip("this sample has none of these fields")
+    sender = Sender.of(organization, {"source": source, "setting": setting})
+
+    for path in planted:
+        sender.deliver(path)
+    services.drain_inbox(organization.id)
+
+    assert sender.counts()["received"] > 0
+    assert_nowhere(servers, caplog.text, "".join(capfd.readouterr()))
+
+
 # --- canonical records in their other forms ---------------------------------------------------------------------------
 
 
 def rows() -> list[dict[str, Any]]:
-    """Make records with planted labels; one is rejected for its tokens, one has an address for its id."""
-    made = [make_record(f"r{number}") for number in range(3)] + [make_record(f"run of {mail()}")]
+    """Make records with planted labels; one is rejected for its tokens, one has an address for its id, four hold prose."""
+    usual = {"tier": "standard", "region": "eu-west-1", "run": "night 7"}
+    made = [make_record(f"r{number}", **usual) for number in range(3)] + [make_record(f"run of {mail()}", **usual)]
     made[2]["input_tokens"] = -5
-    return made
+    return made + [make_record(f"r9{at}", **usual) | {name: prose()} for at, name in enumerate((*usual, "model"))]
 
 
 def as_csv() -> bytes:
@@ -209,7 +255,7 @@ def test_nothing_planted_is_kept_of_canonical_tables(form: Any, organization: Or
     services.drain_inbox(organization.id)
 
     assert answer.status_code == 202, answer.content
-    assert sender.counts()["written"] == 3
+    assert sender.counts()["written"] == 6  # one was below zero, one had prose for its tier
     assert sender.counts()["quarantined"] >= 1
     assert_nowhere(servers)
 

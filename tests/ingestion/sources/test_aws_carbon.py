@@ -246,6 +246,13 @@ def test_a_bad_row_is_quarantined_once_for_both_records(changes: dict[str, str],
     assert (chunks[0].received, len(chunks[0].activity)) == (2, 2)
 
 
+def test_a_file_without_any_good_row_is_quarantined_whole() -> None:
+    chunks = parsed(export({**STATED, "total_lbm_emissions_unit": "lb"}))
+
+    assert [rejection.reason for chunk in chunks for rejection in chunk.rejected] == ["unknown_unit"]
+    assert sum(len(chunk.activity) for chunk in chunks) == 0
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
