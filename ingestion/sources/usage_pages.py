@@ -150,6 +150,7 @@ class Reading:
         self._rejected: list[Rejection] = []
         self._places: dict[str, tuple[int, list[int]]] = {}  # record id -> its latest page, and where its parts are
         self._spans: dict[str, list[tuple[datetime, datetime]]] = {}
+        self._own: set[str] = set()
         self._replaced = self._running = 0
 
     def next_row(self) -> int:
@@ -186,7 +187,8 @@ class Reading:
         self._running += 1
 
     def speak_for(self, snapshots: Sequence[str], bucket: Bucket) -> None:
-        """Note that the file holds all that there is of a bucket."""
+        """Note that the file holds all that there is of a bucket, under the first of its snapshots."""
+        self._own.add(snapshots[0])
         for snapshot in snapshots:
             self._spans.setdefault(snapshot, []).append((bucket.started_at, bucket.ended_at))
 
@@ -214,7 +216,7 @@ class Reading:
 
     def _cover(self) -> list[Cover]:
         return [
-            Cover(snapshot, {}, start, end)
+            Cover(snapshot, {}, start, end, told_otherwise=snapshot not in self._own)
             for snapshot, spans in sorted(self._spans.items())
             for start, end in joined(spans)
         ]
