@@ -2,7 +2,7 @@
 Restated exports: a delivery is compared with what the ledger holds, and only the difference is written.
 
 Equal rows write nothing, so the same delivery twice changes nothing. A new key becomes a record, a changed or vanished one
-a correction `<first id>:r<n>`. Values are compared in the integers of cells, summed by key, series, interval and
+(not one of which rows of the delivery are in quarantine) a correction `<first id>:r<n>`. Values are compared in the integers of cells, summed by key, series, interval and
 utilization (hours are not linear in it); what lies below their rounding is no change.
 """
 
@@ -41,6 +41,7 @@ class Delivery:
         names: snapshots that occur in its rows.
         cover: what it speaks for.
         ids: of the snapshots in ``names`` and ``cover``.
+        unknown_rows: how many of its rows were refused and do not tell which keys they are of; those that tell are staged.
     """
 
     batch: int
@@ -48,6 +49,7 @@ class Delivery:
     names: set[str] = field(default_factory=set)
     cover: list[Cover] = field(default_factory=list)
     ids: dict[str, int] = field(default_factory=dict)
+    unknown_rows: int = 0
 
     @property
     def all_names(self) -> set[str]:
@@ -84,7 +86,7 @@ def stage_changes(group: insertion.Group, delivery: Delivery, result: Any, batch
     Stage what a delivery changes as records to be written.
 
     Sets ``result.held`` and stages nothing where the delivery is suspiciously small; counts rows that change nothing as
-    duplicates; notes in ``result.log`` how many keys vanished.
+    duplicates; notes in ``result.log`` how many keys vanished, and how many stand because rows of theirs were refused.
     """
     _compare(group.organization_id, delivery)
     held, delivered = _keys_covered()
@@ -99,6 +101,9 @@ def stage_changes(group: insertion.Group, delivery: Delivery, result: Any, batch
     staging.stage_cells_of(start)
     total, changed, vanished = _counts()
     result.duplicate += total - changed
+    kept = _count("snapshot_kept")
+    if kept:
+        result.log.append(f"{kept:,} keys stand as the ledger holds them: rows that may be theirs are in quarantine")
     if vanished:
         result.log.append(f"{vanished:,} keys that the ledger held are no longer in the delivery: corrected to zero")
 
@@ -157,11 +162,11 @@ _STATE: Final = f"""
 create temporary table snapshot_state on commit drop as
 with cover as (
     select * from jsonb_to_recordset(%s::jsonb)
-        as c (snapshot_id integer, scope jsonb, started_at timestamptz, ended_at timestamptz)
+        as c (snapshot_id integer, scope jsonb, started_at timestamptz, ended_at timestamptz, told_otherwise boolean)
 ), described as materialized (
     select id, to_jsonb(s) as dimensions from ledger_series s where organization_id = %s and source_id = %s
 ), covered as materialized (
-    select d.id as series_id, c.snapshot_id, c.started_at, c.ended_at
+    select d.id as series_id, c.snapshot_id, c.started_at, c.ended_at, c.told_otherwise
     from cover c join described d on d.dimensions @> c.scope
 ), state as (
     select snapshot_id, case when revision > 0 then corrects else key end as key, series_id, started_at, ended_at,
@@ -170,11 +175,25 @@ with cover as (
     group by snapshot_id, case when revision > 0 then corrects else key end, series_id, started_at, ended_at,
              device_share, instance_share
 )
-select s.*, exists (
-    select from covered c where c.series_id = s.series_id and c.snapshot_id = s.snapshot_id
-        and (c.started_at is null or s.started_at >= c.started_at) and (c.ended_at is null or s.ended_at <= c.ended_at)
-) as covered
+select s.*, c.told is not null as covered, coalesce(c.told, false) as told
 from state s
+cross join lateral (
+    select bool_or(not c.told_otherwise) as told from covered c
+    where c.series_id = s.series_id and c.snapshot_id = s.snapshot_id
+        and (c.started_at is null or s.started_at >= c.started_at) and (c.ended_at is null or s.ended_at <= c.ended_at)
+) c
+"""
+
+_STANDING: Final = " or ".join(f"sum(abs({m.source})) <> 0" for m in SUMMED)
+
+_KEPT: Final = f"""
+create temporary table snapshot_kept on commit drop as
+select snapshot_id, key from snapshot_state
+where key in (select key from pg_temp.staged_refused where batch = %s) group by 1, 2
+union
+select snapshot_id, key from snapshot_state s
+where %s and told and not exists (select from snapshot_delivered d where d.snapshot_id = s.snapshot_id and d.key = s.key)
+group by 1, 2 having {_STANDING}
 """
 
 
@@ -203,7 +222,8 @@ with delivered_key as (
     left join (
         select snapshot_id, key, record_id, revision from ledger_snapshot_record where organization_id = %s
     ) b using (snapshot_id, key)
-    where k.key_rows is not null or s.covered
+    where (k.key_rows is not null or s.covered)
+      and (snapshot_id, key) not in (select snapshot_id, key from snapshot_kept)
 ), numbered as (
     select *, row_number() over (partition by snapshot_id, key order by position nulls last, series_id, started_at) as nth,
            row_number() over (order by key, position nulls last, series_id, started_at) - 1 as place
@@ -265,12 +285,14 @@ def _compare(organization_id: int, delivery: Delivery) -> None:
             "scope": _checked_scope(each),
             "started_at": each.started_at,
             "ended_at": each.ended_at,
+            "told_otherwise": each.told_otherwise,
         }
         for each in delivery.cover
     ]
     with connection.cursor() as cursor:
         cursor.execute(
-            "drop table if exists pg_temp.snapshot_delivered, pg_temp.snapshot_state, pg_temp.snapshot_change"
+            "drop table if exists pg_temp.snapshot_delivered, pg_temp.snapshot_state, pg_temp.snapshot_kept,"
+            " pg_temp.snapshot_change"
         )
         cursor.execute("analyze pg_temp.staged_delivery (position, snapshot_id, key)")
         cursor.execute(_DELIVERED, [delivery.batch])
@@ -285,6 +307,7 @@ def _compare(organization_id: int, delivery: Delivery) -> None:
             ],
         )
         cursor.execute("analyze pg_temp.snapshot_delivered; analyze pg_temp.snapshot_state")
+        cursor.execute(_KEPT, [delivery.batch, delivery.unknown_rows > 0])
         cursor.execute(_CHANGES, [organization_id])
 
 
@@ -297,17 +320,22 @@ def _checked_scope(cover: Cover) -> dict[str, str | None]:
 
 
 def _keys_covered() -> tuple[int, int]:
-    """Count the keys that the ledger holds inside the cover (corrected to nothing: no longer), and those delivered."""
-    standing = " or ".join(f"sum(abs({m.source})) <> 0" for m in SUMMED)
+    """Count the keys that the ledger holds inside the cover (corrected to nothing: no longer), and those delivered or kept."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select count(*) from (select from snapshot_state where covered"
-            f" group by snapshot_id, key having {standing}) standing"
+            f" group by snapshot_id, key having {_STANDING}) standing"
         )
         (held,) = cursor.fetchone()
-        cursor.execute("select count(distinct (snapshot_id, key)) from snapshot_delivered")
-        (delivered,) = cursor.fetchone()
-    return int(held), int(delivered)
+    return int(held), _count(
+        "(select snapshot_id, key from snapshot_delivered union select snapshot_id, key from snapshot_kept) known"
+    )
+
+
+def _count(what: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(f"select count(*) from {what}")
+        return int(cursor.fetchone()[0])
 
 
 def _stage_records(organization_id: int, delivery: Delivery, batch_id: UUID, start: int) -> int:

@@ -67,6 +67,13 @@ create temporary table staged_cell (
     {", ".join(f"{column} bigint not null default 0" for column in MEASURE_COLUMNS)}
 ) on commit preserve rows
 """,
+    # What the rows of a delivery that were refused may be a part of.
+    "staged_refused": """
+create temporary table staged_refused (
+    batch integer not null,
+    key uuid not null
+) on commit preserve rows
+""",
     "staged_series": f"""
 create temporary table staged_series (
     key uuid not null,
@@ -103,6 +110,15 @@ def copy(table: str, columns: dict[str, copying.Column]) -> None:
     connection.ensure_connection()
     with connection.wrap_database_errors, connection.connection.cursor() as cursor:
         copying.copy_rows(cursor, f"pg_temp.{table}", columns)
+
+
+def stage_refused(batch: int, record_keys: copying.Bytes) -> None:
+    """Note records of which rows of a delivery were refused. [n, 16]"""
+    count = len(record_keys)
+    copy(
+        "staged_refused",
+        {"batch": copying.integers(np.full(count, batch), ">i4"), "key": copying.uuids(record_keys)},
+    )
 
 
 @dataclass(frozen=True)

@@ -123,6 +123,7 @@ class Writer:
         source_id: int,
         batch_id: UUID | Sequence[UUID],
         cover: Iterable[Cover] = (),
+        refused: Iterable[Rejection] = (),
         confirmed: bool = False,
     ) -> None:
         """
@@ -133,6 +134,7 @@ class Writer:
             source_id: whose record ids these are.
             batch_id: of all rows, or one for each row.
             cover: what a delivery of a snapshot source speaks for; may come with any chunk of the batch.
+            refused: rows of a delivery of a snapshot source that are in quarantine: what the ledger holds of them stands.
             confirmed: a person has agreed to a delivery that was held.
         """
         ids = [batch_id] if isinstance(batch_id, UUID) else batch_id
@@ -141,6 +143,7 @@ class Writer:
             self.confirmed.update(numbers.tolist())
         for each in cover:
             self._delivery(int(numbers[0]), source_id).cover.append(each)
+        self._note_refused(int(numbers[0]), source_id, refused)
         if not len(frame):
             return
         buffer = self.buffers.setdefault(source_id, _Buffered())
@@ -149,6 +152,16 @@ class Writer:
         buffer.rows += len(frame)
         if buffer.rows >= CHUNK_ROWS:
             self._flush(source_id)
+
+    def _note_refused(self, number: int, source_id: int, refused: Iterable[Rejection]) -> None:
+        named: set[str] = set()
+        for each in refused:
+            if each.records is None:
+                self._delivery(number, source_id).unknown_rows += each.rows
+            else:
+                named.update(each.records)
+        if named:
+            staging.stage_refused(number, keys.record_keys(sorted(named)))
 
     def _number(self, batch_id: UUID) -> int:
         number = self.numbers.get(batch_id)
@@ -195,6 +208,8 @@ class Writer:
         if odd.any():
             details = [(column, "bad_field", "it does not fit the 64-bit integers of cells") for column in misfits[odd]]
             self._reject(frame[odd], batch[odd], details)
+            for number, record_id in zip(batch[odd].tolist(), frame.loc[odd, "record_id"].tolist(), strict=True):
+                staging.stage_refused(number, keys.record_keys([record_id]))
         return ~odd
 
     def _reject(

@@ -112,6 +112,8 @@ class Rejection:
         detail: what was found there, in a few words for the sender.
         payload: the row as read (JSON values), so that it can be corrected and replayed; never holds scrubbed content.
         rows: how many payload rows it stands for (more than 1 where an adapter had summed them).
+        part_of: ids of the records that it could be a part of, where the adapter knows them otherwise than by ``record_id``;
+            () for what would be no record. None: what ``record_id`` says.
     """
 
     row: int
@@ -121,6 +123,14 @@ class Rejection:
     detail: str = ""
     payload: object = dataclasses.field(default=None, compare=False, repr=False)
     rows: int = 1
+    part_of: tuple[str, ...] | None = dataclasses.field(default=None, compare=False)
+
+    @property
+    def records(self) -> tuple[str, ...] | None:
+        """Name the records that it could be a part of; None where nothing in the row says that."""
+        if self.part_of is None and self.record_id is not None:
+            return (self.record_id,)
+        return self.part_of
 
     def __post_init__(self) -> None:
         """Refuse a reason that nobody could look up, and make what the sender wrote fit to be stored."""
@@ -163,16 +173,19 @@ def _storable(value: object) -> object:
 class Cover:
     """
     What a delivery of a snapshot source speaks for: a key that the ledger holds inside it and the delivery lacks is
-    corrected away; keys outside are left alone.
+    corrected away, unless it may be among its rows in quarantine; keys outside are left alone.
 
     Args:
         snapshot: the value of the column `snapshot` of the records concerned.
         scope: activity columns and the value that they must have (None: an empty column); {} is the whole snapshot.
         started_at: records that start here or later, in UTC; None: no limit.
         ended_at: records that end here or earlier, in UTC; None: no limit.
+        told_otherwise: what is inside is told in another way by the delivery, such as a day by its hours, so that it is
+            corrected away whatever is in quarantine: standing beside the other it would count twice.
     """
 
     snapshot: str
     scope: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    told_otherwise: bool = False

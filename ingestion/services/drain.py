@@ -22,6 +22,7 @@ from ingestion.claims import MOST_ATTEMPTS, Claimed, Claims
 from ingestion.models import COUNTS
 from ingestion.services import agents, audit, runs
 from ingestion.sightings import Sightings
+from ingestion.sources import registry
 from ingestion.sources.aggregates import Aggregate
 from ingestion.sources.base import UnreadablePayload, finish_drafts
 
@@ -250,6 +251,7 @@ class Group:
             source_id=batch.source_id,
             batch_id=batch.id,
             cover=chunk.cover,
+            refused=chunk.rejected if registry.adapter(batch.kind).SNAPSHOT else (),
             confirmed=batch.confirmed,
         )
 

@@ -119,7 +119,8 @@ class _Reader:
         inside = readable.by_meaning(self.options.becomes_record).astype(bool)
         inside &= ~readable.says("ChargeCategory", REPEATED)
         activity, broken = self._records(readable.subset(inside))
-        together = sorted([*rejected, *unreadable.rejections(), *broken], key=lambda each: each.row)
+        records_of = bill_records.part_of(unreadable, everything.by_meaning(self.options.becomes_record).astype(bool))
+        together = sorted([*rejected, *unreadable.rejections(records_of), *broken], key=lambda each: each.row)
         return Parsed(activity, together, received, int((~inside).sum()), _outside_by(readable, ~inside))
 
     def _records(self, rows: Rows) -> tuple[pd.DataFrame, list[Rejection]]:
@@ -127,7 +128,7 @@ class _Reader:
             return records.empty_activity(), []
         context, labels = self.context, self.options.labels
         draft = bill_records.draft(rows, labels, received_at=context.received_at, max_age_days=context.max_age_days)
-        rejected = draft.faults.rejections()
+        rejected = draft.faults.rejections(bill_records.part_of(draft.faults, np.ones(len(rows), dtype=bool)))
         if rejected:
             rows = rows.subset(draft.faults.free)
             draft = bill_records.draft(rows, labels, received_at=context.received_at, max_age_days=context.max_age_days)

@@ -23,6 +23,8 @@ from ingestion.sources.bill_rows import Faults, Rows, Use, faults_of_records, is
 from ingestion.sources.bill_tags import NO_TAGS, Tags, UnreadableTagsError, read_tags
 
 CORRECTION: Final = "Correction"
+_OF_VALUE: Final = ("bad_field", "unknown_unit", "negative_interval")
+"""Reasons that say that a field holds something else than was meant; the others find what was meant unlikely."""
 FLAGS: Final = ("unknown_meter", "naive_time", "global_routing", "characters", "no_usage")
 
 pc: Any = pyarrow.compute  # the stubs know only some of its overloads
@@ -198,6 +200,37 @@ def _key_parts(rows: Rows, use: Use, tags: Sequence[Tags]) -> dict[str, Column]:
     parts["ChargeClass"] = pc.if_else(pa.array(correction), CORRECTION, pa.scalar(None, pa.string()))
     parts["Tags"] = _spread(rows.codes_of("Tags"), [each.canonical for each in tags])
     return parts
+
+
+def part_of(faults: Faults, inside: np.ndarray) -> dict[int, tuple[str, ...] | None]:
+    """
+    Name the records that rows at fault could be a part of, by their positions; None where the fault is in the key itself.
+
+    Args:
+        faults: of rows.
+        inside: whether each row becomes a record. [n]
+
+    Whether a row is a correction can depend on the quantity, so both records are named.
+    """
+    at = np.array(sorted(faults.found), dtype=np.int64)
+    if not len(at):
+        return {}
+    mask = np.zeros(len(faults.rows), dtype=bool)
+    mask[at] = True
+    rows, nothing = faults.rows.subset(mask), np.full(len(at), np.nan)
+    unreadable = Faults(rows)
+    tags = tags_of(rows, frozenset(), unreadable)
+    parts = _key_parts(rows, Use(nothing, nothing, nothing), tags)
+    classes = (pa.nulls(len(at), pa.string()), pa.repeat(pa.scalar(CORRECTION, pa.string()), len(at)))
+    names = zip(
+        *(_ids(rows.form.name, _join(rows.form.key, {**parts, "ChargeClass": each})) for each in classes), strict=True
+    )
+    found: dict[int, tuple[str, ...] | None] = {}
+    for position, known, both in zip(at.tolist(), unreadable.free.tolist(), names, strict=True):
+        column, reason, _ = faults.found[position]
+        in_key = column in rows.form.key and reason in _OF_VALUE
+        found[position] = None if in_key or not known else both
+    return found | dict.fromkeys(at[~inside[at]].tolist(), ())
 
 
 def _join(key: Sequence[str], parts: Mapping[str, Column]) -> Column:

@@ -287,12 +287,23 @@ class Faults:
             self.found[at] = (column, reason, detail if isinstance(detail, str) else detail(at))
         self.free[fresh] = False
 
-    def rejections(self) -> list[Rejection]:
-        """Give the rows at fault for the quarantine."""
+    def rejections(self, part_of: Mapping[int, tuple[str, ...] | None]) -> list[Rejection]:
+        """
+        Give the rows at fault for the quarantine.
+
+        Args:
+            part_of: by the positions of the rows, the records that each could be a part of.
+        """
         spelled = self.rows.form.spelled
         return [
             Rejection(
-                int(self.rows.row[at]), None, spelled.get(column, column), reason, detail, payload=self.rows.payload(at)
+                int(self.rows.row[at]),
+                None,
+                spelled.get(column, column),
+                reason,
+                detail,
+                payload=self.rows.payload(at),
+                part_of=part_of[at],
             )
             for at, (column, reason, detail) in sorted(self.found.items())
         ]

@@ -56,7 +56,7 @@ def lines(stream: BinaryIO, what: str) -> Iterator[dict[str, Any] | None]:
 
 
 def as_json_lines(values: Iterator[Any]) -> Iterator[bytes]:
-    """Write values as lines of JSON, without prose where none belongs; of none there is an empty array, which is no empty file."""
+    """Write values as lines of JSON, without prose where none belongs; of none there is an empty array, no empty file."""
     found = False
     for value in values:
         found = True

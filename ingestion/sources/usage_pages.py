@@ -154,6 +154,7 @@ class Reading:
         self._rejected: list[Rejection] = []
         self._outside = 0
         self._times: dict[str, Times] = {}
+        self._own: set[str] = set()
         self._replaced = self._running = 0
 
     def next_row(self) -> int:
@@ -189,7 +190,8 @@ class Reading:
         self._running += 1
 
     def speak_for(self, snapshots: Sequence[str], start: datetime, end: datetime) -> None:
-        """Note that the file holds all that there is of a time."""
+        """Note that the file holds all that there is of a time, under the first of its snapshots."""
+        self._own.add(snapshots[0])
         for snapshot in snapshots:
             self._times.setdefault(snapshot, Times()).add(start, end)
 
@@ -222,7 +224,7 @@ class Reading:
 
     def _cover(self) -> list[Cover]:
         return [
-            Cover(snapshot, {}, start, end)
+            Cover(snapshot, {}, start, end, told_otherwise=snapshot not in self._own)
             for snapshot, times in sorted(self._times.items())
             for start, end in times.spans()
         ]

@@ -15,6 +15,7 @@ from core.accounting.figures import Filter, FilterError, parse_period
 from core.accounting.selectors.signal_tokens import signal_differences
 from core.accounting.selectors.suggested_links import suggested_links
 from core.accounting.selectors.unit_reconciliation import reconciled_units
+from core.accounting.selectors.unlinked_statements import unlinked_statements
 from core.organizations.models import Organization
 from core.organizations.policy import Action
 from core.problems import Problem
@@ -33,7 +34,11 @@ class CoverageView(APIView):
         operation_id="coverage", parameters=PARAMETERS, responses={(200, "application/json"): OpenApiTypes.OBJECT}
     )
     def get(self, request: Request) -> Response:
-        """Answer every unit: ``{"from", "to", "units", "signal_differences", "suggested_links"}``; kg CO2e, location-based."""
+        """
+        Answer every unit, in kg CO2e, location-based.
+
+        ``{"from", "to", "units", "unlinked_statements", "signal_differences", "suggested_links"}``
+        """
         organization_id = int(request.user.organization_id)  # type: ignore[union-attr]
         organization = Organization.objects.only("fiscal_year_start_month").get(id=organization_id)
         text = request._request.GET.get("period") or "last-365d"
@@ -47,6 +52,7 @@ class CoverageView(APIView):
                 "from": period.from_day.isoformat(),
                 "to": period.to_day.isoformat(),
                 "units": [unit.as_dict() for unit in reconciled_units(organization_id, asked)],
+                "unlinked_statements": [each.as_dict() for each in unlinked_statements(organization_id, asked)],
                 "signal_differences": [each.as_dict() for each in signal_differences(organization_id, asked)],
                 "suggested_links": [each.as_dict() for each in suggested_links(organization_id)],
             }

@@ -21,6 +21,7 @@ from core.accounting.selectors.coverage import coverage_of
 from core.accounting.selectors.rules_effect import NEW_UNIT, links_effect
 from core.accounting.selectors.suggested_links import SuggestedLink, suggested_links
 from core.accounting.selectors.unit_reconciliation import ReconciledUnit, reconciled_units
+from core.accounting.selectors.unlinked_statements import unlinked_statements
 from core.ledger.selectors import sources
 from core.organizations.access import requires
 from core.organizations.policy import Action, may
@@ -252,6 +253,8 @@ def _page(
     organization_id, query = _organization(request), asked(request)
     whole = replace(query.filter, dims={}, role=("counted",), booking="life-cycle")
     found = reconciled_units(organization_id, whole)
+    statements = unlinked_statements(organization_id, whole)
+    stating = {each.source_id for each in statements}
     context: dict[str, Any] = {
         "title": _("Coverage units"),
         "query_errors": query.errors,
@@ -260,6 +263,7 @@ def _page(
         "units": [line_of(unit) for unit in found],
         "described": [_described(unit) for unit in found],
         "independent": [link for link in coverage_of(organization_id).links if link["unit"] is None],
+        "statements": statements,
         "warnings": [
             {
                 "source": each.source,
@@ -268,6 +272,7 @@ def _page(
                 "kg_co2e": each.kg_co2e,
             }
             for each in overlap_warnings(organization_id, whole)
+            if each.source_id not in stating
         ],
         "suggested": [
             {

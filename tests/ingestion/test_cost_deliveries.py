@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from core.identifiers import uuid7
-from core.ledger.services import ensure_source
+from core.ledger.services import ensure_source, update_source
 from core.organizations import services as organizations
 from core.organizations.models import Organization
 from core.organizations.tenancy import organization_scope
@@ -180,6 +180,85 @@ def test_every_row_and_token_of_details_is_in_one_place() -> None:
 
     assert counts == {"received": 5, "written": 2, "duplicate": 0, "quarantined": 2, "outside": 1}
     assert [sums[0] for sums in azure.ledger().values()] == [13_000]
+
+
+BREAKS = st.lists(
+    st.sampled_from(
+        [None, ("Quantity", "x"), ("Cost", "x"), ("UnitOfMeasure", "1 Barrel"), ("Date", "x"), ("BillingCurrency", "")]
+    ),
+    min_size=6,
+    max_size=6,
+)
+
+
+def broken(rows: Rows, breaks: list[tuple[str, str] | None]) -> Rows:
+    """Spoil a cell of some rows, so that they are refused."""
+    return [row if cell is None else row | dict([cell]) for row, cell in zip(rows, breaks, strict=False)]
+
+
+@FEW
+@given(AZURE_ROWS, BREAKS)
+def test_rows_refused_this_time_leave_the_ledger_as_it_stood(rows: Rows, breaks: list[tuple[str, str] | None]) -> None:
+    azure = sender("azure_cost", azure_file)
+    azure.deliver([*rows, *FRAME])
+    stood = azure.ledger()
+
+    counts = azure.deliver([*broken(rows, breaks), *FRAME])
+
+    assert azure.ledger() == stood
+    assert counts["received"] == len(rows) + len(FRAME) == sum(counts.values()) - counts["received"]
+
+
+@FEW
+@given(
+    st.lists(AZURE_ROWS, min_size=3, max_size=3),
+    st.lists(BREAKS, min_size=3, max_size=3),
+    st.sampled_from(["2026", "2022"]),
+    st.randoms(use_true_random=False),
+)
+def test_restated_with_refused_rows_and_late_by_years_is_the_tidy_ledger_once_mended(
+    versions: list[Rows], breaks: list[list[tuple[str, str] | None]], year: str, random: Any
+) -> None:
+    def late(rows: Rows) -> Rows:
+        dates = ("Date", "BillingPeriodStartDate", "BillingPeriodEndDate")
+        return [row | {name: row[name].replace("2026", year) for name in dates} for row in rows]
+
+    tidy, untidy = (sender("azure_cost", azure_file) for _ in range(2))
+    settings = {"max_age_days": 36_500}
+    set_up(tidy, settings)
+    tidy.deliver(late([*versions[-1], *FRAME]))
+
+    for at, version in enumerate(versions):  # the first comes as it is: rows of 2022 are older than the source accepts
+        if at:
+            set_up(untidy, settings)
+        rows = late([*broken(version, breaks[at]), *FRAME])
+        untidy.deliver(random.sample(rows, len(rows)))
+    untidy.deliver(late([*versions[-1], *FRAME]))
+
+    assert untidy.ledger() == tidy.ledger()
+
+
+def test_a_refused_row_is_mended_by_a_setting_and_replayed() -> None:
+    azure = sender("azure_cost", azure_file)
+    days = [{**TOKENS, "Date": f"10/0{day}/2026", "Quantity": "1"} for day in range(1, 5)]
+    azure.deliver([*days, *FRAME])
+
+    azure.deliver([{**days[0], "UnitOfMeasure": "Ktok", "Quantity": "2"}, *days[1:3], *FRAME])
+    # What the first row was of its unit does not say, so nothing vanishes: the fourth day stands too.
+    assert {key[6]: sums[0] for key, sums in azure.ledger().items()} == {f"2026-10-0{day}": 1000 for day in range(1, 5)}
+
+    set_up(azure, {"units": {"Ktok": "1K"}})
+    services.replay_quarantine(azure.organization.id)
+    services.drain_inbox(azure.organization.id)
+
+    tokens = {key[6]: sums[0] for key, sums in azure.ledger().items()}
+    assert tokens == {"2026-10-01": 2000, "2026-10-02": 1000, "2026-10-03": 1000}
+
+
+def set_up(to: Sender, settings: dict[str, Any]) -> None:
+    """Change the settings of a sender's source."""
+    source = ensure_source(to.organization.id, to.kind)
+    update_source(organization_id=to.organization.id, source_id=source.id, settings=settings)
 
 
 # --- Google Cloud -----------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pandas as pd
@@ -11,7 +12,7 @@ from django.db import connection
 from core.identifiers import uuid7
 from core.ledger import selectors, services
 from core.organizations.tenancy import organization_scope
-from core.quantification.rejections import Cover
+from core.quantification.rejections import Cover, Rejection
 
 from .conftest import activity, write_batch
 
@@ -141,6 +142,67 @@ def test_a_vanished_line_is_corrected_away_and_may_come_back(organization, deliv
     assert deliver(line(1), line(2), line(3)).written == 1
     assert hours(organization) == {1: 1.0, 2: 1.0, 3: 1.0}
     assert clean(organization)
+
+
+def refused(record_id=None, **fields):
+    return Rejection(7, record_id, "instance_hours", "bad_field", **fields)
+
+
+@pytest.mark.parametrize("names", [{"record_id": "line a 2"}, {"part_of": ("other", "line a 2")}])
+def test_what_stood_for_a_refused_row_stands_until_it_is_mended(organization, deliver, names):
+    deliver(line(1), line(2, 5.0), line(3))
+
+    result = deliver(line(1, 4.0), refused=[refused(**names)])
+
+    # the first line is restated, the second is in quarantine, the third is gone
+    assert hours(organization) == {1: 4.0, 2: 5.0}
+    assert result.log[0] == "1 keys stand as the ledger holds them: rows that may be theirs are in quarantine"
+    deliver(line(1, 4.0), line(2, 6.0))
+    assert hours(organization) == {1: 4.0, 2: 6.0}
+    assert clean(organization)
+
+
+def test_a_key_of_which_one_row_is_refused_stands_whole(organization, deliver):
+    deliver(line(1, 24.0), line(1, 12.0))
+
+    result = deliver(line(1, 24.0), refused=[refused("line a 1")], confirmed=True)
+
+    assert (result.written, result.duplicate) == (0, 1)
+    assert hours(organization) == {1: 36.0}
+
+
+def test_while_a_refused_row_does_not_say_what_it_is_nothing_vanishes(organization, deliver):
+    deliver(line(1), line(2), line(3))
+
+    deliver(line(1), line(3, 2.0), refused=[refused()])
+    assert hours(organization) == {1: 1.0, 2: 1.0, 3: 2.0}
+
+    deliver(line(1), line(3, 2.0))
+    assert hours(organization) == {1: 1.0, 3: 2.0}
+
+
+def test_what_would_be_no_record_keeps_nothing(organization, deliver):
+    deliver(line(1), line(2), line(3))
+
+    deliver(line(1), line(3), refused=[refused(part_of=())])
+
+    assert hours(organization) == {1: 1.0, 3: 1.0}
+
+
+def test_what_is_told_otherwise_does_not_stand_beside_it(organization, deliver):
+    deliver(line(1), line(2))
+    by_hours = line(1, 0.5, record_id="hour", snapshot="by hours", ended_at=pd.Timestamp(2026, 11, 1, 1, tz="UTC"))
+
+    covers = [Cover("by hours"), replace(cover(1, 1), told_otherwise=True)]
+    deliver(by_hours, covers=covers, refused=[refused()], confirmed=True)
+
+    assert hours(organization) == {1: 0.5, 2: 1.0}
+
+
+def test_a_row_that_never_stood_is_written_in_part_until_it_is_mended(organization, deliver):
+    deliver(line(1, 24.0), refused=[refused("line a 1")])
+
+    assert hours(organization) == {1: 24.0}
 
 
 def test_two_halves_of_a_month_add_up(organization, deliver):

@@ -40,6 +40,7 @@ def test_page_speaks_for_the_buckets_it_holds_in_every_width() -> None:
             {},
             datetime(2026, 10, 1, tzinfo=UTC),
             datetime(2026, 10, 3, tzinfo=UTC),
+            told_otherwise=width != 86400,  # the page's buckets are days
         )
         for width in (3600, 60, 86400)
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import pytest
@@ -174,5 +175,25 @@ def test_two_bills_of_one_unit_stand_side_by_side(sign_in, organization, factor_
 
     page = sign_in(Role.SUSTAINABILITY_LEAD).get("/quality/units/?period=2026-07").content.decode()
 
-    assert "Sources that say the same" in page
+    assert "Sources of one kind of evidence" in page
     assert says in page
+
+
+def test_a_statement_without_a_link_stands_beside(sign_in, organization, factor_set, write):
+    said = {"evidence": "stated", "reported_kg_co2e": 3.0, "reported_basis": "location", "account": "123"}
+    nothing = dict.fromkeys(("requests", "input_tokens", "output_tokens", "model"))
+    write(
+        *(
+            call(number, **nothing, **said, labels={"classification": name})
+            for number, name in enumerate(("ai", "outside"))
+        ),
+        source="aws-statement",
+    )
+    accounting.derive_dirty_days(organization.id)
+
+    page = sign_in(Role.SUSTAINABILITY_LEAD).get("/quality/units/?period=2026-07").content.decode()
+
+    assert "Statements linked to nothing" in page
+    table = page.split('id="statements"')[1].split("</table>")[0]
+    cells = re.findall(r"nowrap\">([0-9.]+)[^0-9]*kg<", table)
+    assert [float(each) for each in cells] == [6, 3, 3]  # all of it, of AI, of all else

@@ -21,6 +21,7 @@ from core.accounting.selectors.reconciliation import span_of_cells
 from core.accounting.selectors.signal_tokens import signal_differences
 from core.accounting.selectors.suggested_links import suggested_links
 from core.accounting.selectors.unit_reconciliation import reconciled_units
+from core.accounting.selectors.unlinked_statements import unlinked_statements
 from core.ledger.models import Source
 from core.organizations.models import Organization
 from core.organizations.tenancy import organization_scope
@@ -123,12 +124,14 @@ class Command(BaseCommand):
         period = period_of(options, organization) if given or span is None else Period(*span)
         asked = Filter(period.from_day, period.to_day)
         units = reconciled_units(organization.id, asked)
+        statements = [each.as_dict() for each in unlinked_statements(organization.id, asked)]
         signals = [each.as_dict() for each in signal_differences(organization.id, asked)]
         if options["format"] == "json":
             answer = {
                 "from": period.from_day.isoformat(),
                 "to": period.to_day.isoformat(),
                 "units": [unit.as_dict() for unit in units],
+                "unlinked_statements": statements,
                 "signal_differences": signals,
                 "suggested_links": [each.as_dict() for each in suggested_links(organization.id)],
             }
@@ -151,6 +154,12 @@ class Command(BaseCommand):
             self.stdout.write(as_table(OVERLAPS, overlaps))
         if any(unit.comparison and unit.comparison.of(STATED) for unit in units):
             self.stdout.write("A statement covers the whole account, so no gap is taken to it.")
+        if statements:
+            self.stdout.write(
+                "Statements linked to nothing, stated beside: the part on AI services counts until"
+                ' "coverage link SOURCE --account ACCOUNT --unit UNIT" ties them to what describes the account'
+            )
+            self.stdout.write(as_table(STATEMENTS, statements))
         if signals:
             self.stdout.write(
                 "Services whose spans and metrics differ by over 5 % of tokens: sampled, or some of the calls"
@@ -238,6 +247,7 @@ OVERLAPS: Final = (
     *("unit", "level", "stands", "other", "measure", "standing", "overlapping"),
     *("counted_kg_co2e", "cross_check_kg_co2e"),
 )
+STATEMENTS: Final = ("source", "account", "records", "stated_kg_co2e", "counted_kg_co2e", "beside_kg_co2e")
 SIGNALS: Final = ("source", "service", "measure", "spans", "metrics", "difference")
 
 
