@@ -99,24 +99,25 @@ class Memory:
 
     def __init__(self, ask: Callable[[Collection[Key]], Mapping[Key, Reading]] | None = None) -> None:
         self._ask = ask
-        self._latest: dict[Key, Reading | None] = {}
+        self._found: dict[Key, Reading | None] = {}
         self.changed: dict[Key, Reading] = {}
 
     def recall(self, keys: Iterable[Key]) -> None:
         """Look many counters up at once; those of one payload, before their readings are passed on."""
-        missing = {key for key in keys if key not in self._latest}
+        missing = {key for key in keys if key not in self._found and key not in self.changed}
         if missing:
             found = self._ask(missing) if self._ask else {}
-            self._latest |= {key: found.get(key) for key in missing}
+            self._found |= {key: found.get(key) for key in missing}
 
     def latest(self, key: Key) -> Reading | None:
         """Give the latest reading of a counter."""
         self.recall([key])
-        return self._latest[key]
+        return self.changed[key] if key in self.changed else self._found[key]
 
     def remember(self, key: Key, reading: Reading) -> None:
         """Take a reading for the latest, whatever it is to the one before."""
-        self._latest[key] = self.changed[key] = reading
+        self.changed[key] = reading
+        self._found.pop(key, None)
 
     def look(self, key: Key, reading: Reading) -> Step:
         """Tell what a reading adds, without remembering it."""

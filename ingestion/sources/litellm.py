@@ -20,9 +20,9 @@ from core.quantification.rejections import Rejection
 from ingestion.sources import gateway_tags, json_stream
 from ingestion.sources.base import Context, Draft, Parsed, finish_draft, natural_id
 from ingestion.sources.byte_streams import from_pieces
-from ingestion.sources.litellm_wire import WHAT, events_of, plain_events
+from ingestion.sources.litellm_wire import WHAT, documents, events_of, plain_events
 from ingestion.sources.otlp_resource import API_VENDORS, is_private, region_of
-from ingestion.sources.usage_pages import account_of, convert, documents
+from ingestion.sources.usage_pages import account_of, convert
 from ingestion.sources.vocabulary import provider_slug, tier_of
 
 NAME: Final = "litellm"

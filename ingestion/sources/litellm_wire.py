@@ -5,7 +5,9 @@ and rows of its spend log (`/spend/logs`, or the table LiteLLM_SpendLogs as CSV)
 
 from __future__ import annotations
 
+import contextlib
 import io
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, Final
@@ -17,7 +19,7 @@ from core.quantification.prose import brief
 from ingestion.sources import bill_tables, gateway_tags, json_stream
 from ingestion.sources.base import UnreadablePayload
 from ingestion.sources.byte_streams import open_maybe_compressed, unpacked, unpacked_head
-from ingestion.sources.usage_pages import Shape, documents, pruned
+from ingestion.sources.usage_pages import Shape, pruned
 
 WHAT: Final = "LiteLLM"
 HEAD_BYTES: Final = 4096
@@ -110,6 +112,53 @@ def _json_values(plain: bytes) -> list[Any]:
         if mended == plain:
             raise
         return documents(mended, WHAT)
+
+
+def documents(body: bytes, what: str) -> list[Any]:
+    """
+    Read a JSON document, an array of them, or several one after the other, as a loop over pages appends them to a file.
+
+    Args:
+        body: may be packed.
+        what: the API's name, for the message.
+
+    Raises UnreadablePayload when it is not JSON.
+    """
+    plain = unpacked(body)
+    try:
+        found = _decoded(plain)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise UnreadablePayload(f"The file is not JSON: {error}. Save the answer of {what} as it is.") from error
+    return [each for document in found for each in (document if isinstance(document, list) else [document])]
+
+
+def _decoded(plain: bytes) -> list[Any]:
+    try:
+        return [msgspec.json.decode(plain)]
+    except msgspec.DecodeError:
+        with contextlib.suppress(msgspec.DecodeError):
+            return _LINES.decode_lines(plain) or [None]
+        pieces = _pieces(plain.decode())
+        if len(pieces) < 2:
+            raise
+        return [msgspec.json.decode(piece) for piece in pieces]
+
+
+_LINES: Final = msgspec.json.Decoder()
+
+
+def _pieces(text: str) -> list[str]:
+    """Cut a text into the JSON documents that stand in it one after the other; raise ValueError where one is broken."""
+    decoder, pieces = json.JSONDecoder(), []
+    start = _SPACE.match(text).end()  # type: ignore[union-attr]  # it matches everywhere
+    while start < len(text):
+        _, end = decoder.raw_decode(text, start)
+        pieces.append(text[start:end])
+        start = _SPACE.match(text, end).end()  # type: ignore[union-attr]
+    return pieces
+
+
+_SPACE: Final = re.compile(r"\s*")
 
 
 def _is_page(value: object) -> bool:

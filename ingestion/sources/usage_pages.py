@@ -7,9 +7,6 @@ a page of another said about the same time.
 
 from __future__ import annotations
 
-import contextlib
-import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,8 +17,7 @@ import msgspec
 from core.quantification import records
 from core.quantification.rejections import Cover, Rejection
 from ingestion.sources import json_stream
-from ingestion.sources.base import Context, Parsed, UnreadablePayload, finish
-from ingestion.sources.byte_streams import unpacked
+from ingestion.sources.base import Context, Parsed, finish
 from ingestion.sources.vocabulary import tier_of
 
 WIDTHS_S: Final = (60, 3600, 86400)
@@ -51,56 +47,6 @@ class Bucket:
     def width_s(self) -> int:
         """Give its width. [s]"""
         return round((self.ended_at - self.started_at).total_seconds())
-
-
-# --- documents --------------------------------------------------------------------------------------------------------
-
-
-def documents(body: bytes, what: str) -> list[Any]:
-    """
-    Read a JSON document, an array of them, or several one after the other, as a loop over pages appends them to a file.
-
-    Args:
-        body: may be packed.
-        what: the API's name, for the message.
-
-    Raises UnreadablePayload when it is not JSON.
-    """
-    plain = unpacked(body)
-    try:
-        found = _decoded(plain)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise UnreadablePayload(f"The file is not JSON: {error}. Save the answer of {what} as it is.") from error
-    return [each for document in found for each in (document if isinstance(document, list) else [document])]
-
-
-def _decoded(plain: bytes) -> list[Any]:
-    try:
-        return [msgspec.json.decode(plain)]
-    except msgspec.DecodeError:
-        with contextlib.suppress(msgspec.DecodeError):
-            return _LINES.decode_lines(plain) or [None]
-        pieces = _pieces(plain.decode())
-        if len(pieces) < 2:
-            raise
-        return [msgspec.json.decode(piece) for piece in pieces]
-
-
-_LINES: Final = msgspec.json.Decoder()
-
-
-def _pieces(text: str) -> list[str]:
-    """Cut a text into the JSON documents that stand in it one after the other; raise ValueError where one is broken."""
-    decoder, pieces = json.JSONDecoder(), []
-    start = _SPACE.match(text).end()  # type: ignore[union-attr]  # it matches everywhere
-    while start < len(text):
-        _, end = decoder.raw_decode(text, start)
-        pieces.append(text[start:end])
-        start = _SPACE.match(text, end).end()  # type: ignore[union-attr]
-    return pieces
-
-
-_SPACE: Final = re.compile(r"\s*")
 
 
 def pruned(value: Any, shape: Shape | None) -> Any:

@@ -7,16 +7,23 @@ writes it: its version, which is a time of the sender's, and a hash of its conte
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Final
 
+import numpy as np
+
 from ingestion.sources.base import Context, digest
 from ingestion.sources.counters import Key, Memory, Reading
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST_NS: Final = 2**63 - 1
+
+_NOTED: Final = np.dtype([("name", "S16"), ("time_ns", "i8"), ("content", "i8")])
+_ROW: Final = struct.Struct("=16sqq")
 
 
 class Verdict(Enum):
@@ -51,7 +58,8 @@ class Version:
     @property
     def reading(self) -> Reading:
         """Give its time and content as a reading of a counter."""
-        return Reading((self.at - _EPOCH) // timedelta(microseconds=1) * 1000, 0.0, int(digest(self.content)[:15], 16))
+        time_ns = (self.at - _EPOCH) // timedelta(microseconds=1) * 1000
+        return Reading(min(time_ns, _LATEST_NS), 0.0, int(digest(self.content)[:15], 16))
 
 
 def memory_of(context: Context) -> Memory:
@@ -62,23 +70,31 @@ def memory_of(context: Context) -> Memory:
 
 @dataclass
 class Delivery:
-    """The newest version of each thing in a delivery, found before its files are read, and which of them have been read."""
+    """
+    The newest version of each thing in a delivery, found before its files are read, and which of them have been read.
 
+    Most things come once, of which nothing has to be known: versions are noted in 32 bytes each, and looked through for
+    things that come again when the first is judged.
+    """
+
+    _noted: bytearray = field(default_factory=bytearray)
     _newest: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     _read: set[bytes] = field(default_factory=set)
 
     def add(self, versions: Iterable[Version]) -> None:
-        """Note versions; of those of one time the first counts."""
+        """Note versions, before any is judged; of those of one time the first counts."""
         for version in versions:
-            name, reading = bytes.fromhex(version.key[0]), version.reading
-            newest = self._newest.get(name)
-            if newest is None or reading.time_ns > newest[0]:
-                self._newest[name] = reading.time_ns, reading.count
+            reading = version.reading
+            self._noted += _ROW.pack(bytes.fromhex(version.key[0]), reading.time_ns, reading.count)
 
     def judge(self, memory: Memory, version: Version) -> Verdict:
         """Compare a version with the others of its delivery, then with the one that stands; see `judge`."""
+        self._settle()
         name, reading = bytes.fromhex(version.key[0]), version.reading
-        time_ns, content = self._newest[name]
+        newest = self._newest.get(name)
+        if newest is None:
+            return judge(memory, version)
+        time_ns, content = newest
         if reading.time_ns < time_ns:
             return Verdict.OLDER
         if reading.count != content:
@@ -87,6 +103,22 @@ class Delivery:
             return Verdict.REPEATED
         self._read.add(name)
         return judge(memory, version)
+
+    def _settle(self) -> None:
+        """Find the newest version of each thing that was noted more than once."""
+        if not self._noted:
+            return
+        noted = np.frombuffer(bytes(self._noted), dtype=_NOTED)
+        self._noted.clear()
+        order = np.argsort(noted["name"], kind="stable")
+        same = noted["name"][order[1:]] == noted["name"][order[:-1]]
+        again = np.zeros(len(noted), dtype=bool)
+        again[order[1:][same]] = again[order[:-1][same]] = True
+        for name, time_ns, content in noted[again].tolist():
+            full = name.ljust(16, b"\0")  # numpy cuts zeros off the end
+            newest = self._newest.get(full)
+            if newest is None or time_ns > newest[0]:
+                self._newest[full] = time_ns, content
 
 
 def judge(memory: Memory, version: Version) -> Verdict:

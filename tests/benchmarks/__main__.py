@@ -23,6 +23,7 @@ NAMES = (
     "ingest_otlp",
     "import_azure_gcp",
     "read_usage",
+    "read_exports",
     "pages",
 )
 COLUMNS = ("name", "value", "unit", "compared_with", "compared_value", "ratio", "runs", "spread")

@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import Any
 
 FILE = """
-import io, shutil, sys, tempfile
+import shutil, sys, tempfile
 from datetime import UTC, datetime
 from pathlib import Path
+from django.conf import settings
+settings.configure(MAX_PAYLOAD_MB=64)
+from ingestion import uploads
 from ingestion.sources import registry
 from ingestion.sources.base import Context
 adapter, path = registry.adapter(sys.argv[1]), Path(sys.argv[2])
 setting = {"reported_basis": "location", "month": "2026-10", "max_age_days": 36500}
 with path.open("rb") as stream, tempfile.TemporaryFile() as kept:
-    clean = adapter.scrub_file(stream) if hasattr(adapter, "scrub_file") else None
-    shutil.copyfileobj(clean or io.BytesIO(adapter.scrub(stream.read(), "", path.name)), kept)
+    upload = uploads.Upload(path.name, lambda: path.open("rb"))
+    shutil.copyfileobj(uploads.scrubbed(stream, adapter.NAME, upload), kept)
     kept.seek(0)
     context = Context(datetime(2026, 11, 25, tzinfo=UTC), setting, filename=path.name)
     rows = sum(chunk.received for chunk in adapter.parse(kept, context))
