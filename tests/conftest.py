@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.conf import settings
+from django.core.cache import caches
 from django.core.management import call_command
 from django.db import connections
 from hypothesis import settings as hypothesis_settings
@@ -37,6 +38,7 @@ def servers() -> Iterator[server_set.Servers]:
     os.environ["REDIS_URL"] = settings.REDIS_URL = running.redis_url
     settings.CELERY_BROKER_URL = running.redis_url.replace("unix://", "redis+socket://", 1)
     settings.CACHES["default"]["LOCATION"] = running.redis_url
+    caches["default"] = caches.create_connection("default")  # one may have been made of the address before
     from core.celery import app
 
     app.conf.broker_url = settings.CELERY_BROKER_URL

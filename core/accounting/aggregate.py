@@ -83,15 +83,19 @@ def with_market(sums: pd.DataFrame, errors: SharedErrors, rates: Mapping[tuple[s
     Returns:
         The sums with market figures, and ``market_below`` and ``market_above``: ln half-widths of the rate, 0 without one.
     """
-    known = sums[["shared_error_id", "year", "pool"]].drop_duplicates()
-    given = {
-        (error, year, pool): rates.get(
-            (errors.market[error] or "", pool, year), rates.get((errors.market[error] or "", "", year), (np.nan,) * 3)
-        )
-        for error, year, pool in known.itertuples(index=False)
-    }
-    pairs = list(zip(sums["shared_error_id"], sums["year"], sums["pool"], strict=True))
-    rate = pd.DataFrame([given[pair] for pair in pairs], columns=["value", "low", "high"], index=sums.index)
+    error_at, error_ids = pd.factorize(sums["shared_error_id"])
+    year_at, years = pd.factorize(sums["year"])
+    pool_at, pools = pd.factorize(sums["pool"])
+    numbers, at = np.unique((error_at * len(years) + year_at) * len(pools) + pool_at, return_inverse=True)
+    parts = np.unravel_index(numbers, (len(error_ids), len(years), len(pools))) if len(numbers) else ((), (), ())
+    asked = [
+        (errors.market[error_ids[error]], pools[pool], years[year]) for error, year, pool in zip(*parts, strict=True)
+    ]
+    given = [
+        rates.get((market or "", *of), rates.get((market or "", "", of[1]), (np.nan,) * 3)) for market, *of in asked
+    ]
+    values = np.array(given, dtype=float).reshape(-1, 3)[at]
+    rate = pd.DataFrame(values, columns=["value", "low", "high"], index=sums.index)
     columns = {name: ENERGY_FACILITY.name + suffix for name, suffix in zip(rate.columns, SUFFIXES, strict=True)}
     sides = {name: suffix for name, suffix in zip(columns, SUFFIXES, strict=True) if MARKET.name + suffix in sums}
     energy = pd.DataFrame({name: sums[columns[name]] for name in sides})
@@ -99,9 +103,9 @@ def with_market(sums: pd.DataFrame, errors: SharedErrors, rates: Mapping[tuple[s
         joined = join_market(energy, rate)
     else:
         joined = pd.DataFrame({"value": market_based_kg_co2e(energy["value"], rate["value"])})
-    priced = sums["shared_error_id"].map(errors.market).notna()
-    covered = np.array([(errors.market[error] or "", pool, year) in rates for error, year, pool in pairs], dtype=bool)
-    follows = priced & (sums[MARKET.name].isna() | (covered & (sums["pool"] != "")))
+    priced = pd.Series(np.array([market is not None for market, *_ in asked], dtype=bool)[at], index=sums.index)
+    covered = np.array([bool(of[0]) and (market or "", *of) in rates for market, *of in asked], dtype=bool)[at]
+    follows = priced & (sums[MARKET.name].isna() | covered)
     filled = sums.copy()
     for name, suffix in sides.items():
         column = MARKET.name + suffix

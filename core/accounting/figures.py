@@ -101,6 +101,10 @@ class Filter:
             if not values:
                 raise FilterError(name, f"The filter {name} names no value.")
 
+    def __hash__(self) -> int:
+        """Let what a filter answers be remembered; the order in which its dimensions were named is no part of it."""
+        return hash((self.from_day, self.to_day, tuple(sorted(self.dims.items())), self.by, self.grain, self.basis))
+
     def as_dict(self) -> dict[str, object]:
         """Repeat every option in force, defaults included, under its name outside."""
         return {

@@ -2,8 +2,8 @@
 Restated exports: a delivery is compared with what the ledger holds, and only the difference is written.
 
 Equal rows write nothing, so the same delivery twice changes nothing. A new key becomes a record, a changed or vanished one
-(not one of which rows of the delivery are in quarantine) a correction `<first id>:r<n>`. Values are compared in the integers of cells, summed by key, series, interval and
-utilization (hours are not linear in it); what lies below their rounding is no change.
+(not one of which rows of the delivery are in quarantine) a correction `<first id>:r<n>`. Values are compared in the integers of
+cells, summed by key, series, interval and utilization (hours are not linear in it); what lies below their rounding is no change.
 """
 
 from __future__ import annotations

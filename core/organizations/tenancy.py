@@ -63,6 +63,11 @@ def organization_snapshot(organization_id: int) -> Iterator[None]:
             _SEEN.reset(seen)
 
 
+def in_snapshot() -> bool:
+    """Tell whether what is read now is of one moment, and nothing can be written."""
+    return _SEEN.get() is not None
+
+
 def once_a_snapshot(read: Callable[P, T]) -> Callable[P, T]:
     """
     Let a selector read once in a snapshot: nothing changes in one, and the figures of a page ask the same of all of them.

@@ -293,7 +293,7 @@ def _errors(sigma: Floats, row: str) -> npt.NDArray[np.float32]:
     errors = draws * above
     if below != above:  # the larger of both products is the one of the draw's own side where below is narrower
         (np.maximum if below < above else np.minimum)(errors, draws * below, out=errors)
-    return np.exp(errors, out=errors)
+    return np.asarray(np.exp(errors, out=errors))
 
 
 @lru_cache(maxsize=512)

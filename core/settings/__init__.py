@@ -84,6 +84,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "core.compression.compression",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "core.organizations.middleware.request_context",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -166,7 +167,7 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "var" / "static" if PRODUCTION else None  # collected when the image is built
 STATICFILES_DIRS = [BASE_DIR / "static"]
-WHITENOISE_USE_FINDERS = not PRODUCTION  # on one machine files are served as they lie: nothing to collect or compress
+WHITENOISE_USE_FINDERS = not PRODUCTION  # on one machine files are served as they lie: nothing to collect
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

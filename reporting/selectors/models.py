@@ -21,10 +21,9 @@ from reporting.selectors.overview import (
     Row,
     amount,
     bounded,
-    evidence_shares,
+    evidence_shares_by,
     key_of,
     ranked_rows,
-    sum_of,
     value_or_none,
 )
 
@@ -96,39 +95,59 @@ def models_of(organization_id: int, filtered: Filter, before: Filter | None, *, 
     )
     per_1000 = per_1000_tokens(organization_id, filtered, view=view)
     techniques = techniques_by_model(organization_id, view, plain) if view is not None else {}
-    own = dict(iter(now.rows.groupby(now.rows["model"].map(key_of))))
+    of_model = _Details.of(now.rows, filtered)
     ranked = ranked_rows(now.rows, None if then is None else then.rows, "model")
     rows = [
-        _row(each, own[each.key], filtered, per_1000, techniques)
+        of_model.row(each, per_1000, techniques)
         for each in bounded(organization_id, filtered, ranked, "model", view=view)
     ]
     return Models(rows, now.as_of)
 
 
-def _row(
-    row: Row,
-    own: pd.DataFrame,
-    filtered: Filter,
-    per_1000: Mapping[str, Amount],
-    techniques: Mapping[str, list[str]],
-) -> ModelRow:
-    serving = own["stage"] == "inference"
-    electricity = f"{filtered.basis}_kg_co2e"
-    requests = float(own["requests"].sum())
-    return ModelRow(
-        row=row,
-        hostings=sorted(own["hosting"].dropna().unique()),
-        tiers=sorted(own["tier"].dropna().unique()),
-        techniques=techniques.get(row.key, []),
-        requests=requests or None,
-        tokens={name: sum_of(own[name]) for name in TOKENS},
-        per_1000=per_1000.get(row.key, Amount(None, None, None)),
-        inference_kg=sum_of(own.loc[serving, electricity]),
-        other_kg=sum_of(own.loc[~serving, electricity]),
-        upstream_kg=sum_of(own["upstream_kg_co2e"]) if "upstream" in filtered.include else None,
-        embodied_kg=sum_of(own["embodied_kg_co2e"]) if "embodied" in filtered.include else None,
-        shares=evidence_shares(own),
-    )
+@dataclass(frozen=True)
+class _Details:
+    """What the table says of each model beside its emissions, by the model's key; NaN where nothing is known."""
+
+    sums: dict[str, dict[str, float]]
+    names: dict[str, dict[str, list[str]]]
+    shares: dict[str, dict[str, float]]
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, filtered: Filter) -> _Details:
+        keys = rows["model"].map(key_of)
+        electricity, inference = rows[f"{filtered.basis}_kg_co2e"], rows["stage"] == "inference"
+        columns = {name: rows[name] for name in ("requests", *TOKENS)}
+        columns |= {part: rows[f"{part}_kg_co2e"] for part in filtered.include}
+        columns |= {"inference": electricity.where(inference), "other": electricity.mask(inference)}
+        sums = pd.DataFrame(columns).astype(float).groupby(keys).sum(min_count=1)
+        names = {name: _named(keys, rows[name]) for name in ("hosting", "tier")}
+        return cls(sums.to_dict("index"), names, evidence_shares_by(rows, keys))  # type: ignore[arg-type]
+
+    def row(self, row: Row, per_1000: Mapping[str, Amount], techniques: Mapping[str, list[str]]) -> ModelRow:
+        own = {name: value_or_none(value) for name, value in self.sums[row.key].items()}
+        return ModelRow(
+            row=row,
+            hostings=self.names["hosting"].get(row.key, []),
+            tiers=self.names["tier"].get(row.key, []),
+            techniques=techniques.get(row.key, []),
+            requests=own["requests"] or None,
+            tokens={name: own[name] for name in TOKENS},
+            per_1000=per_1000.get(row.key, Amount(None, None, None)),
+            inference_kg=own["inference"],
+            other_kg=own["other"],
+            upstream_kg=own.get("upstream"),
+            embodied_kg=own.get("embodied"),
+            shares=self.shares.get(row.key, {}),
+        )
+
+
+def _named(keys: pd.Series, column: pd.Series) -> dict[str, list[str]]:
+    """List the values that each key has, sorted; a key without any is left out."""
+    found: dict[str, set[str]] = {}
+    for key, value in zip(keys, column, strict=True):
+        if not pd.isna(value):
+            found.setdefault(key, set()).add(value)
+    return {key: sorted(values) for key, values in found.items()}
 
 
 def serving(filtered: Filter) -> Filter | None:

@@ -186,25 +186,48 @@ def other_basis(total: pd.Series | None, filtered: Filter) -> float | None:
 
 
 def per_1000(rows: pd.DataFrame) -> float | None:
+    """Give the emissions per 1,000 successful requests of all rows together, see `per_1000_by`. [kg CO2e]"""
+    return per_1000_by(rows, pd.Series("", index=rows.index)).get("")
+
+
+def per_1000_by(rows: pd.DataFrame, keys: pd.Series) -> dict[str, float | None]:
     """
-    Ratio of sums: emissions of inference that has requests over its successful requests, times 1,000. [kg CO2e]
+    Ratio of sums by key: emissions of inference that has requests over its successful requests, times 1,000. [kg CO2e]
 
     Failed requests emit and serve nobody (methodology 2.9). Training has no requests, and would make the figure depend on what
-    was trained. None without a successful request.
+    was trained. None without a successful request; a key without inference that has requests is left out.
     """
     served = rows[(rows["stage"] == "inference") & (rows["requests"] > 0)]
-    successful = float(served["requests"].sum() - served["failed_requests"].fillna(0.0).sum())
-    kg = sum_of(served[TOTAL])
-    return None if successful <= 0 or kg is None else kg / successful * 1000
+    columns = served[["requests", "failed_requests", TOTAL]]
+    sums = columns.groupby(keys[served.index]).sum(min_count=1).fillna({"failed_requests": 0.0})
+    successful = (sums["requests"] - sums["failed_requests"]).tolist()
+    return {
+        str(key): None if number <= 0 or pd.isna(kg) else float(kg) / float(number) * 1000
+        for key, number, kg in zip(sums.index, successful, sums[TOTAL].tolist(), strict=True)
+    }
 
 
 def evidence_shares(rows: pd.DataFrame) -> dict[str, float]:
     """Share of the total by evidence, largest first; empty when there is nothing."""
-    sums = rows.groupby("evidence", dropna=True)[TOTAL].sum()
-    if not sums.sum() > 0:
+    return evidence_shares_by(rows, pd.Series("", index=rows.index)).get("", {})
+
+
+def evidence_shares_by(rows: pd.DataFrame, keys: pd.Series) -> dict[str, dict[str, float]]:
+    """Share of each key's total by evidence, largest first; empty, or not there, when there is nothing."""
+    sums = rows[TOTAL].groupby([keys.rename("key"), rows["evidence"]]).sum().reset_index()
+    parts: dict[str, dict[str, float]] = {}
+    for key, name, kg in zip(*(sums[column].tolist() for column in ("key", "evidence", TOTAL)), strict=True):
+        parts.setdefault(str(key), {})[str(name)] = kg
+    return {key: shares_of(own) for key, own in parts.items()}
+
+
+def shares_of(parts: dict[str, float]) -> dict[str, float]:
+    """Share of each part in their sum, largest first; those of nothing are left out, and all where the sum is nothing."""
+    whole = sum(parts.values())
+    if not whole > 0:
         return {}
-    shares = (sums / sums.sum()).sort_values(ascending=False, kind="stable")
-    return {str(name): float(share) for name, share in shares.items() if share > 0}
+    ordered = sorted(parts.items(), key=lambda part: -part[1])
+    return {name: value / whole for name, value in ordered if value > 0}
 
 
 def ranked(organization_id: int, filtered: Filter, before: Filter | None, dim: str, *, view: View | None) -> list[Row]:

@@ -15,6 +15,7 @@ from core.accounting.selectors.conditions import conditions, folded_teams_of, ma
 from core.accounting.selectors.records import any_role, record_figures
 from core.accounting.small_groups import shown_names
 from core.ledger.selectors import Page, records_page, sources
+from core.organizations.tenancy import once_a_snapshot
 
 PAGE_ROWS = 50
 
@@ -87,6 +88,7 @@ def run_of(filtered: Filter) -> str | None:
     return runs[0] if runs else None
 
 
+@once_a_snapshot
 def matching_series(organization_id: int, view: View, filtered: Filter) -> dict[int, int]:
     """Find the series whose resolved names match, with how many records they have in the period."""
     where, values = conditions(organization_id, unfolded(filtered, folded_teams_of(organization_id)))
@@ -94,7 +96,6 @@ def matching_series(organization_id: int, view: View, filtered: Filter) -> dict[
         database.execute(
             "select r.series_id, sum(d.records) from accounting_daily d"
             " join accounting_resolved_series r on r.organization_id = d.organization_id and r.id = d.resolved_id"
-            " join ledger_source s on s.organization_id = d.organization_id and s.id = r.source_id"
             f" where d.organization_id = %s and d.view_id = %s and d.day between %s and %s and {where} group by r.series_id",
             [organization_id, view.id, filtered.from_day, filtered.to_day, *values],
         )

@@ -28,7 +28,7 @@ from core.ledger.selectors import records_at
 from core.ledger.windows import heaviest_of_each, key_of, time_of
 from reporting.distribution import Distribution, distribution
 from reporting.selectors.overview import key_of as name_of
-from reporting.selectors.overview import sum_of
+from reporting.selectors.overview import value_or_none
 from reporting.selectors.records import PAGE_ROWS, Records, matching, matching_series, named, run_of
 
 MOST_QUANTIFIED: Final = 1_000_000
@@ -284,24 +284,27 @@ def facets_of(
 
 
 def by_name(rows: pd.DataFrame, name: str) -> list[Group]:
-    """Add rows up by one facet, the heaviest first."""
+    """
+    Add rows up by one facet, the heaviest first.
+
+    The footprint of a request divides what has requests by its successful ones: a ratio of sums.
+    """
+    served = rows["requests"] > 0
+    failed = rows["failed_requests"].fillna(0)
+    columns = {"records": rows["records"], "requests": rows["requests"], "failed": failed, "kg": rows[TOTAL]}
+    columns |= {"successful": (rows["requests"] - failed).where(served), "served_kg": rows[TOTAL].where(served)}
+    sums = pd.DataFrame(columns).groupby(rows[name]).sum(min_count=1)
     found = [
         Group(
             name=str(key),
-            kg=sum_of(own[TOTAL]),
-            records=int(own["records"].sum()),
-            requests=int(own["requests"].sum()),
-            failed=int(own["failed_requests"].fillna(0).sum()),
-            kg_per_request=kg_per_request(own),
+            kg=value_or_none(own["kg"]),
+            records=int(own["records"]),
+            requests=int(own["requests"]),
+            failed=int(own["failed"]),
+            kg_per_request=own["served_kg"] / own["successful"]
+            if own["successful"] > 0 and not pd.isna(own["served_kg"])
+            else None,
         )
-        for key, own in rows.groupby(name)
+        for key, own in sums.to_dict("index").items()
     ]
     return sorted(found, key=lambda group: (-(group.kg or 0.0), group.name))
-
-
-def kg_per_request(rows: pd.DataFrame) -> float | None:
-    """Divide what has requests by its successful ones: a ratio of sums. [kg CO2e]"""
-    served = rows[rows["requests"] > 0]
-    successful = float(served["requests"].sum() - served["failed_requests"].fillna(0).sum())
-    kg = sum_of(served[TOTAL])
-    return None if successful <= 0 or kg is None else kg / successful

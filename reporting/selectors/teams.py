@@ -23,9 +23,11 @@ from reporting.selectors.overview import (
     amount,
     bounded,
     evidence_shares,
+    evidence_shares_by,
     key_of,
     mixed,
     per_1000,
+    per_1000_by,
     ranked_rows,
     sum_of,
     value_or_none,
@@ -81,14 +83,15 @@ def teams_of(organization_id: int, filtered: Filter, before: Filter | None, *, v
         organization_id, replace(plain, from_day=slots[0], by=("team",), grain=grain), bounds=False, view=view
     )
     series = series_of(over_time.rows, slots)
+    of_now, of_then = _Details.of(now), _Details.of(then)
     rows = [
-        _row(each, _of(now, each.key), _of(then, each.key), series.get(each.key))
+        _row(each, of_now, of_then, series.get(each.key))
         for each in bounded(organization_id, filtered, ranked_rows(now, then, "team"), "team", view=view)
     ]
     if "team" not in filtered.dims and all(each.row.key != UNATTRIBUTED for each in rows):
-        gone = sum_of(_of(then, UNATTRIBUTED)[TOTAL]) if then is not None else None
+        gone = sum_of(then.loc[then["team"].map(key_of) == UNATTRIBUTED, TOTAL]) if then is not None else None
         nobody = Row(UNATTRIBUTED, UNATTRIBUTED, amount(None, TOTAL), gone, None, None, "")
-        rows.append(_row(nobody, now.iloc[:0], _of(then, UNATTRIBUTED), series.get(UNATTRIBUTED)))
+        rows.append(_row(nobody, of_now, of_then, series.get(UNATTRIBUTED)))
     whole = Row(
         "",
         "",
@@ -98,22 +101,44 @@ def teams_of(organization_id: int, filtered: Filter, before: Filter | None, *, v
         None,
         "",
     )
-    return Teams(rows, _row(whole, now, then, None), slots, grain, over_time.as_of)
+    everything = TeamRow(
+        whole,
+        per_1000(now),
+        None if then is None else per_1000(then),
+        measured_of(evidence_shares(now)),
+        [None] * SLOTS,
+    )
+    return Teams(rows, everything, slots, grain, over_time.as_of)
 
 
-def _row(row: Row, now: pd.DataFrame, then: pd.DataFrame | None, series: list[float | None] | None) -> TeamRow:
-    shares = evidence_shares(now) if len(now) else {}
+@dataclass(frozen=True)
+class _Details:
+    """What the table says of each team beside its emissions, by the team's key."""
+
+    per_1000: dict[str, float | None]
+    shares: dict[str, dict[str, float]]
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame | None) -> _Details:
+        if rows is None or rows.empty:
+            return cls({}, {})
+        keys = rows["team"].map(key_of)
+        return cls(per_1000_by(rows, keys), evidence_shares_by(rows, keys))
+
+
+def _row(row: Row, now: _Details, then: _Details, series: list[float | None] | None) -> TeamRow:
     return TeamRow(
         row,
-        per_1000(now) if len(now) else None,
-        per_1000(then) if then is not None and len(then) else None,
-        shares.get("measured", 0.0) if shares else None,
+        now.per_1000.get(row.key),
+        then.per_1000.get(row.key),
+        measured_of(now.shares.get(row.key, {})),
         series or [None] * SLOTS,
     )
 
 
-def _of(rows: pd.DataFrame | None, team: str) -> pd.DataFrame:
-    return pd.DataFrame(columns=[TOTAL]) if rows is None else rows[rows["team"].map(key_of) == team]
+def measured_of(shares: dict[str, float]) -> float | None:
+    """Return the measured share; None of nothing."""
+    return shares.get("measured", 0.0) if shares else None
 
 
 def slots_before(filtered: Filter) -> tuple[str, list[date]]:

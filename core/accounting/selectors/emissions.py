@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import product
 from typing import Any, Final
 
@@ -45,6 +46,7 @@ from core.accounting.selectors.conditions import (
 )
 from core.accounting.selectors.disclosed import as_sums, bridge_of, joined, lines_of, scope_3_once
 from core.accounting.selectors.on_read import MEASURED, OWN_HARDWARE, asks_for_runs, known_column, sums_on_read
+from core.accounting.selectors.remembered import remembered
 from core.accounting.selectors.views import current_view, watermark
 from core.accounting.small_groups import SMALL_GROUPS
 from core.catalog.selectors import sites_not_controlled
@@ -130,24 +132,51 @@ def emissions(
         view = view or current_view(organization_id)
         if view is None:
             return EmissionsResult(_empty(asked, measures, impacts, bounds=bounds), as_of, asked, None)
-        folded = folded_teams_of(organization_id)
-        widened = unfolded(asked, folded)
-        if asked.grain == "hour" or asks_for_runs(asked):
-            read = sums_on_read(organization_id, view, widened, measures, impacts, folded, known)
-            sums, errors, rates = read.sums, read.errors, read.rates
-        else:
-            sided = _sided(bounds, asked, impacts)
-            sums, rates = sums_of_days(organization_id, view, widened, measures, impacts, folded, known, sided)
-            errors = shared_errors(organization_id, sums["shared_error_id"].unique().tolist())
-        if asked.booking == "disclosed" and not known and (lines := lines_of(organization_id, view, widened, folded)):
-            of_register, own = as_sums(organization_id, lines, asked, measures, impacts, folded)
-            sums = pd.concat([sums, of_register], ignore_index=True) if len(sums) else of_register
-            errors = joined(errors, own)
-        if needs_scopes(widened):
-            sums = rebooked(sums, sites_not_controlled(organization_id))
-        sources = source_names(organization_id)
-    rows = _reported(sums, asked, folded, errors, rates, sources, measures, impacts, bounds=bounds)
+        answer = partial(_rows, organization_id, view, asked, measures, impacts, known, bounds=bounds)
+        if asked.grain == "hour" or asks_for_runs(asked) or asked.booking == "disclosed":
+            return EmissionsResult(answer(), as_of, asked, view.id)  # from cells, records and the register as well
+        question = {
+            "emissions": asked.as_dict(),
+            "measures": list(measures),
+            "impacts": [impact.name for impact in impacts],
+            "known": list(known),
+            "bounds": bounds if isinstance(bounds, bool) else sorted(bounds),
+            "folded": sorted(folded_teams_of(organization_id)),
+            "sources": source_names(organization_id),
+            "not controlled": sorted(sites_not_controlled(organization_id)),
+        }
+        rows = remembered(organization_id, view, (asked.from_day, asked.to_day), question, answer)
     return EmissionsResult(rows, as_of, asked, view.id)
+
+
+def _rows(
+    organization_id: int,
+    view: View,
+    asked: Filter,
+    measures: Sequence[str],
+    impacts: Sequence[Impact],
+    known: Sequence[str],
+    *,
+    bounds: Bounds,
+) -> pd.DataFrame:
+    """Find the rows of the answer in the database."""
+    folded = folded_teams_of(organization_id)
+    widened = unfolded(asked, folded)
+    if asked.grain == "hour" or asks_for_runs(asked):
+        read = sums_on_read(organization_id, view, widened, measures, impacts, folded, known)
+        sums, errors, rates = read.sums, read.errors, read.rates
+    else:
+        sided = _sided(bounds, asked, impacts)
+        sums, rates = sums_of_days(organization_id, view, widened, measures, impacts, folded, known, sided)
+        errors = shared_errors(organization_id, sums["shared_error_id"].unique().tolist())
+    if asked.booking == "disclosed" and not known and (lines := lines_of(organization_id, view, widened, folded)):
+        of_register, own = as_sums(organization_id, lines, asked, measures, impacts, folded)
+        sums = pd.concat([sums, of_register], ignore_index=True) if len(sums) else of_register
+        errors = joined(errors, own)
+    if needs_scopes(widened):
+        sums = rebooked(sums, sites_not_controlled(organization_id))
+    sources = source_names(organization_id)
+    return _reported(sums, asked, folded, errors, rates, sources, measures, impacts, bounds=bounds)
 
 
 def disclosure_bridge(
