@@ -16,8 +16,8 @@ from core.organizations.middleware import one_snapshot
 from core.organizations.policy import Action, may
 from reporting.pages.asked import activity, asked, filter_bar, period_name, today, view_of
 from reporting.pages.files import csv_file
-from reporting.pages.leading import kpis, other_booking
-from reporting.pages.leading_charts import trend_chart
+from reporting.pages.leading import kpis, metric_of, other_booking
+from reporting.pages.leading_charts import main_chart
 from reporting.pages.nothing import nothing_matches
 from reporting.pages.snippets import snippets
 from reporting.pages.tables import entity_frame, entity_table
@@ -41,8 +41,9 @@ def overview_page(request: HttpRequest) -> HttpResponse:
         view=view_of(request),
         activity=activity(request),
         today=today(),
+        metric=metric_of(query),
     )
-    chart = trend_chart(shown, query)
+    chart = main_chart(shown, query)
     table = request.GET.get("format") == "csv" and request.GET.get("tab")
     if table == "trend":
         return csv_file(chart.table, "emissions-by-stage", query)

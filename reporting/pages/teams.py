@@ -21,8 +21,8 @@ from core.organizations.policy import Action, may
 from reporting import figures
 from reporting.pages.asked import activity, asked, filter_bar, period_name, said, today, view_of
 from reporting.pages.files import csv_file
-from reporting.pages.leading import kpis, other_booking
-from reporting.pages.leading_charts import trend_chart
+from reporting.pages.leading import kpis, metric_of, other_booking
+from reporting.pages.leading_charts import main_chart
 from reporting.pages.nothing import nothing_matches
 from reporting.pages.tables import change_cell, coverage_of, entity_frame, entity_table
 from reporting.query import Query
@@ -170,8 +170,9 @@ def team(request: HttpRequest, team: str) -> HttpResponse:
         view=view_of(request),
         activity=activity(request),
         today=today(),
+        metric=metric_of(query),
     )
-    chart = trend_chart(shown, query)
+    chart = main_chart(shown, query)
     projects = projects_of(organization_id, query.filter, query.comparison, view=view_of(request))
     table = request.GET.get("format") == "csv" and request.GET.get("tab")
     if table == "trend":

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from django.apps import apps
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -15,6 +16,7 @@ from core.accounting.selectors.rules import links_in_order
 from core.quantification.coverage import units_of
 from reporting import figures
 from reporting.selectors.overview import Overview
+from reporting.selectors.projection import passes_on
 
 MOST_ITEMS: Final = 5
 LATE_AFTER: Final = timedelta(minutes=15)
@@ -35,6 +37,7 @@ def attention(organization_id: int, shown: Overview, *, now: datetime) -> list[I
     """List what needs somebody, the most kilograms at stake first."""
     items = [
         *over_limit(shown),
+        *heading_over(shown, now.date()),
         *unattributed(shown),
         *uncertain(shown),
         *late(shown, now),
@@ -47,18 +50,45 @@ def attention(organization_id: int, shown: Overview, *, now: datetime) -> list[I
 
 def over_limit(shown: Overview) -> list[Item]:
     """The period is above its limit."""
-    if shown.limit_kg is None or shown.total.value is None or shown.total.value <= shown.limit_kg:
+    limit_kg = shown.limits.so_far
+    if limit_kg is None or shown.total.value is None or shown.total.value <= limit_kg:
         return []
-    over = shown.total.value - shown.limit_kg
+    over = shown.total.value - limit_kg
     return [
         Item(
             _("The target"),
             _("of this period is passed by {amount}; {share} of it.").format(
-                amount=figures.quantity(over, "mass"), share=figures.percent(over / shown.limit_kg)
+                amount=figures.quantity(over, "mass"), share=figures.percent(over / limit_kg)
             ),
             "/targets/",
             over,
             "bad",
+        )
+    ]
+
+
+def heading_over(shown: Overview, today: date) -> list[Item]:
+    """The period will pass its limit if it goes on like this, and has not yet."""
+    projected, limit_kg = shown.projection, shown.limits.to_the_end
+    if projected is None or limit_kg is None or (day := passes_on(projected, limit_kg, today)) is None:
+        return []
+    scale = figures.scale_for("mass", [limit_kg])
+    text = _(
+        "of this period will be passed about {day} if it goes on like this: {amount} {unit} ({range}) of {limit} {unit}."
+    )
+    return [
+        Item(
+            _("The target"),
+            text.format(
+                day=date_format(day, "j M"),
+                amount=figures.number(projected.value, scale),
+                range=figures.interval(projected.low, projected.high, scale),
+                limit=figures.number(limit_kg, scale),
+                unit=scale.unit,
+            ),
+            "/targets/",
+            projected.value - limit_kg,
+            "bad" if projected.low > limit_kg else "",
         )
     ]
 

@@ -165,6 +165,69 @@ def test_a_target_is_held_against_the_days_that_have_passed(lead, organization, 
     assert "The target of this period is passed by 270 kg" in page
 
 
+@pytest.fixture
+def steady(organization, time_machine):
+    """Twenty days of 10 kWh each in Germany, up to yesterday: 3.636 kg a day at (329.0 + 34.6) g/kWh."""
+    time_machine.move_to(datetime(2026, 11, 21, 12, tzinfo=UTC))
+    days = [f"2026-11-{day:02}" for day in range(1, 21)]
+    records = [
+        metered(day, 10.0, started_at=f"{day}T09:00:00Z", ended_at=f"{day}T10:00:00Z", requests=100, model="atlas")
+        for day in days
+    ]
+    return deliver(organization, records)
+
+
+def test_an_open_period_is_projected_to_its_end(lead, organization, steady):
+    lead.post("/targets/", {"name": "2026", "limit_t": "1.46", "starts_on": "2026-01-01"})
+
+    page = text_of(lead.get("/", {"period": "2026-11"})).replace("\u202f", " ")
+    rows = list(csv.DictReader(io.StringIO(lead.get("/?period=2026-11&format=csv&tab=trend").content.decode())))
+
+    # 30 days of 3.636 kg against 30 of 4 kg (1.46 t a year): 109.08 of 120 kg, 9.1 % below
+    assert "heading for 109 kg (109) of 120 kg" in page
+    assert "Emissions are heading for 9.1 % below the target" in page
+    assert "like the mean of the last 20 days" in page
+    assert len(rows) == 30
+    assert float(rows[-1]["projection value [kg CO2e]"]) == pytest.approx(3.636)
+    assert rows[-1]["total [kg CO2e]"] == ""  # days to come have no figure
+
+
+def test_an_open_period_that_will_pass_its_target_needs_attention(lead, organization, steady):
+    lead.post("/targets/", {"name": "2026", "limit_t": "1.2775", "starts_on": "2026-01-01"})
+
+    page = text_of(lead.get("/", {"period": "2026-11"})).replace("\u202f", " ")
+
+    # 3.5 kg a day are 105 kg by the end; 72.72 kg until yesterday leave 32.28 kg, 8.88 days of 3.636 kg from 21 November on
+    assert "The target of this period will be passed about 29 Nov if it goes on like this: 109 kg (109) of 105 kg" in page
+
+
+def test_a_leading_figure_is_put_into_the_chart(lead, organization, steady):
+    lead.post("/targets/", {"name": "2026", "limit_t": "1.46", "starts_on": "2026-01-01"})
+
+    def table(metric):
+        answer = lead.get("/", {"period": "2026-11", "metric": metric, "format": "csv", "tab": "trend"})
+        return list(csv.DictReader(io.StringIO(answer.content.decode())))
+
+    path, intensity, evidence = table("target"), table("intensity"), table("measured")
+    page = lead.get("/", {"period": "2026-11", "metric": "measured"}).content.decode()
+
+    assert float(path[9]["total [kg CO2e]"]) == pytest.approx(36.36)  # ten days
+    assert float(path[9]["target [kg CO2e]"]) == pytest.approx(40)
+    assert float(path[29]["projection value [kg CO2e]"]) == pytest.approx(109.08)
+    assert float(intensity[0]["Inference [kg CO2e per 1,000 requests]"]) == pytest.approx(36.36)  # 3.636 kg for 100
+    assert len(intensity) == 21  # nothing is projected of it
+    assert float(evidence[19]["Measured [kg CO2e]"]) == pytest.approx(3.636)
+    assert "metric=intensity" in page  # the others can be chosen from here, and filters keep the choice
+    assert "metric=measured&amp;period=2026-10" in page
+
+
+def test_an_unknown_metric_is_said_and_the_chart_is_that_of_emissions(lead, activity):
+    page = text_of(lead.get("/", PERIOD | {"metric": "beauty"}))
+
+    assert "metric is one of emissions, target, intensity, measured" in page
+    assert "by life-cycle stage" in page
+
+
 @pytest.mark.parametrize("narrower", [{"basis": "market"}, {"include": "none"}, {"team": "search"}])
 def test_a_target_is_not_held_against_what_it_is_not_about(lead, organization, activity, narrower):
     lead.post("/targets/", {"name": "2026", "limit_t": "1.46", "starts_on": "2026-01-01"})
