@@ -20,7 +20,10 @@ from reporting.selectors.targets import limits_kg_co2e
 TOTAL: Final = "total_kg_co2e"
 LEADING: Final = (TOTAL, "energy_facility_kwh", "water_l")
 """The figures that the overview shows with their interval."""
-MIXED: Final = ("team", "model", "stage", "provider", "evidence", "source", "account")
+MIXED: Final = ("team", "model", "stage", "provider", "region", "evidence", "source", "account")
+PLACE: Final = "place"
+"""A provider together with one of its regions: `SEPARATOR` stands between them in a key, which no name holds."""
+SEPARATOR: Final = "\0"
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,8 @@ class Overview:
     grain: str
     teams: list[Row]
     models: list[Row]
+    places: list[Row]  # by provider and region
+    stages: list[Row]  # electricity by stage, then upstream and embodied: they sum to the total
     sources: pd.DataFrame  # source, account, records and total by both
     as_of: datetime | None
 
@@ -153,6 +158,8 @@ def overview(
         grain=grain,
         teams=ranked_rows(now, then, "team"),
         models=ranked_rows(now, then, "model"),
+        places=ranked_rows(now, then, PLACE),
+        stages=ranked_rows(by_part(now, plain), None if then is None else by_part(then, plain), "stage"),
         sources=now.groupby(["source", "account"], dropna=False)[["records", TOTAL]].sum().reset_index(),
         as_of=totals.as_of,
     )
@@ -249,8 +256,10 @@ def ranked(organization_id: int, filtered: Filter, before: Filter | None, dim: s
     plain = replace(filtered, by=(), grain="total")
     then = mixed(organization_id, replace(before, by=(), grain="total"), view) if before else None
     rows = ranked_rows(mixed(organization_id, plain, view), then, dim)
-    bounded = emissions(organization_id, replace(plain, by=(dim,)), bounds=(TOTAL,), view=view).rows
-    amounts = {key_of(row[dim]): amount(row, TOTAL) for _, row in bounded.iterrows()}
+    by = ("provider", "region") if dim == PLACE else (dim,)
+    bounded = emissions(organization_id, replace(plain, by=by), bounds=(TOTAL,), view=view).rows
+    bounded = bounded.assign(key=keys_of(bounded, dim))
+    amounts = {row["key"]: amount(row, TOTAL) for _, row in bounded.iterrows()}
     return [replace(row, kg=amounts[row.key]) for row in rows]
 
 
@@ -258,13 +267,13 @@ def ranked_rows(now: pd.DataFrame, then: pd.DataFrame | None, dim: str) -> list[
     """Rank the entities of one dimension, without intervals."""
     if now.empty:
         return []
-    keyed = now.assign(key=now[dim].map(key_of), evidence=now["evidence"].fillna(""))
+    keyed = now.assign(key=keys_of(now, dim), evidence=now["evidence"].fillna(""))
     sums = keyed.groupby("key")[TOTAL].sum(min_count=1)
     generating = keyed[(keyed["stage"] == "inference") & (keyed["output_tokens"] > 0)]
     tokens = generating.groupby("key")[[TOTAL, "output_tokens"]].sum(min_count=1)
     earlier = pd.Series(dtype=float)
     if then is not None and len(then):
-        earlier = then.assign(key=then[dim].map(key_of)).groupby("key")[TOTAL].sum(min_count=1)
+        earlier = then.assign(key=keys_of(then, dim)).groupby("key")[TOTAL].sum(min_count=1)
     by_evidence = keyed.assign(kg=keyed[TOTAL].fillna(-1.0)).groupby(["key", "evidence"])["kg"].sum().reset_index()
     strongest = by_evidence.sort_values("kg", ascending=False, kind="stable").drop_duplicates("key")
     evidence = dict(zip(strongest["key"], strongest["evidence"], strict=True))
@@ -289,6 +298,20 @@ def ranked_rows(now: pd.DataFrame, then: pd.DataFrame | None, dim: str) -> list[
             )
         )
     return found
+
+
+def keys_of(rows: pd.DataFrame, dim: str) -> pd.Series:
+    """Name the entity of each row as filters do."""
+    if dim != PLACE:
+        return rows[dim].map(key_of)
+    return rows["provider"].map(key_of) + SEPARATOR + rows["region"].map(key_of)
+
+
+def by_part(rows: pd.DataFrame, filtered: Filter) -> pd.DataFrame:
+    """Take the total of each row apart: the electricity of its stage, then the parts that are included as stages of their own."""
+    electricity = rows.assign(**{TOTAL: rows[f"{filtered.basis}_kg_co2e"]})
+    parts = [rows.assign(stage=part, **{TOTAL: rows[f"{part}_kg_co2e"]}) for part in filtered.include]
+    return pd.concat([electricity, *(part[part[TOTAL].notna()] for part in parts)], ignore_index=True)
 
 
 def sum_of(column: pd.Series) -> float | None:

@@ -101,6 +101,25 @@ def test_csv_of_a_table_holds_full_precision(lead, activity):
     assert "attachment" in response["Content-Disposition"]
 
 
+def test_places_and_stages_sum_to_the_total_and_lead_on(lead, organization, activity):
+    deliver(organization, [metered("d", 200.0, zone="FR", hosting="cloud", provider="aws", region="eu-west-3")])
+    asked = {"period": "2026-Q3", "cmp": "none", "format": "csv"}
+
+    def kg(tab, *names):
+        rows = list(csv.DictReader(io.StringIO(lead.get("/", asked | {"tab": tab}).content.decode())))
+        return {tuple(row[name] for name in names): float(row["total_kg_co2e"]) for row in rows}
+
+    places, stages, teams = kg("place", "provider", "region"), kg("stage", "stage"), kg("team", "team")
+    page = lead.get("/", {"period": "2026-Q3"}).content.decode()
+
+    assert places[("unattributed", "unattributed")] == pytest.approx(1600 * 0.3636)
+    assert set(places) == {("unattributed", "unattributed"), ("aws", "eu-west-3")}
+    assert stages[("training",)] == pytest.approx(500 * 0.329)
+    assert sum(stages.values()) == pytest.approx(sum(teams.values())) == pytest.approx(sum(places.values()))
+    assert "/providers/?period=2026-Q3&amp;provider=aws&amp;region=eu-west-3" in page
+    assert "/explain/?impact=upstream_kg_co2e&amp;period=2026-Q3" in page
+
+
 def test_the_trend_stacks_stages_and_its_csv_adds_up(lead, activity):
     response = lead.get("/", PERIOD | {"format": "csv", "tab": "trend"})
 
@@ -198,7 +217,9 @@ def test_an_open_period_that_will_pass_its_target_needs_attention(lead, organiza
     page = text_of(lead.get("/", {"period": "2026-11"})).replace("\u202f", " ")
 
     # 3.5 kg a day are 105 kg by the end; 72.72 kg until yesterday leave 32.28 kg, 8.88 days of 3.636 kg from 21 November on
-    assert "The target of this period will be passed about 29 Nov if it goes on like this: 109 kg (109) of 105 kg" in page
+    assert (
+        "The target of this period will be passed about 29 Nov if it goes on like this: 109 kg (109) of 105 kg" in page
+    )
 
 
 def test_a_leading_figure_is_put_into_the_chart(lead, organization, steady):
