@@ -19,9 +19,11 @@ from reporting.pages.files import csv_file
 from reporting.pages.leading import kpis, metric_of, other_booking
 from reporting.pages.leading_charts import main_chart
 from reporting.pages.nothing import nothing_matches
+from reporting.pages.notices import events_of, notices
 from reporting.pages.snippets import snippets
 from reporting.pages.tables import entity_frame, entity_table
 from reporting.selectors.attention import attention
+from reporting.selectors.happenings import happenings
 from reporting.selectors.overview import PLACE, overview, ranked
 
 MOST_ROWS: Final = 5
@@ -43,7 +45,8 @@ def overview_page(request: HttpRequest) -> HttpResponse:
         today=today(),
         metric=metric_of(query),
     )
-    chart = main_chart(shown, query)
+    happened = happenings(organization_id)
+    chart = main_chart(shown, query, events_of(query, happened))
     table = request.GET.get("format") == "csv" and request.GET.get("tab")
     if table == "trend":
         return csv_file(chart.table, "emissions-by-stage", query)
@@ -78,6 +81,7 @@ def overview_page(request: HttpRequest) -> HttpResponse:
                 )
             ],
             "attention": attention(organization_id, shown, now=datetime.now(UTC)),
+            "notices": notices(request, query, shown, happened, today()),
             "as_of": shown.as_of,
             "provisional": query.filter.to_day >= today(),
             "snippets": snippets(settings.BASE_URL),

@@ -15,6 +15,7 @@ from core.accounting.selectors.conditions import source_names
 from core.accounting.selectors.rules import links_in_order
 from core.quantification.coverage import units_of
 from reporting import figures
+from reporting.selectors.happenings import outages
 from reporting.selectors.overview import Overview
 from reporting.selectors.projection import passes_on
 
@@ -170,21 +171,17 @@ SILENCE: Final = {
 
 def silent(organization_id: int, shown: Overview) -> list[Item]:
     """Sources with an open alert; at stake is what they emitted in the period, of which more is missing now."""
-    alerts = apps.get_model("ingestion", "SourceAlert").objects.filter(organization_id=organization_id, closed_at=None)
-    still_open = list(alerts.order_by("opened_at"))
-    if not still_open:
-        return []
+    still_open = [outage for outage in outages(organization_id) if outage.until is None]
     own = {} if shown.sources.empty else shown.sources.groupby("source")["total_kg_co2e"].sum().to_dict()
-    names = source_names(organization_id)
     return [
         Item(
-            names[alert.source_id],
-            SILENCE[alert.state].format(at=f"{alert.latest_arrival:%Y-%m-%d %H:%M}"),
-            f"/sources/{alert.source_id}/",
-            float(own.get(names[alert.source_id], 0.0)),
-            "" if alert.state == "late" else "bad",
+            outage.source,
+            SILENCE[outage.state].format(at=f"{outage.since:%Y-%m-%d %H:%M}"),
+            f"/sources/{outage.source_id}/",
+            float(own.get(outage.source, 0.0)),
+            "" if outage.state == "late" else "bad",
         )
-        for alert in still_open
+        for outage in still_open
     ]
 
 

@@ -81,6 +81,7 @@ class Overview:
     requests: int
     kg_per_1000_requests: float | None
     previous_kg_per_1000_requests: float | None
+    passed: tuple[date, date]  # first and last day of the period that can have figures
     limits: Limits
     projection: Projection | None  # of an open period with enough history
     coverage: tuple[float, float] | None  # shares of this and the compared period that lie after the first activity
@@ -132,9 +133,9 @@ def overview(
     if projected:
         first_day = activity.first_day
         projection = projection_of(organization_id, plain, view=view, first_day=first_day, slots=stretches, today=today)
-    limits = Limits()
+    limits, passed = Limits(), elapsed(plain, activity, today)
     if limit_applies(plain):
-        limits = limits_of(organization_id, elapsed(plain, activity, today), plain.to_day, slots, stretches)
+        limits = limits_of(organization_id, passed, plain.to_day, slots, stretches)
     return Overview(
         total=amount(total, TOTAL),
         other_basis_kg=other_basis(total, plain),
@@ -149,6 +150,7 @@ def overview(
         requests=count(total, "requests"),
         kg_per_1000_requests=per_1000(now),
         previous_kg_per_1000_requests=None if then is None else per_1000(then),
+        passed=passed,
         limits=limits,
         projection=projection,
         shares=evidence_shares(now),
