@@ -24,9 +24,11 @@ from core.organizations.identity import Identity
 from core.organizations.policy import narrowing
 
 OPTIONS: Final = ("period", "from", "to", "cmp", "by", "grain", "basis", "include", "role", "booking", "unit")
-PAGES_ONLY: Final = ("mass", "as_of")
-"""What only pages take: the fixed unit of masses, and the short link whose stored view is read."""
+PAGES_ONLY: Final = ("mass", "as_of", "metric")
+"""What only pages take: the fixed unit of masses, the short link whose stored view is read, what the main chart shows."""
 MASS_UNITS: Final = ("kg", "t")
+METRICS: Final = ("emissions", "target", "intensity", "measured")
+"""What the main chart can show over time: emissions by stage, their sum against the path, per 1,000 requests, by evidence."""
 PAGE_KEYS: Final = ("metric", "tz", "q", "sort", "after", "org", "format", "impact", "record", "page", "tab")
 EARLIEST_YEAR: Final = 1990
 LATEST_YEAR: Final = 2200
@@ -134,9 +136,10 @@ def read_params(data: QueryDict, identity: Identity, errors: list[str], *, stric
         if len(params.get(key, ())) > 1:
             note(errors, FilterError(key, f"{key} can have one value only."), strict)
             params[key] = params[key][-1:]
-    if params.get("mass", MASS_UNITS)[0] not in MASS_UNITS:
-        note(errors, FilterError("mass", f"mass is one of {', '.join(MASS_UNITS)}, not {params['mass'][0]!r}."), strict)
-        del params["mass"]
+    for key, known in (("mass", MASS_UNITS), ("metric", METRICS)):
+        if params.get(key, known)[0] not in known:
+            note(errors, FilterError(key, f"{key} is one of {', '.join(known)}, not {params[key][0]!r}."), strict)
+            del params[key]
     for name, values in narrowing(identity).items():
         if params.get(name, values) != values:
             note(errors, FilterError(name, f"Only the {name} {', '.join(values)} is for you to see."), strict)

@@ -13,7 +13,7 @@ from core.accounting.selectors import disclosure_bridge
 from core.quantification import units
 from reporting import figures
 from reporting.pages.asked import activity, basis_name, period_name, today, view_of
-from reporting.query import Query
+from reporting.query import METRICS, Query
 from reporting.selectors.overview import Overview, overview
 from reporting.templatetags.figures import locale
 
@@ -27,6 +27,7 @@ def shown_of(request: HttpRequest, query: Query) -> Overview:
         view=view_of(request),
         activity=activity(request),
         today=today(),
+        metric=metric_of(query),
     )
 
 
@@ -62,10 +63,11 @@ def kpis(shown: Overview, query: Query, other_booking: list[dict[str, Any]]) -> 
             "address": explain_link(query),
             "details": details,
             "line": other_booking,
+            "chart": chart_of("emissions", query),
         }
     ]
-    if shown.limit_kg is not None and shown.total.value is not None:
-        found.append(against_target(shown.total.value, shown.limit_kg, shown.limit_days, query))
+    if shown.limits.so_far is not None and shown.total.value is not None:
+        found.append(against_target(shown.total.value, shown, query))
     found.append(
         {
             "label": _("Per 1,000 requests"),
@@ -89,29 +91,60 @@ def kpis(shown: Overview, query: Query, other_booking: list[dict[str, Any]]) -> 
                 {"text": _("{count} requests").format(count=figures.count(shown.requests))},
                 {"text": _("per other units"), "address": "/intensity/" + query.link(basis=None, include=None)},
             ],
+            "chart": chart_of("intensity", query),
         }
     )
     measured = shown.shares.get("measured", 0.0) if shown.shares else None
     rest = [f"{figures.percent(share)} {_(name)}" for name, share in shown.shares.items() if name != "measured"]
     found.append(
-        {"label": _("Measured share"), "value": figures.percent(measured), "details": [{"text": text} for text in rest]}
+        {
+            "label": _("Measured share"),
+            "page": "data-quality",
+            "value": figures.percent(measured),
+            "details": [{"text": text} for text in rest],
+            "chart": chart_of("measured", query),
+        }
     )
     return found
 
 
-def against_target(kg: float, limit_kg: float, days: int, query: Query) -> dict[str, Any]:
+def metric_of(query: Query) -> str:
+    """Tell what the main chart is asked to show."""
+    return query.params.get("metric", METRICS)[0]
+
+
+def chart_of(metric: str, query: Query) -> dict[str, Any]:
+    """Give the address that puts a leading figure into the main chart, and whether it is there."""
+    return {"address": query.link(metric=None if metric == METRICS[0] else metric), "on": metric_of(query) == metric}
+
+
+def against_target(kg: float, shown: Overview, query: Query) -> dict[str, Any]:
     """Say how far the total stands above or below what the target allows over the days that have passed."""
+    limits, projected = shown.limits, shown.projection
+    limit_kg = limits.so_far or 0.0
     over = kg - limit_kg
     words = _("{share} over the target of {limit}") if over > 0 else _("{share} below the target of {limit}")
     text = words.format(share=figures.percent(abs(over) / limit_kg), limit=figures.quantity(limit_kg, "mass"))
     whole = (query.filter.to_day - query.filter.from_day).days + 1
     details = [{"text": text, "tone": "bad" if over > 0 else "good"}]
-    if days < whole:
-        details.append({"text": _("for {days} of {whole} days").format(days=days, whole=whole)})
+    if limits.days < whole:
+        details.append({"text": _("for {days} of {whole} days").format(days=limits.days, whole=whole)})
+    if projected is not None and limits.to_the_end is not None:
+        scale = figures.scale_for("mass", [limits.to_the_end])
+        text = _("heading for {amount} {unit} ({range}) of {limit} {unit}").format(
+            amount=figures.number(projected.value, scale),
+            range=figures.interval(projected.low, projected.high, scale),
+            limit=figures.number(limits.to_the_end, scale),
+            unit=scale.unit,
+        )
+        tone = "bad" if projected.low > limits.to_the_end else "good" if projected.high < limits.to_the_end else ""
+        details.append({"text": text, "tone": tone})
     return {
         "label": _("Against the target"),
+        "page": "targets",
         "value": figures.quantity(over, "mass", sign=True),
         "details": details,
+        "chart": chart_of("target", query),
     }
 
 

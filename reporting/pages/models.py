@@ -22,7 +22,7 @@ from reporting import figures
 from reporting.pages.asked import asked, filter_bar, period_name, said, stage_name, view_of
 from reporting.pages.files import csv_file
 from reporting.pages.leading import kpis, other_booking, shown_of
-from reporting.pages.leading_charts import trend_chart
+from reporting.pages.leading_charts import main_chart
 from reporting.pages.nothing import nothing_matches
 from reporting.pages.tables import change_cell, coverage_of, entity_frame, entity_name, entity_table
 from reporting.pages.teams import facts_of
@@ -207,7 +207,7 @@ def model(request: HttpRequest, model: str) -> HttpResponse:
         used = values_in(organization_id, whole, "model", query.allowed, view=view_of(request))
         if model not in {each.value for each in used}:
             raise Http404
-    chart = trend_chart(shown, query)
+    chart = main_chart(shown, query)
     table = request.GET.get("format") == "csv" and request.GET.get("tab")
     if table == "trend":
         return csv_file(chart.table, "emissions-by-stage", query)

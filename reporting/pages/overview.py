@@ -17,12 +17,14 @@ from core.organizations.policy import Action, may
 from reporting.pages.asked import activity, asked, filter_bar, period_name, today, view_of
 from reporting.pages.files import csv_file
 from reporting.pages.leading import kpis, other_booking, shown_of
-from reporting.pages.leading_charts import trend_chart
+from reporting.pages.leading_charts import main_chart
 from reporting.pages.nothing import nothing_matches
+from reporting.pages.notices import events_of, notices
 from reporting.pages.snippets import snippets
 from reporting.pages.tables import entity_frame, entity_table
 from reporting.selectors.attention import attention
-from reporting.selectors.overview import ranked
+from reporting.selectors.happenings import happenings
+from reporting.selectors.overview import PLACE, ranked
 
 MOST_ROWS: Final = 5
 
@@ -35,13 +37,16 @@ def overview_page(request: HttpRequest) -> HttpResponse:
     query = asked(request)
     organization_id = request.identity.organization_id  # type: ignore[attr-defined]
     shown = shown_of(request, query)
-    chart = trend_chart(shown, query)
+    happened = happenings(organization_id)
+    chart = main_chart(shown, query, events_of(query, happened))
     table = request.GET.get("format") == "csv" and request.GET.get("tab")
     if table == "trend":
         return csv_file(chart.table, "emissions-by-stage", query)
-    if table in {"team", "model"}:
+    if table in {"team", "model", PLACE}:
         rows = ranked(organization_id, query.filter, query.comparison, table, view=view_of(request))
         return csv_file(entity_frame(rows, table), f"emissions-by-{table}", query)
+    if table == "stage":
+        return csv_file(entity_frame(shown.stages, table), "emissions-by-stage-of-period", query)
     return render(
         request,
         "reporting/overview.html",
@@ -58,23 +63,17 @@ def overview_page(request: HttpRequest) -> HttpResponse:
             "chart": chart,
             "csv": query.link(format="csv", tab="trend"),
             "kpis": kpis(shown, query, other_booking(organization_id, query, view=view_of(request))),
-            "teams": entity_table(
-                shown.teams[:MOST_ROWS],
-                "team",
-                query,
-                heading=_("By team"),
-                all_rows=shown.teams,
-                coverage=shown.coverage,
-            ),
-            "models": entity_table(
-                shown.models[:MOST_ROWS],
-                "model",
-                query,
-                heading=_("By model"),
-                all_rows=shown.models,
-                coverage=shown.coverage,
-            ),
+            "tables": [
+                entity_table(rows[:most], dim, query, heading=heading, all_rows=rows, coverage=shown.coverage)
+                for dim, heading, rows, most in (
+                    ("team", _("By team"), shown.teams, MOST_ROWS),
+                    ("model", _("By model"), shown.models, MOST_ROWS),
+                    (PLACE, _("By provider and region"), shown.places, MOST_ROWS),
+                    ("stage", _("By stage"), shown.stages, len(shown.stages)),
+                )
+            ],
             "attention": attention(organization_id, shown, now=datetime.now(UTC)),
+            "notices": notices(request, query, shown, happened, today()),
             "as_of": shown.as_of,
             "provisional": query.filter.to_day >= today(),
             "snippets": snippets(settings.BASE_URL),

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 import pandas as pd
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from core.accounting.figures import UNATTRIBUTED
+from core.accounting.figures import INCLUDES, UNATTRIBUTED
 from reporting import figures
 from reporting.pages.asked import activity, said, today
+from reporting.pages.words import dim_name
 from reporting.query import Query
-from reporting.selectors.overview import Row
+from reporting.selectors.overview import PLACE, SEPARATOR, Row
 from reporting.selectors.periods import covered_share
+
+LISTED: Final = {"team": "/teams/", "model": "/models/", PLACE: "/providers/"}
+"""Where all entities of a dimension are listed."""
 
 
 def entity_table(
@@ -56,14 +60,15 @@ def entity_table(
             {
                 "number": True,
                 "text": figures.number(row.kg.value, scale),
-                "address": f"/explain/{query.link(**{dim: row.key})}" if named(dim, row.key) else "",
+                "address": explanation(dim, row.key, query),
             }
         ]
         if full:
             cells.append({"number": True, "wide": True, "text": figures.interval(row.kg.low, row.kg.high, scale)})
             cells.append({"number": True, "wide": True, "text": figures.percent(row.share)})
         if compare:
-            why = f"/changes/{query.link(**{dim: row.key})}" if named(dim, row.key) else ""
+            narrower = narrowed(dim, row.key)
+            why = f"/changes/{query.link(**narrower)}" if narrower and dim != "stage" else ""
             cells.append(change_cell(row.kg.value, row.previous_kg, coverage, why))
         if dim == "model":
             cells.append({"number": True, "wide": True, "text": figures.number(row.per_1000_tokens_kg, intensity)})
@@ -71,7 +76,7 @@ def entity_table(
         shown.append(
             {
                 "label": entity_name(dim, row.key),
-                "address": drill(dim, row.key, query) if named(dim, row.key) else "",
+                "address": drill(dim, row.key, query),
                 "bar": (row.kg.value or 0.0) / largest if largest else 0.0,
                 "cells": cells,
             }
@@ -79,22 +84,41 @@ def entity_table(
     return {
         "id": f"by-{dim}",
         "heading": heading,
-        "first": {"team": _("Team"), "model": _("Model"), "project": _("Project")}[dim],
+        "first": _("Provider and region") if dim == PLACE else dim_name(dim),
         "columns": columns,
         "rows": shown,
         "csv": query.link(format="csv", tab=dim),
-        "all": None if full or dim == "project" or len(all_rows) <= len(rows) else f"/{dim}s/{query.link()}",
+        "all": None if full or len(all_rows) <= len(rows) or dim not in LISTED else LISTED[dim] + query.link(),
     }
 
 
-def named(dim: str, key: str) -> bool:
-    """Tell whether a filter can ask for an entity: uses that name no model have no address."""
-    return dim != "model" or key != UNATTRIBUTED
+def narrowed(dim: str, key: str) -> dict[str, str]:
+    """Give the filters that keep an entity only; none where no filter can: uses that name no model, parts beside the stages."""
+    if (dim == "model" and key == UNATTRIBUTED) or (dim == "stage" and key in INCLUDES):
+        return {}
+    if dim == PLACE:
+        provider, region = key.split(SEPARATOR)
+        return {"provider": provider, "region": region}
+    return {dim: key}
 
 
 def entity_name(dim: str, key: str) -> str:
     """Write an entity as people read it."""
-    return said(dim, key) if named(dim, key) else _("no model named")
+    if dim == PLACE:
+        provider, region = key.split(SEPARATOR)
+        if provider == region == UNATTRIBUTED:
+            return _("own and unknown places")
+        return said("provider", provider) if region == UNATTRIBUTED else f"{said('provider', provider)}, {region}"
+    return _("no model named") if dim == "model" and key == UNATTRIBUTED else said(dim, key)
+
+
+def explanation(dim: str, key: str, query: Query) -> str:
+    """Give the address of a figure's explanation: of a stage its electricity, beside which the other parts stand."""
+    if dim == "stage":
+        impact = f"{key if key in INCLUDES else query.filter.basis}_kg_co2e"
+        return f"/explain/{query.link(impact=impact, **narrowed(dim, key))}"
+    narrower = narrowed(dim, key)
+    return f"/explain/{query.link(**narrower)}" if narrower else ""
 
 
 def change_cell(
@@ -115,18 +139,25 @@ def coverage_of(request: HttpRequest, query: Query) -> tuple[float, float] | Non
 
 def drill(dim: str, key: str, query: Query) -> str:
     """Lead one step down: from the total to a team, from a project to its models, from a model to its page."""
+    narrower = narrowed(dim, key)
+    if not narrower:
+        return ""
     if dim == "team":
         return f"/teams/{quote(key)}/{query.link(team=None)}"
-    if dim == "project":
-        return f"/models/{query.link(project=key)}"
-    return f"/models/{quote(key)}/{query.link(model=None)}"
+    if dim == "model":
+        return f"/models/{quote(key)}/{query.link(model=None)}"
+    below = {"project": "/models/", PLACE: "/providers/", "stage": "/"}[dim]
+    return below + query.link(**narrower)
 
 
 def entity_frame(rows: list[Row], dim: str) -> pd.DataFrame:
-    """Give the same table at full precision, units in the header."""
-    return pd.DataFrame(
+    """Give the same table at full precision, units in the header; intervals where the rows have them."""
+    names = {dim: [row.key for row in rows]}
+    if dim == PLACE:
+        names = {one: [narrowed(dim, row.key)[one] for row in rows] for one in ("provider", "region")}
+    frame = pd.DataFrame(
         {
-            dim: [row.key for row in rows],
+            **names,
             "total_kg_co2e": [row.kg.value for row in rows],
             "total_kg_co2e_low": [row.kg.low for row in rows],
             "total_kg_co2e_high": [row.kg.high for row in rows],
@@ -136,3 +167,6 @@ def entity_frame(rows: list[Row], dim: str) -> pd.DataFrame:
             "evidence": [row.evidence for row in rows],
         }
     )
+    if dim != "stage":
+        return frame
+    return frame.drop(columns=["total_kg_co2e_low", "total_kg_co2e_high", "kg_co2e_per_1000_output_tokens"])

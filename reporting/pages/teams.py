@@ -23,7 +23,7 @@ from reporting import figures
 from reporting.pages.asked import asked, filter_bar, period_name, said, view_of
 from reporting.pages.files import csv_file
 from reporting.pages.leading import kpis, other_booking, shown_of
-from reporting.pages.leading_charts import trend_chart
+from reporting.pages.leading_charts import main_chart
 from reporting.pages.nothing import nothing_matches
 from reporting.pages.tables import change_cell, coverage_of, entity_frame, entity_table
 from reporting.query import Query
@@ -166,7 +166,7 @@ def team(request: HttpRequest, team: str) -> HttpResponse:
         raise Http404
     query = query.inside(team=place.name)
     shown = shown_of(request, query)
-    chart = trend_chart(shown, query)
+    chart = main_chart(shown, query)
     projects = projects_of(organization_id, query.filter, query.comparison, view=view_of(request))
     table = request.GET.get("format") == "csv" and request.GET.get("tab")
     if table == "trend":

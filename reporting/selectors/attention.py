@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from django.apps import apps
@@ -15,7 +15,9 @@ from core.accounting.selectors.conditions import source_names
 from core.accounting.selectors.rules import links_in_order
 from core.quantification.coverage import units_of
 from reporting import figures
+from reporting.selectors.happenings import outages
 from reporting.selectors.overview import Overview
+from reporting.selectors.projection import passes_on
 
 MOST_ITEMS: Final = 5
 LATE_AFTER: Final = timedelta(minutes=15)
@@ -36,6 +38,7 @@ def attention(organization_id: int, shown: Overview, *, now: datetime) -> list[I
     """List what needs somebody, the most kilograms at stake first."""
     items = [
         *over_limit(shown),
+        *heading_over(shown, now.date()),
         *unattributed(shown),
         *uncertain(shown),
         *late(shown, now),
@@ -48,18 +51,45 @@ def attention(organization_id: int, shown: Overview, *, now: datetime) -> list[I
 
 def over_limit(shown: Overview) -> list[Item]:
     """The period is above its limit."""
-    if shown.limit_kg is None or shown.total.value is None or shown.total.value <= shown.limit_kg:
+    limit_kg = shown.limits.so_far
+    if limit_kg is None or shown.total.value is None or shown.total.value <= limit_kg:
         return []
-    over = shown.total.value - shown.limit_kg
+    over = shown.total.value - limit_kg
     return [
         Item(
             _("The target"),
             _("of this period is passed by {amount}; {share} of it.").format(
-                amount=figures.quantity(over, "mass"), share=figures.percent(over / shown.limit_kg)
+                amount=figures.quantity(over, "mass"), share=figures.percent(over / limit_kg)
             ),
             "/targets/",
             over,
             "bad",
+        )
+    ]
+
+
+def heading_over(shown: Overview, today: date) -> list[Item]:
+    """The period will pass its limit if it goes on like this, and has not yet."""
+    projected, limit_kg = shown.projection, shown.limits.to_the_end
+    if projected is None or limit_kg is None or (day := passes_on(projected, limit_kg, today)) is None:
+        return []
+    scale = figures.scale_for("mass", [limit_kg])
+    text = _(
+        "of this period will be passed about {day} if it goes on like this: {amount} {unit} ({range}) of {limit} {unit}."
+    )
+    return [
+        Item(
+            _("The target"),
+            text.format(
+                day=date_format(day, "j M"),
+                amount=figures.number(projected.value, scale),
+                range=figures.interval(projected.low, projected.high, scale),
+                limit=figures.number(limit_kg, scale),
+                unit=scale.unit,
+            ),
+            "/targets/",
+            projected.value - limit_kg,
+            "bad" if projected.low > limit_kg else "",
         )
     ]
 
@@ -141,21 +171,17 @@ SILENCE: Final = {
 
 def silent(organization_id: int, shown: Overview) -> list[Item]:
     """Sources with an open alert; at stake is what they emitted in the period, of which more is missing now."""
-    alerts = apps.get_model("ingestion", "SourceAlert").objects.filter(organization_id=organization_id, closed_at=None)
-    still_open = list(alerts.order_by("opened_at"))
-    if not still_open:
-        return []
+    still_open = [outage for outage in outages(organization_id) if outage.until is None]
     own = {} if shown.sources.empty else shown.sources.groupby("source")["total_kg_co2e"].sum().to_dict()
-    names = source_names(organization_id)
     return [
         Item(
-            names[alert.source_id],
-            SILENCE[alert.state].format(at=date_format(alert.latest_arrival, "SHORT_DATETIME_FORMAT")),
-            f"/sources/{alert.source_id}/",
-            float(own.get(names[alert.source_id], 0.0)),
-            "" if alert.state == "late" else "bad",
+            outage.source,
+            SILENCE[outage.state].format(at=date_format(outage.since, "SHORT_DATETIME_FORMAT")),
+            f"/sources/{outage.source_id}/",
+            float(own.get(outage.source, 0.0)),
+            "" if outage.state == "late" else "bad",
         )
-        for alert in still_open
+        for outage in still_open
     ]
 
 

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
 from core.accounting.figures import INCLUDES, UNATTRIBUTED, Filter
 from core.accounting.models import View
 from core.accounting.selectors import EmissionsResult, emissions, watermark
+from reporting.query import METRICS
 from reporting.selectors.periods import Activity, covered_share, elapsed
+from reporting.selectors.projection import Projection, is_projected, projection_of
 from reporting.selectors.targets import limits_kg_co2e
 
 TOTAL: Final = "total_kg_co2e"
 LEADING: Final = (TOTAL, "energy_facility_kwh", "water_l")
 """The figures that the overview shows with their interval."""
-MIXED: Final = ("team", "model", "stage", "provider", "evidence", "source", "account")
+MIXED: Final = ("team", "model", "stage", "provider", "region", "evidence", "source", "account")
+PLACE: Final = "place"
+"""A provider together with one of its regions: `SEPARATOR` stands between them in a key, which no name holds."""
+SEPARATOR: Final = "\0"
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,25 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """
+    What the limits allow. [kg CO2e]
+
+    Args:
+        so_far: over the days that have passed since the first activity; ``days`` are how many.
+        to_the_end: from the same day to the end of the period.
+        slots: over each slot, for the line of the chart.
+        path: from the first activity to the end of each slot.
+    """
+
+    so_far: float | None = None
+    days: int = 0
+    to_the_end: float | None = None
+    slots: pd.Series | None = None
+    path: pd.Series | None = None
+
+
+@dataclass(frozen=True)
 class Overview:
     """Everything on the page but its words."""
 
@@ -56,16 +81,19 @@ class Overview:
     requests: int
     kg_per_1000_requests: float | None
     previous_kg_per_1000_requests: float | None
-    limit_kg: float | None  # what the limit allows over limit_days
-    limit_days: int  # days of the period that have passed since the first activity
+    passed: tuple[date, date]  # first and last day of the period that can have figures
+    limits: Limits
+    projection: Projection | None  # of an open period with enough history
     coverage: tuple[float, float] | None  # shares of this and the compared period that lie after the first activity
     shares: dict[str, float]
-    trend: pd.DataFrame
+    metric: str  # which of METRICS the trend is about
+    trend: pd.DataFrame  # starts_at, series, value [kg CO2e, of the intensity per 1,000 requests]
     slots: pd.DatetimeIndex
     grain: str
-    slot_limits: pd.Series | None
     teams: list[Row]
     models: list[Row]
+    places: list[Row]  # by provider and region
+    stages: list[Row]  # electricity by stage, then upstream and embodied: they sum to the total
     sources: pd.DataFrame  # source, account, records and total by both
     as_of: datetime | None
 
@@ -78,6 +106,7 @@ def overview(
     view: View | None,
     activity: Activity,
     today: date,
+    metric: str = METRICS[0],
 ) -> Overview:
     """
     Read everything that the overview shows, from daily rows of the current view.
@@ -87,19 +116,26 @@ def overview(
         comparison: the period to compare with, or None.
         view: the view that is read, the same for every part of the page.
         activity: the days that have figures.
-        today: UTC; slots after it are not drawn.
+        metric: what the trend is of, one of METRICS.
+        today: UTC; slots after it are drawn only where a period is projected to its end.
     """
     plain = replace(filtered, by=(), grain="total")
     totals = emissions(organization_id, plain, bounds=LEADING, view=view)
     total = first(totals)
     grain = grain_for(plain)
     now = mixed(organization_id, plain, view)
-    staged = emissions(organization_id, replace(plain, by=("stage",), grain=grain), bounds=False, view=view).rows
     then = mixed(organization_id, replace(comparison, by=(), grain="total"), view) if comparison else None
-    slots = slots_of(plain, grain, today)
-    limits = Limits.none()
+    projected = is_projected(plain, today)
+    ahead = projected and metric in ("emissions", "target")
+    slots = slots_of(plain, grain, plain.to_day if ahead else today)
+    stretches = [stretch(slot, grain, plain) for slot in slots]
+    projection = None
+    if projected:
+        first_day = activity.first_day
+        projection = projection_of(organization_id, plain, view=view, first_day=first_day, slots=stretches, today=today)
+    limits, passed = Limits(), elapsed(plain, activity, today)
     if limit_applies(plain):
-        limits = limits_of(organization_id, plain, elapsed(plain, activity, today), slots, grain)
+        limits = limits_of(organization_id, passed, plain.to_day, slots, stretches)
     return Overview(
         total=amount(total, TOTAL),
         other_basis_kg=other_basis(total, plain),
@@ -114,32 +150,21 @@ def overview(
         requests=count(total, "requests"),
         kg_per_1000_requests=per_1000(now),
         previous_kg_per_1000_requests=None if then is None else per_1000(then),
-        limit_kg=limits.whole,
-        limit_days=limits.days,
+        passed=passed,
+        limits=limits,
+        projection=projection,
         shares=evidence_shares(now),
-        trend=trend_by_stage(staged, plain, slots),
+        metric=metric,
+        trend=trend_of(organization_id, metric, plain, view, slots, grain),
         slots=slots,
         grain=grain,
-        slot_limits=limits.slots,
         teams=ranked_rows(now, then, "team"),
         models=ranked_rows(now, then, "model"),
+        places=ranked_rows(now, then, PLACE),
+        stages=ranked_rows(by_part(now, plain), None if then is None else by_part(then, plain), "stage"),
         sources=now.groupby(["source", "account"], dropna=False)[["records", TOTAL]].sum().reset_index(),
         as_of=totals.as_of,
     )
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What the limits allow over the days that have passed, and over each slot. [kg CO2e]"""
-
-    whole: float | None
-    days: int
-    slots: pd.Series | None
-
-    @classmethod
-    def none(cls) -> Limits:
-        """Return that nothing limits."""
-        return cls(None, 0, None)
 
 
 def limit_applies(filtered: Filter) -> bool:
@@ -149,12 +174,33 @@ def limit_applies(filtered: Filter) -> bool:
 
 
 def limits_of(
-    organization_id: int, filtered: Filter, passed: tuple[date, date], slots: pd.DatetimeIndex, grain: str
+    organization_id: int,
+    passed: tuple[date, date],
+    to_day: date,
+    slots: pd.DatetimeIndex,
+    stretches: list[tuple[date, date]],
 ) -> Limits:
-    """Read what the limits allow over the days that have passed, and over each slot for the line of the chart."""
-    whole, *each = limits_kg_co2e(organization_id, [passed, *(stretch(slot, grain, filtered) for slot in slots)])
-    line = pd.Series(each, index=slots, dtype=float) if any(limit is not None for limit in each) else None
-    return Limits(whole, (passed[1] - passed[0]).days + 1, line)
+    """
+    Read what the limits allow.
+
+    Args:
+        passed: first and last of the days that have passed since the first activity.
+        to_day: last day of the period.
+        stretches: first and last day of each slot.
+    """
+    begin, last = passed
+    ways = [(begin, max(begin, end)) for _first, end in stretches]
+    so_far, whole, *rest = limits_kg_co2e(organization_id, [passed, (begin, max(begin, to_day)), *stretches, *ways])
+    each = pd.Series(rest[: len(slots)], index=slots, dtype=float)
+    path = pd.Series(rest[len(slots) :], index=slots, dtype=float)
+    path[[end < begin for _first, end in stretches]] = float("nan")  # nobody reported yet
+    return Limits(
+        so_far,
+        (last - begin).days + 1,
+        whole,
+        each if each.notna().any() else None,
+        path if path.notna().any() else None,
+    )
 
 
 def mixed(organization_id: int, filtered: Filter, view: View | None = None) -> pd.DataFrame:
@@ -240,9 +286,10 @@ def ranked(organization_id: int, filtered: Filter, before: Filter | None, dim: s
 
 def bounded(organization_id: int, filtered: Filter, rows: list[Row], dim: str, *, view: View | None) -> list[Row]:
     """Give ranked entities of one dimension their intervals."""
-    grouped = replace(filtered, by=(dim,), grain="total")
-    found = emissions(organization_id, grouped, bounds=(TOTAL,), view=view).rows
-    amounts = {key_of(row[dim]): amount(row, TOTAL) for _, row in found.iterrows()}
+    by = ("provider", "region") if dim == PLACE else (dim,)
+    found = emissions(organization_id, replace(filtered, by=by, grain="total"), bounds=(TOTAL,), view=view).rows
+    found = found.assign(key=keys_of(found, dim))
+    amounts = {row["key"]: amount(row, TOTAL) for _, row in found.iterrows()}
     return [replace(row, kg=amounts[row.key]) for row in rows]
 
 
@@ -250,13 +297,13 @@ def ranked_rows(now: pd.DataFrame, then: pd.DataFrame | None, dim: str) -> list[
     """Rank the entities of one dimension, without intervals."""
     if now.empty:
         return []
-    keyed = now.assign(key=now[dim].map(key_of), evidence=now["evidence"].fillna(""))
+    keyed = now.assign(key=keys_of(now, dim), evidence=now["evidence"].fillna(""))
     sums = keyed.groupby("key")[TOTAL].sum(min_count=1)
     generating = keyed[(keyed["stage"] == "inference") & (keyed["output_tokens"] > 0)]
     tokens = generating.groupby("key")[[TOTAL, "output_tokens"]].sum(min_count=1)
     earlier = pd.Series(dtype=float)
     if then is not None and len(then):
-        earlier = then.assign(key=then[dim].map(key_of)).groupby("key")[TOTAL].sum(min_count=1)
+        earlier = then.assign(key=keys_of(then, dim)).groupby("key")[TOTAL].sum(min_count=1)
     by_evidence = keyed.assign(kg=keyed[TOTAL].fillna(-1.0)).groupby(["key", "evidence"])["kg"].sum().reset_index()
     strongest = by_evidence.sort_values("kg", ascending=False, kind="stable").drop_duplicates("key")
     evidence = dict(zip(strongest["key"], strongest["evidence"], strict=True))
@@ -283,6 +330,20 @@ def ranked_rows(now: pd.DataFrame, then: pd.DataFrame | None, dim: str) -> list[
     return found
 
 
+def keys_of(rows: pd.DataFrame, dim: str) -> pd.Series:
+    """Name the entity of each row as filters do."""
+    if dim != PLACE:
+        return rows[dim].map(key_of)
+    return rows["provider"].map(key_of) + SEPARATOR + rows["region"].map(key_of)
+
+
+def by_part(rows: pd.DataFrame, filtered: Filter) -> pd.DataFrame:
+    """Take the total of each row apart: the electricity of its stage, then the parts that are included as stages of their own."""
+    electricity = rows.assign(**{TOTAL: rows[f"{filtered.basis}_kg_co2e"]})
+    parts = [rows.assign(stage=part, **{TOTAL: rows[f"{part}_kg_co2e"]}) for part in filtered.include]
+    return pd.concat([electricity, *(part[part[TOTAL].notna()] for part in parts)], ignore_index=True)
+
+
 def sum_of(column: pd.Series) -> float | None:
     """Sum what is known; None when nothing is."""
     return value_or_none(column.sum(min_count=1))
@@ -296,6 +357,32 @@ def as_of_figures(organization_id: int) -> datetime | None:
 def key_of(value: object) -> str:
     """Name an entity as filters do; null is unattributed."""
     return UNATTRIBUTED if value is None or pd.isna(value) else str(value)  # type: ignore[call-overload]
+
+
+def trend_of(
+    organization_id: int, metric: str, plain: Filter, view: View | None, slots: pd.DatetimeIndex, grain: str
+) -> pd.DataFrame:
+    """Read the long table of the trend: ``starts_at``, ``series``, ``value``."""
+    if metric == "intensity":
+        rows = mixed(organization_id, replace(plain, grain=grain), view)
+        each = {} if rows.empty else {start: per_1000(own) for start, own in rows.groupby("start")}
+        return long_table(each, "intensity", slots)
+    by = "evidence" if metric == "measured" else "stage"
+    rows = emissions(organization_id, replace(plain, by=(by,), grain=grain), bounds=False, view=view).rows
+    if by == "stage":
+        return trend_by_stage(rows, plain, slots)
+    rows = rows[rows["evidence"].notna()]
+    parts = [
+        long_table(dict(zip(own["start"], own[TOTAL], strict=True)), str(name), slots) for name, own in rows.groupby(by)
+    ]
+    return pd.concat(parts) if parts else long_table({}, by, slots)
+
+
+def long_table(values: Mapping[Any, float | None], series: str, slots: pd.DatetimeIndex) -> pd.DataFrame:
+    """Write one series of a trend; a week that began before the period is drawn from its first day."""
+    starts = pd.to_datetime(list(values), utc=True)
+    starts = starts.where(starts >= slots[0], slots[0])
+    return pd.DataFrame({"starts_at": starts, "series": series, "value": pd.Series(list(values.values()), dtype=float)})
 
 
 def trend_by_stage(rows: pd.DataFrame, filtered: Filter, slots: pd.DatetimeIndex) -> pd.DataFrame:
@@ -329,9 +416,9 @@ def grain_for(filtered: Filter) -> str:
     return "day" if days <= 35 else "week" if days <= 190 else "month" if days <= 1100 else "quarter"
 
 
-def slots_of(filtered: Filter, grain: str, today: date) -> pd.DatetimeIndex:
-    """List the begins of all slots of the period up to today, UTC; the first is the period's first day."""
-    last = max(min(filtered.to_day, today), filtered.from_day)
+def slots_of(filtered: Filter, grain: str, until: date) -> pd.DatetimeIndex:
+    """List the begins of all slots of the period up to a day, UTC; the first is the period's first day."""
+    last = max(min(filtered.to_day, until), filtered.from_day)
     slot, starts = filtered.from_day, []
     while slot <= last:
         starts.append(slot)

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 from django.db.models import QuerySet
 
+from core.organizations.tenancy import once_a_snapshot
 from reporting.models import Target
 
 
@@ -15,13 +16,19 @@ def targets(organization_id: int) -> QuerySet[Target]:
     return Target.objects.filter(organization_id=organization_id).order_by("-starts_on")
 
 
+@once_a_snapshot
+def target_rows(organization_id: int) -> list[Target]:
+    """Read the limits once for all parts of a page, the newest first."""
+    return list(targets(organization_id))
+
+
 def limits_kg_co2e(organization_id: int, stretches: list[tuple[date, date]]) -> list[float | None]:
     """
     What the limits allow over each stretch of days (both inclusive), pro rata by days. [kg CO2e]
 
     Of several limits the one that started last holds. A stretch with a day that no limit covers gives None.
     """
-    rows = list(targets(organization_id))
+    rows = target_rows(organization_id)
     return [_limit(rows, first, last) for first, last in stretches]
 
 

@@ -101,6 +101,25 @@ def test_csv_of_a_table_holds_full_precision(lead, activity):
     assert "attachment" in response["Content-Disposition"]
 
 
+def test_places_and_stages_sum_to_the_total_and_lead_on(lead, organization, activity):
+    deliver(organization, [metered("d", 200.0, zone="FR", hosting="cloud", provider="aws", region="eu-west-3")])
+    asked = {"period": "2026-Q3", "cmp": "none", "format": "csv"}
+
+    def kg(tab, *names):
+        rows = list(csv.DictReader(io.StringIO(lead.get("/", asked | {"tab": tab}).content.decode())))
+        return {tuple(row[name] for name in names): float(row["total_kg_co2e"]) for row in rows}
+
+    places, stages, teams = kg("place", "provider", "region"), kg("stage", "stage"), kg("team", "team")
+    page = lead.get("/", {"period": "2026-Q3"}).content.decode()
+
+    assert places[("unattributed", "unattributed")] == pytest.approx(1600 * 0.3636)
+    assert set(places) == {("unattributed", "unattributed"), ("aws", "eu-west-3")}
+    assert stages[("training",)] == pytest.approx(500 * 0.329)
+    assert sum(stages.values()) == pytest.approx(sum(teams.values())) == pytest.approx(sum(places.values()))
+    assert "/providers/?period=2026-Q3&amp;provider=aws&amp;region=eu-west-3" in page
+    assert "/explain/?impact=upstream_kg_co2e&amp;period=2026-Q3" in page
+
+
 def test_the_trend_stacks_stages_and_its_csv_adds_up(lead, activity):
     response = lead.get("/", PERIOD | {"format": "csv", "tab": "trend"})
 
@@ -163,6 +182,71 @@ def test_a_target_is_held_against_the_days_that_have_passed(lead, organization, 
     assert "86 % over the target of 312 kg" in page
     assert "for 78 of 92 days" in page
     assert "The target of this period is passed by 270 kg" in page
+
+
+@pytest.fixture
+def steady(organization, time_machine):
+    """Twenty days of 10 kWh each in Germany, up to yesterday: 3.636 kg a day at (329.0 + 34.6) g/kWh."""
+    time_machine.move_to(datetime(2026, 11, 21, 12, tzinfo=UTC))
+    days = [f"2026-11-{day:02}" for day in range(1, 21)]
+    records = [
+        metered(day, 10.0, started_at=f"{day}T09:00:00Z", ended_at=f"{day}T10:00:00Z", requests=100, model="atlas")
+        for day in days
+    ]
+    return deliver(organization, records)
+
+
+def test_an_open_period_is_projected_to_its_end(lead, organization, steady):
+    lead.post("/targets/", {"name": "2026", "limit_t": "1.46", "starts_on": "2026-01-01"})
+
+    page = text_of(lead.get("/", {"period": "2026-11"})).replace("\u202f", " ")
+    rows = list(csv.DictReader(io.StringIO(lead.get("/?period=2026-11&format=csv&tab=trend").content.decode())))
+
+    # 30 days of 3.636 kg against 30 of 4 kg (1.46 t a year): 109.08 of 120 kg, 9.1 % below
+    assert "heading for 109 kg (109) of 120 kg" in page
+    assert "Emissions are heading for 9.1 % below the target" in page
+    assert "like the mean of the last 20 days" in page
+    assert len(rows) == 30
+    assert float(rows[-1]["projection value [kg CO2e]"]) == pytest.approx(3.636)
+    assert rows[-1]["total [kg CO2e]"] == ""  # days to come have no figure
+
+
+def test_an_open_period_that_will_pass_its_target_needs_attention(lead, organization, steady):
+    lead.post("/targets/", {"name": "2026", "limit_t": "1.2775", "starts_on": "2026-01-01"})
+
+    page = text_of(lead.get("/", {"period": "2026-11"})).replace("\u202f", " ")
+
+    # 3.5 kg a day are 105 kg by the end; 72.72 kg until yesterday leave 32.28 kg, 8.88 days of 3.636 kg from 21 November on
+    assert (
+        "The target of this period will be passed about 29 Nov if it goes on like this: 109 kg (109) of 105 kg" in page
+    )
+
+
+def test_a_leading_figure_is_put_into_the_chart(lead, organization, steady):
+    lead.post("/targets/", {"name": "2026", "limit_t": "1.46", "starts_on": "2026-01-01"})
+
+    def table(metric):
+        answer = lead.get("/", {"period": "2026-11", "metric": metric, "format": "csv", "tab": "trend"})
+        return list(csv.DictReader(io.StringIO(answer.content.decode())))
+
+    path, intensity, evidence = table("target"), table("intensity"), table("measured")
+    page = lead.get("/", {"period": "2026-11", "metric": "measured"}).content.decode()
+
+    assert float(path[9]["total [kg CO2e]"]) == pytest.approx(36.36)  # ten days
+    assert float(path[9]["target [kg CO2e]"]) == pytest.approx(40)
+    assert float(path[29]["projection value [kg CO2e]"]) == pytest.approx(109.08)
+    assert float(intensity[0]["Inference [kg CO2e per 1,000 requests]"]) == pytest.approx(36.36)  # 3.636 kg for 100
+    assert len(intensity) == 21  # nothing is projected of it
+    assert float(evidence[19]["Measured [kg CO2e]"]) == pytest.approx(3.636)
+    assert "metric=intensity" in page  # the others can be chosen from here, and filters keep the choice
+    assert "metric=measured&amp;period=2026-10" in page
+
+
+def test_an_unknown_metric_is_said_and_the_chart_is_that_of_emissions(lead, activity):
+    page = text_of(lead.get("/", PERIOD | {"metric": "beauty"}))
+
+    assert "metric is one of emissions, target, intensity, measured" in page
+    assert "by life-cycle stage" in page
 
 
 @pytest.mark.parametrize("narrower", [{"basis": "market"}, {"include": "none"}, {"team": "search"}])
