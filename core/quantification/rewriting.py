@@ -190,9 +190,10 @@ def _given(
     given: list[Given] = parts["given"].tolist()
     positions = np.flatnonzero(moved)
     chosen = given_of(parts.iloc[positions].reset_index(drop=True), own_factors, catalog, methodology).tolist()
+    used: list[tuple[int, ...]] = parts["rules"].tolist()
     for position, own in zip(positions.tolist(), chosen, strict=True):
-        numbers = {name: each for name, each in given[position] if name == SHARE} | dict(own)
-        for number in parts["rules"].iat[position]:
+        numbers: dict[str, Override] = {name: each for name, each in given[position] if name == SHARE} | dict(own)
+        for number in used[position]:
             _put(numbers, rules[number], number)
         given[position] = tuple(sorted(numbers.items()))
     return pd.Series(given, index=parts.index, dtype=object)

@@ -89,7 +89,7 @@ class Rewrite:
     def changes(self) -> dict[str, object]:
         """Name everything that the rule changes, with what to: what two rules may not say differently of one cell."""
         kinds = {f"technique {each.partition(':')[0]}": each for each in self.techniques}
-        return {**self.sets, **{name: value for name, value in self.factors.items()}, **kinds}
+        return {**self.sets, **self.factors, **kinds}
 
     @property
     def only_volume(self) -> bool:
@@ -292,9 +292,10 @@ def _unknown(name: str, value: str, rule: Rewrite, catalog: Catalog) -> str | No
         if provider is None or (place.zones and (place.region or cloud_of(provider) is None)):
             return None  # without a provider the cells' own decide, see `rewriting`
         return f"{provider} has no region {value!r} in the catalog."
-    looked = {
-        "model": lambda: catalog.model(value, provider),
-        "hardware": lambda: catalog.hardware(value),
-        "instance_type": lambda: catalog.instance(value, provider),
-    }[name]()
+    if name == "model":
+        looked: object = catalog.model(value, provider)
+    elif name == "hardware":
+        looked = catalog.hardware(value)
+    else:
+        looked = catalog.instance(value, provider)
     return None if looked is not None else f"The catalog has no {name.replace('_', ' ')} {value!r}."
