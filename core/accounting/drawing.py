@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.accounting.aggregate import SharedErrors
-from core.accounting.columns import MARKET, SAMPLED, Impact
-from core.quantification.intervals import draws_of, named_draws
+from core.accounting.columns import MARKET, SAMPLED, SUFFIXES, Impact
+from core.quantification.intervals import MONTE_CARLO_DRAWS, draws_of, named_draws
 from core.quantification.methods import methodology_of
 
 NO_WIDTHS: Final = (0.0, 0.0, 0.0, 0.0)
@@ -36,40 +36,56 @@ def method_sigmas(groups: Iterable[str], methodology: str) -> dict[str, float]:
     return {group: math.log(gsd[AS_SUCH[method]]) for group in groups if (method := group.partition(":")[0]) in AS_SUCH}
 
 
-def draws_of_total(
-    name: str, sums: pd.DataFrame, parts: Sequence[Impact], errors: SharedErrors, method_sigma: Mapping[str, float]
-) -> npt.NDArray[np.float64]:
+class Drawing:
     """
-    Draw the total of one option; its parts go together where they share a factor row, and the sample is its own.
+    Sums ready to be drawn, some rows at a time: the parts of a total go together where they share a factor row.
 
     Args:
-        name: whose errors are its own.
         sums: of `with_market`.
         parts: what the total adds up.
         method_sigma: see `method_sigmas`.
     """
-    ids = sums["shared_error_id"]
-    total, of_samples = np.zeros(1), 0.0
-    for part in parts:
-        widths = np.array([errors.widths[error].get(part.name, NO_WIDTHS) for error in ids], dtype=float)
-        if part is MARKET:
-            widths[:, :2] = sums[["market_below", "market_above"]].to_numpy(float)
-        value = sums[part.name].to_numpy(float)
-        drawn = draws_of(
-            name,
-            value,
-            sums[f"{part.name}_low"].to_numpy(float),
-            sums[f"{part.name}_high"].to_numpy(float),
-            widths,
-            zone=[errors.zone_group[error] for error in ids],
-            group=[errors.group[error] for error in ids],
-            method_sigma=method_sigma,
-        )
-        total = total + drawn
-        sampled = np.array([errors.widths[error].get(SAMPLED, (0.0,))[0] for error in ids], dtype=float)
-        kept = np.maximum(sums["records"].to_numpy(float), 1.0)
-        of_samples += float(np.sqrt((np.nan_to_num(value) ** 2 * sampled / kept).sum()))
-    whole = float(sums[[part.name for part in parts]].fillna(0.0).to_numpy().sum())
-    if of_samples > 0.0:
-        total = total * named_draws(f"sample {name}", float(np.sqrt(np.log1p((of_samples / whole) ** 2))))
-    return total
+
+    def __init__(
+        self, sums: pd.DataFrame, parts: Sequence[Impact], errors: SharedErrors, method_sigma: Mapping[str, float]
+    ) -> None:
+        ids = sums["shared_error_id"].tolist()
+        self._method_sigma = method_sigma
+        self._zones = np.array([errors.zone_group[error] for error in ids], dtype=object)
+        self._groups = np.array([errors.group[error] for error in ids], dtype=object)
+        self._sampled = np.array([errors.widths[error].get(SAMPLED, (0.0,))[0] for error in ids], dtype=float)
+        self._sampled = self._sampled / np.maximum(sums["records"].to_numpy(float), 1.0)
+        self._parts = []
+        for part in parts:
+            widths = np.array([errors.widths[error].get(part.name, NO_WIDTHS) for error in ids], dtype=float)
+            if part is MARKET:
+                widths.reshape(-1, 4)[:, :2] = sums[["market_below", "market_above"]].to_numpy(float)
+            bounds = [sums[part.name + suffix].to_numpy(float) for suffix in SUFFIXES]
+            self._parts.append((*bounds, widths.reshape(-1, 4)))
+
+    def total(self, name: str, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """
+        Draw the total of some rows; the error of a sample is their own. [draws]
+
+        Args:
+            name: whose errors are its own.
+            rows: their positions.
+        """
+        total, whole, of_samples = np.zeros(MONTE_CARLO_DRAWS), 0.0, 0.0
+        for value, low, high, widths in self._parts:
+            own = np.nan_to_num(value[rows])
+            total = total + draws_of(
+                name,
+                value[rows],
+                low[rows],
+                high[rows],
+                widths[rows],
+                zone=self._zones[rows].tolist(),
+                group=self._groups[rows].tolist(),
+                method_sigma=self._method_sigma,
+            )
+            whole += float(own.sum())
+            of_samples += float(np.sqrt((own**2 * self._sampled[rows]).sum()))
+        if of_samples > 0.0:
+            total = total * named_draws(f"sample {name}", float(np.sqrt(np.log1p((of_samples / whole) ** 2))))
+        return total

@@ -16,7 +16,7 @@ from core.accounting.aggregate import REPORTED, Rate, SharedErrors
 from core.accounting.by_hour import FOLLOWING
 from core.accounting.columns import EMBODIED, MARKET, SAMPLED, SUFFIXES, Impact
 from core.accounting.derive import market_rates
-from core.accounting.drawing import draws_of_total, method_sigmas
+from core.accounting.drawing import Drawing, method_sigmas
 from core.quantification.bounds import Z
 from core.quantification.comparison import QUANTILES
 from core.quantification.intervals import MONTE_CARLO_DRAWS, named_draws
@@ -218,14 +218,18 @@ def _draws(sums: pd.DataFrame, impacts: Sequence[Impact], errors: SharedErrors, 
     widths = ["market_below", "market_above", "saving_below", "saving_above"]
     grouped = narrowed.groupby(DISTINCT, sort=True, dropna=False)
     rows = grouped[kept].sum(min_count=1).join(grouped[widths].first()).reset_index()
-    for (own, saving), some in rows.groupby(["own", "saving"], sort=True):
-        part = draws_of_total(str(own), some, energy, errors, sigmas)
+    drawn = Drawing(rows, energy, errors, sigmas)
+    hardware = Drawing(rows, rest, errors, sigmas) if rest else None
+    sides = [rows[f"saving_{side}"].to_numpy(dtype=float) / Z for side in ("below", "above")]
+    pairs = pd.factorize(pd.Series(list(zip(rows["own"], rows["saving"], strict=True)), dtype=object), sort=True)
+    for number, (own, saving) in enumerate(pairs[1]):
+        at = np.flatnonzero(pairs[0] == number)
+        part = drawn.total(str(own), at)
         if saving:
-            below, above = (float(some[f"saving_{side}"].iloc[0]) / Z for side in ("below", "above"))
-            part = part * named_draws(f"saving {saving}", below, above)
+            part = part * named_draws(f"saving {saving}", float(sides[0][at[0]]), float(sides[1][at[0]]))
         total += part
-        if rest:
-            total += draws_of_total(str(own), some, rest, errors, sigmas)
+        if hardware is not None:
+            total += hardware.total(str(own), at)
     return total
 
 

@@ -24,6 +24,7 @@ NAMES = (
     "import_azure_gcp",
     "read_usage",
     "pages",
+    "scenario",
 )
 COLUMNS = ("name", "value", "unit", "compared_with", "compared_value", "ratio", "runs", "spread")
 

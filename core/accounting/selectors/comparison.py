@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+import pandas as pd
+
 from core.accounting.aggregate import BASES, PARTS, REPORTED, with_market
-from core.accounting.drawing import draws_of_total, method_sigmas
+from core.accounting.drawing import Drawing, method_sigmas
 from core.accounting.figures import Filter
 from core.accounting.models import View
 from core.accounting.selectors.conditions import folded_teams_of, unfolded
@@ -42,11 +45,13 @@ def comparison(
     method_sigma = method_sigmas(errors.group.values(), view.methodology)
     parts = [BASES[asked.basis], *(PARTS[part] for part in asked.include)]
     options = []
-    for name, own in sums[sums[by].notna()].groupby(by):
+    drawing = Drawing(sums, parts, errors, method_sigma)
+    codes, names = pd.factorize(sums[by], sort=True)
+    for number, name in enumerate(names):
+        at = np.flatnonzero(codes == number)
+        own = sums.iloc[at]
         units = float(own[measure].sum())
         kg = float(own[[part.name for part in parts]].fillna(0.0).to_numpy().sum())
         if units > 0.0 and kg > 0.0:
-            options.append(
-                Option(str(name), kg / units, draws_of_total(str(name), own, parts, errors, method_sigma) / units)
-            )
+            options.append(Option(str(name), kg / units, drawing.total(str(name), at) / units))
     return compare(options)
