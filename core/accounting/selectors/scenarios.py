@@ -26,7 +26,7 @@ from core.accounting.selectors.rewritable import Base, read_base
 from core.accounting.selectors.rules import rules_of
 from core.accounting.selectors.views import current_view, watermark
 from core.catalog.selectors import sites_not_controlled
-from core.factors.selectors import pack_of
+from core.factors.selectors import NoFactorSet, pack_of, shipped_factor_set
 from core.ledger.selectors import series_by_id
 from core.organizations.tenancy import organization_snapshot
 from core.quantification import units
@@ -145,6 +145,16 @@ def side_by_side(
     return SideBySide(
         asked, figures, {str(name): float(each) for name, each in money.items()}, outcomes, as_of, view.id
     )
+
+
+def refuse_unknown_names(organization_id: int, rules: Sequence[Rewrite]) -> None:
+    """Raise ScenarioError for names that neither the factors in use nor the organization's own know; inside its scope."""
+    view = current_view(organization_id)
+    try:
+        factor_set = view.factor_set if view else shipped_factor_set()
+    except NoFactorSet:
+        return  # nothing can be derived either, and a scenario says so then
+    check_names(rules, catalog_of(pack_of(factor_set.content_hash)), _own_names(rules_of(organization_id)))
 
 
 def _checked(asked: Filter) -> Filter:
