@@ -10,6 +10,7 @@ from reporting.api.factors import FactorsView
 from reporting.api.figures import EmissionsView, ExplainView
 from reporting.api.instruments import InstrumentsView
 from reporting.api.runs import RunView
+from reporting.api.scenarios import ScenarioFiguresView, ScenariosView, ScenarioView
 from reporting.api.sci import SciView
 from reporting.api.variance import VarianceView
 from reporting.pages import (
@@ -146,6 +147,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/explain", ExplainView.as_view(), name="api_explain"),
     path("api/v1/runs/<path:run>", RunView.as_view(), name="api_run"),
     path("api/v1/sci", SciView.as_view(), name="api_sci"),
+    path("api/v1/scenarios", ScenariosView.as_view(), name="api_scenarios"),
+    path("api/v1/scenarios/figures", ScenarioFiguresView.as_view(), name="api_scenario_figures"),
+    path("api/v1/scenarios/<int:scenario_id>", ScenarioView.as_view(), name="api_scenario"),
     path("api/v1/variance", VarianceView.as_view(), name="api_variance"),
     path("api/v1/attribution-rules", AttributionRulesView.as_view(), name="api_attribution_rules"),
     path("api/v1/denominators", DenominatorsView.as_view(), name="api_denominators"),

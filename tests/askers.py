@@ -22,7 +22,9 @@ from core.organizations.policy import Action
 from core.organizations.tenancy import organization_scope
 from core.quantification.attribution_rules import Rule
 from core.quantification.attribution_text import parse_condition
+from core.quantification.scenario import Rewrite
 from ingestion.models import Batch
+from reporting.services.scenarios import save_scenario
 
 
 @dataclass(frozen=True)
@@ -188,6 +190,11 @@ def rule_of(asker: Asker) -> int:
     made = add_rule(organization_id=asker.organization.id, rule=rule).rule
     assert made is not None
     return made.id
+
+
+def scenario_of(asker: Asker) -> int:
+    rules = (Rewrite(scales={"volume": 2.0}),)
+    return save_scenario(organization_id=asker.organization.id, name=f"Scenario {uuid4()}", rules=rules).id
 
 
 def factor_file(_: Asker) -> str:

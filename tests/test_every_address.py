@@ -33,6 +33,7 @@ from tests.askers import (
     own_factor,
     restatement_job,
     rule_of,
+    scenario_of,
     see,
     site_of,
     source_of,
@@ -52,6 +53,7 @@ INSTRUMENT = {"instrument_id": instrument_of}
 RULE = {"rule_id": rule_of}
 SOURCE = {"source_id": source_of}
 BILL = {"source_id": bill_of}
+SCENARIO = {"scenario_id": scenario_of}
 WHO: dict[str, Address] = {
     # operators
     "healthz": Address((open_to_all(200),)),
@@ -146,6 +148,9 @@ WHO: dict[str, Address] = {
     "bookings": Address((see(A.SEE_OWN_TEAM),)),
     "changes": Address((see(A.SEE_OWN_TEAM),)),
     "api_variance": Address((see(A.SEE_OWN_TEAM),)),
+    "api_scenarios": Address((see(A.SEE_ALL_TEAMS), do(A.EDIT_SCENARIOS, 400))),
+    "api_scenario": Address((see(A.SEE_ALL_TEAMS), Call("DELETE", (A.EDIT_SCENARIOS,), 204)), SCENARIO),
+    "api_scenario_figures": Address((see(A.SEE_ALL_TEAMS, 400), do(A.SEE_ALL_TEAMS, 400))),  # without a scenario
     "explain": Address((see(A.SEE_OWN_TEAM, 404),)),  # no figure yet, so nothing to explain
     "api_emissions": Address((see(A.SEE_OWN_TEAM),)),
     "api_explain": Address((see(A.SEE_OWN_TEAM, 404),)),
@@ -217,7 +222,16 @@ WHO: dict[str, Address] = {
     "schema": Address((Call("GET", (), 200),)),
     "docs": Address((Call("GET", (), 200),)),
 }
-IDS_OF_ORGANIZATIONS = ("slug", "batch_id", "source_id", "token_id", "instrument_id", "rule_id", "deletion_id")
+IDS_OF_ORGANIZATIONS = (
+    "slug",
+    "batch_id",
+    "source_id",
+    "token_id",
+    "instrument_id",
+    "rule_id",
+    "deletion_id",
+    "scenario_id",
+)
 ACCOUNTS_OPEN_TO_STRANGERS = {
     "account_login",
     "account_signup",

@@ -281,9 +281,14 @@ def draws_of(
     return total
 
 
-def named_draws(name: str, sigma: float) -> Floats:
-    """Return lognormal draws of median 1 that belong to a name: an error that one figure has for itself. [MONTE_CARLO_DRAWS]"""
-    return _errors(np.array([sigma, sigma]), name).astype(np.float64)
+def named_draws(name: str, sigma: float, above: float | None = None) -> Floats:
+    """
+    Return lognormal draws of median 1 that belong to a name: an error that one figure has for itself. [MONTE_CARLO_DRAWS]
+
+    Args:
+        sigma: of both halves, or of the lower one where `above` is that of the upper one.
+    """
+    return _errors(np.array([sigma, sigma if above is None else above]), name).astype(np.float64)
 
 
 def _errors(sigma: Floats, row: str) -> npt.NDArray[np.float32]:

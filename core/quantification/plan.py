@@ -26,6 +26,8 @@ from core.quantification.operational import Grid
 from core.quantification.overrides import Override, override_factor
 from core.quantification.pack import FactorPack
 from core.quantification.sampling import SHARE, UNREADABLE, sampling_variance, scale_factor
+from core.quantification.saving import ENERGY_SCALE, scaled_energy
+from core.quantification.saving import scale_factor as saving_factor
 from core.quantification.scope import scopes_of
 from core.quantification.terms import IMPACTS, UNIT, Product, Term, make_term
 from core.quantification.use import Context, Energy, Refusal, Use
@@ -135,6 +137,8 @@ def _planned(pack: FactorPack, method: Methodology, use: Use) -> tuple[Plan, lis
     market: Market | None = None
     family = ""
     if energy is not None:
+        if ENERGY_SCALE in use.overrides:
+            energy = scaled_energy(energy, saving_factor(use.overrides[ENERGY_SCALE]))
         name, quality, family = energy.method, energy.data_quality, energy.family
         market = add_electricity(use, context, energy, grid, draft)
         _embody(embodied(use, context, energy.method), draft)

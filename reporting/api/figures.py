@@ -35,13 +35,20 @@ QUERY_PARAMETERS = [
 ]
 
 
-def asked(request: Request) -> Query:
-    """Read the parameters of a call; the first one at fault is answered with its name."""
+def asked(request: Request, *, besides: str = "") -> Query:
+    """
+    Read the parameters of a call; the first one at fault is answered with its name.
+
+    Args:
+        besides: a parameter of the call's own, which is no filter.
+    """
+    data = request._request.GET.copy()
+    data.pop(besides, None)
     identity = request.user
     organization = Organization.objects.only("fiscal_year_start_month").get(id=identity.organization_id)  # type: ignore[union-attr]
     try:
         return read_query(
-            request._request.GET,
+            data,
             identity=identity,  # type: ignore[arg-type]
             today=datetime.now(UTC).date(),
             fiscal_start=organization.fiscal_year_start_month,

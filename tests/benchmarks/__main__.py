@@ -25,6 +25,7 @@ NAMES = (
     "read_usage",
     "read_exports",
     "pages",
+    "scenario",
 )
 COLUMNS = ("name", "value", "unit", "compared_with", "compared_value", "ratio", "runs", "spread")
 

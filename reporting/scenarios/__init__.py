@@ -1,0 +1,1 @@
+"""Scenarios side by side: the answer as plain values, and in words."""
