@@ -6,6 +6,7 @@ Needs gettext (xgettext, msgmerge). The compiled catalogues lie in the repositor
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -20,9 +21,38 @@ LEFT_OUT = [".venv", "node_modules", "var", "static", "tests", "docs"]
 
 
 class Messages(Command):
-    """Charts are plain Python: they are given ``translate``, and mark what they look up later with ``as_is``."""
+    """
+    Charts are plain Python: they are given ``translate``, and mark with ``as_is`` what they look up later.
 
-    xgettext_options: ClassVar = [*Command.xgettext_options, "--keyword=translate", "--keyword=as_is"]
+    ``_now`` is gettext in modules whose ``_`` is lazy.
+    """
+
+    xgettext_options: ClassVar = [*Command.xgettext_options, "--keyword=translate", "--keyword=as_is", "--keyword=_now"]
+
+
+def texts_of_plain_parts() -> Iterator[str]:
+    """Give the texts of parts that are plain Python, or a table: pages look them up where they show them."""
+    from core.quantification import matching, notes
+    from core.quantification.factor_tables import TABLES
+    from core.quantification.rejections import REASONS
+    from ingestion import arrivals
+    from ingestion.sources import registry
+    from ingestion.sources.ai_services import rules
+    from reporting.handbook.contents import contents
+    from reporting.intensities.units import BUILT_IN, STANDARD
+
+    yield from notes.TEXTS.values()
+    yield from (text for reason in REASONS.values() for text in (reason.sentence, reason.remedy))
+    yield from (table.about for table in TABLES.values())
+    yield from dict.fromkeys(matching.CONFIDENCE.values())
+    yield from arrivals.TONES
+    yield from (registry.dropped(name) for name in registry.SOURCES)
+    yield from (rule.reason for rule in rules())
+    for group in contents():
+        yield group.title
+        yield from (text for entry in group.entries for text in (entry.title, entry.line))
+    yield from (text for unit in BUILT_IN.values() for text in (unit.text, unit.counted))
+    yield from (series.unit_text for series in STANDARD.values())
 
 
 def main() -> int:
@@ -31,6 +61,8 @@ def main() -> int:
     sys.path.insert(0, str(PROJECT))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
     django.setup()
+    found = PROJECT / "core" / "texts_of_plain_parts.py"  # gone again below
+    found.write_text("".join(f"gettext({text!r})\n" for text in dict.fromkeys(texts_of_plain_parts()) if text))
     call_command(
         Messages(),
         locale=LANGUAGES,
@@ -40,6 +72,7 @@ def main() -> int:
         no_obsolete=True,
         verbosity=0,
     )
+    found.unlink()
     waiting = 0
     for path in sorted((PROJECT / "locale").glob("*/LC_MESSAGES/django.po")):
         catalogue = polib.pofile(str(path), wrapwidth=0)

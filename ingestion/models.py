@@ -12,6 +12,7 @@ from typing import ClassVar
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from core.identifiers import uuid7
 from core.ledger.models import Source
@@ -22,10 +23,10 @@ from core.quantification.rejections import REASONS, Reason
 class State(models.TextChoices):
     """Where a batch is. A held batch is pending, with the reason in ``held``."""
 
-    PENDING = "pending", "Waiting"
-    PROCESSING = "processing", "Being read"
-    DONE = "done", "Done"
-    FAILED = "failed", "Failed"
+    PENDING = "pending", _("Waiting")
+    PROCESSING = "processing", _("Being read")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
 
 
 class Batch(models.Model):
@@ -115,9 +116,9 @@ COUNTS = ("received", "written", "duplicate", "quarantined", "outside")
 
 
 class QuarantineState(models.TextChoices):
-    OPEN = "open", "Open"
-    REPLAYED = "replayed", "Replayed"
-    DISCARDED = "discarded", "Discarded"
+    OPEN = "open", _("Open")
+    REPLAYED = "replayed", _("Replayed")
+    DISCARDED = "discarded", _("Discarded")
 
 
 class QuarantinedRow(models.Model):

@@ -12,6 +12,7 @@ from typing import ClassVar
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from core.factors.models import FactorSet
 from core.ledger.models import Series, Source
@@ -21,9 +22,9 @@ from core.organizations.models import Organization
 class ViewState(models.TextChoices):
     """A view is built beside the current one, becomes current by one switch, and is kept when it is followed."""
 
-    BUILDING = "building", "Building"
-    CURRENT = "current", "Current"
-    RETIRED = "retired", "Retired"
+    BUILDING = "building", _("Building")
+    CURRENT = "current", _("Current")
+    RETIRED = "retired", _("Retired")
 
 
 class View(models.Model):
@@ -120,10 +121,10 @@ class SourceLink(models.Model):
 class ExpectedKind(models.TextChoices):
     """What is expected to report."""
 
-    ACCOUNT = "account", "Account"
-    API_KEY = "api_key", "API key"
-    CLUSTER = "cluster", "Cluster"
-    AGENT = "agent", "Agent"
+    ACCOUNT = "account", _("Account")
+    API_KEY = "api_key", _("API key")
+    CLUSTER = "cluster", _("Cluster")
+    AGENT = "agent", _("Agent")
 
 
 class Expected(models.Model):
@@ -335,11 +336,11 @@ class MarketRate(models.Model):
 class JobState(models.TextChoices):
     """Where a restatement that was asked for is."""
 
-    WAITING = "waiting", "Waiting"
-    RUNNING = "running", "Running"
-    DONE = "done", "Done"
-    FAILED = "failed", "Failed"
-    CANCELLED = "cancelled", "Cancelled"
+    WAITING = "waiting", _("Waiting")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
 
 
 class RestatementJob(models.Model):

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from core.catalog.entries import KINDS, NUMBERS, WITHDRAWAL
 from core.organizations.models import Organization
@@ -15,12 +16,12 @@ from core.organizations.models import Organization
 class AliasKind(models.TextChoices):
     """The dimensions whose reported names can be resolved to a known one."""
 
-    MODEL = "model", "Model"
-    HARDWARE = "hardware", "Hardware"
-    INSTANCE_TYPE = "instance_type", "Instance type"
-    REGION = "region", "Region"
-    ZONE = "zone", "Grid zone"
-    PROVIDER = "provider", "Provider"
+    MODEL = "model", _("Model")
+    HARDWARE = "hardware", _("Hardware")
+    INSTANCE_TYPE = "instance_type", _("Instance type")
+    REGION = "region", _("Region")
+    ZONE = "zone", _("Grid zone")
+    PROVIDER = "provider", _("Provider")
 
 
 class Alias(models.Model):
@@ -57,9 +58,9 @@ class Alias(models.Model):
 class SiteKind(models.TextChoices):
     """How a site is run, in the words of an inventory (inventory.schema.json)."""
 
-    OWNED = "owned", "Owned"
-    COLOCATION = "colocation", "Colocation"
-    LEASED = "leased", "Leased whole"
+    OWNED = "owned", _("Owned")
+    COLOCATION = "colocation", _("Colocation")
+    LEASED = "leased", _("Leased whole")
 
 
 class Site(models.Model):

@@ -14,6 +14,7 @@ from typing import ClassVar
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from core.organizations.models import Organization
 
@@ -90,9 +91,9 @@ class OwnFactor(models.Model):
 class InstrumentType(models.TextChoices):
     """In the order in which they are used (Scope 2 Guidance)."""
 
-    CERTIFICATE = "certificate", "Certificate"
-    CONTRACT = "contract", "Contract"
-    SUPPLIER_RATE = "supplier_rate", "Supplier rate"
+    CERTIFICATE = "certificate", _("Certificate")
+    CONTRACT = "contract", _("Contract")
+    SUPPLIER_RATE = "supplier_rate", _("Supplier rate")
 
 
 class ContractualInstrument(models.Model):
@@ -139,8 +140,8 @@ class ContractualInstrument(models.Model):
 class InstrumentEventKind(models.TextChoices):
     """What can happen to an instrument."""
 
-    RETIRED = "retired", "Retired"
-    WITHDRAWN = "withdrawn", "Withdrawn"
+    RETIRED = "retired", _("Retired")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
 
 
 class InstrumentEvent(models.Model):

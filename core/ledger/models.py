@@ -12,6 +12,7 @@ from typing import ClassVar
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from core.organizations.models import Organization
 
@@ -106,10 +107,10 @@ class Snapshot(models.Model):
 
 
 class DeletionState(models.TextChoices):
-    DELETING = "deleting", "Being deleted"
-    DELETED = "deleted", "Deleted"
-    RESTORING = "restoring", "Being restored"
-    RESTORED = "restored", "Restored"
+    DELETING = "deleting", _("Being deleted")
+    DELETED = "deleted", _("Deleted")
+    RESTORING = "restoring", _("Being restored")
+    RESTORED = "restored", _("Restored")
 
 
 class Deletion(models.Model):

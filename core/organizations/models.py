@@ -8,6 +8,7 @@ from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
 
 from core.quantification.activity import STAGES
 
@@ -69,13 +70,13 @@ class Person(AbstractBaseUser):
 class Role(models.TextChoices):
     """The roles of interface.md section 2; what each may do is in policy.py."""
 
-    OWNER = "owner", "Owner"
-    ADMIN = "admin", "Admin"
-    SUSTAINABILITY_LEAD = "sustainability_lead", "Sustainability lead"
-    TEAM_LEAD = "team_lead", "Team lead"
-    PROCUREMENT = "procurement", "Procurement"
-    MEMBER = "member", "Member"
-    AUDITOR = "auditor", "Auditor"
+    OWNER = "owner", _("Owner")
+    ADMIN = "admin", _("Admin")
+    SUSTAINABILITY_LEAD = "sustainability_lead", _("Sustainability lead")
+    TEAM_LEAD = "team_lead", _("Team lead")
+    PROCUREMENT = "procurement", _("Procurement")
+    MEMBER = "member", _("Member")
+    AUDITOR = "auditor", _("Auditor")
 
 
 class Team(models.Model):
@@ -128,9 +129,9 @@ class Membership(models.Model):
 class Scope(models.TextChoices):
     """What a token may do (contracts.md section 4)."""
 
-    INGEST = "ingest", "Write through doors"
-    READ = "read", "Read figures"
-    ADMIN = "admin", "What an admin may do by API"
+    INGEST = "ingest", _("Write through doors")
+    READ = "read", _("Read figures")
+    ADMIN = "admin", _("What an admin may do by API")
 
 
 class ApiToken(models.Model):

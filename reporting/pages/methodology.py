@@ -48,7 +48,7 @@ def methodology_page(request: HttpRequest, name: str) -> HttpResponse:
         "reporting/methodology_page.html",
         {
             "title": page.title,
-            "crumbs": [(_("Methodology"), reverse("methodology")), (group.title, ""), (page.title, "")],
+            "crumbs": [(_("Methodology"), reverse("methodology")), (_(group.title), ""), (_(page.title), "")],
             "article": mark_safe(page.html),  # noqa: S308  # rendered escaped
             "groups": contents(),
             "current": name,

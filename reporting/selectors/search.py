@@ -216,7 +216,7 @@ def _factors(seeker: Seeker) -> list[Hit]:
 def _handbook(seeker: Seeker) -> list[Hit]:
     wanted = seeker.text.lower()
     return [
-        Hit(entry.title, entry.line, reverse("methodology_page", args=[entry.name]))
+        Hit(_(entry.title), _(entry.line), reverse("methodology_page", args=[entry.name]))
         for entry in entries().values()
-        if wanted in f"{entry.title} {entry.line}".lower()
+        if wanted in f"{entry.title} {entry.line} {_(entry.title)} {_(entry.line)}".lower()
     ]

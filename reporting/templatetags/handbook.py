@@ -5,6 +5,7 @@ from __future__ import annotations
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from reporting.handbook.contents import entries
 from reporting.handbook.terms import NOTES
@@ -26,7 +27,7 @@ def term(name: str, text: str = "") -> SafeString:
     if not name:
         return format_html("{}", text)
     entry = entries()[name]
-    return format_html('<a class="term" href="{}" title="{}">{}</a>', address_of(name), entry.line, text or entry.title)
+    return format_html('<a class="term" href="{}" title="{}">{}</a>', address_of(name), _(entry.line), text or _(entry.title))
 
 
 @register.filter
