@@ -26,7 +26,7 @@ def language(respond: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRe
         of_file = "format" in request.GET or for_programs(request)
         spoken = OF_FILES if of_file else translation.get_language_from_request(request)
         with translation.override(spoken):
-            request.LANGUAGE_CODE = spoken  # type: ignore[attr-defined]
+            request.LANGUAGE_CODE = spoken
             response = respond(request)
         patch_vary_headers(response, ("Accept-Language", "Cookie"))
         response.headers.setdefault("Content-Language", spoken)

@@ -155,7 +155,7 @@ def _in_measures(rows: pd.DataFrame, currencies: dict[tuple[int, str | None], st
     return rows.assign(
         **{name: rows[name].fillna(0.0) for name in COMPARED},
         money_key=np.array([*money, None], dtype=object)[:-1],
-        reported_key=np.where(rows["method"] == "reported", "kg", None),
+        reported_key=np.array(["kg" if method == "reported" else None for method in rows["method"]], dtype=object),
     )
 
 

@@ -74,14 +74,14 @@ def unlinked_statements(organization_id: int, asked: Filter) -> list[UnlinkedSta
     rows = rows[pd.Series([unit is None for unit in units_of(rows, links)], index=rows.index, dtype=bool)]
     return [
         UnlinkedStatement(
-            source_id=int(source_id),
+            source_id=int(own["source_id"].iloc[0]),
             source=str(own["source"].iloc[0]),
-            account=None if pd.isna(account) else str(account),
+            account=None if own["account"].isna().iloc[0] else str(own["account"].iloc[0]),
             records=int(own["records"].sum()),
             counted_kg=_kg(own, COUNTED),
             beside_kg=_kg(own, CROSS_CHECK),
         )
-        for (source_id, account), own in rows.groupby(["source_id", "account"], sort=True, dropna=False)
+        for _, own in rows.groupby(["source_id", "account"], sort=True, dropna=False)
     ]
 
 

@@ -11,7 +11,7 @@ from core.organizations.tenancy import protect
 class Migration(migrations.Migration):
     dependencies = [
         ("organizations", "0005_apitoken_source_id"),
-        ("reporting", "0007_export"),
+        ("reporting", "0008_export_view"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
