@@ -5,21 +5,23 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
 from core.accounting.selectors import current_view
 from core.factors.selectors import NoFactorSet, pack_of, shipped_factor_set
+from core.ledger.identities import standing_ids
 from core.ledger.models import Source
 from core.quantification.answer import answers
 from core.quantification.methods import LATEST
 from core.quantification.pack import FactorPack
-from ingestion import reading, selectors
+from ingestion import reading
 from ingestion.claims import Claimed
 from ingestion.kinds import Setting, settings_of
 from ingestion.models import Batch
+from ingestion.services.resolve import parts_of
 from ingestion.sources.base import UnreadablePayload
 
 FIXES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -45,24 +47,26 @@ class Effect:
 
     Args:
         rows: payload rows tried; `more` are open besides.
-        records: payload rows that would become records, some perhaps of ids that stand already.
+        records: payload rows that would become records.
+        standing: of ids that stand already, so that they would be duplicates or conflicts.
         still: reason -> rows that stay in quarantine.
         kg_co2e, low_kg_co2e, high_kg_co2e: location-based, with upstream and embodied, of those with a figure.
         energy_kwh: at the facility.
         without_figure: records that would have none.
-        not_kept: rows whose payload is no longer there.
+        refused: why rows cannot be read again, in the words of who reads them -> how many.
     """
 
     rows: int = 0
     more: int = 0
     records: int = 0
+    standing: int = 0
     still: Counter[str] = field(default_factory=Counter)
     kg_co2e: float = 0.0
     low_kg_co2e: float = 0.0
     high_kg_co2e: float = 0.0
     energy_kwh: float = 0.0
     without_figure: int = 0
-    not_kept: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
 
 
 def fixing_settings(kind: str, reason: str, fields: Collection[str | None]) -> list[Setting]:
@@ -88,25 +92,47 @@ def effect_of(organization_id: int, source: Source, reason: str, settings: Mappi
     """Read the open rows of a group again under these settings, 5,000 at most, and quantify what they give."""
     effect = Effect()
     wanted: dict[UUID, list[tuple[int, int, object]]] = {}
-    found = selectors.quarantine(organization_id, source_id=source.id, reason=reason)
-    columns = ("batch_id", "file", "row", "rows", "payload", "batch__size_bytes")
-    for batch_id, file, row, rows, payload, size_bytes in found.values_list(*columns).iterator():
-        if effect.rows >= TRIED_ROWS or size_bytes > TRIED_BYTES:
-            effect.more += rows
-            continue
-        wanted.setdefault(batch_id, []).append((file, row, payload))
-        effect.rows += rows
+    parts = parts_of(organization_id, source_id=source.id, reason=reason)
+    for part in parts:
+        for file, row, rows, payload in part.rows.values_list("file", "row", "rows", "payload").iterator():
+            if part.refusal:
+                effect.refused[part.refusal] += rows
+            elif effect.rows >= TRIED_ROWS or part.origin.size_bytes > TRIED_BYTES:
+                effect.more += rows
+            else:
+                wanted.setdefault(part.origin.id, []).append((file, row, payload))
+                effect.rows += rows
     pack, methodology = factors_of(organization_id)
     trial = _Trial(organization_id, wanted)
-    batches = list(Batch.objects.filter(organization_id=organization_id, id__in=list(wanted)).order_by("id"))
+    batches = [part.origin for part in parts if part.origin.id in wanted]
     trial.fetch([_claimed(batch, source, settings) for batch in batches])
+    known: set[str] = set()
     for batch in batches:
         try:
             for chunk in trial.chunks(_claimed(batch, source, settings)):
-                _add(effect, chunk, pack, methodology)
-        except UnreadablePayload:
-            effect.not_kept += len(wanted[batch.id])
+                _add(effect, _new(effect, chunk, batch, known), pack, methodology)
+        except UnreadablePayload as error:
+            effect.refused[f"Batch {batch.id}: {error}"] += len(wanted[batch.id])
     return effect
+
+
+def _new(effect: Effect, chunk: reading.Chunk, batch: Batch, known: set[str]) -> reading.Chunk:
+    """Leave out the records of ids that stand or were met before; what restates periods is compared whole, not by id."""
+    frame = chunk.activity
+    if batch.in_order or not len(frame):
+        return chunk
+    ids = frame["record_id"].tolist()
+    standing = standing_ids(batch.organization_id, batch.source_id, ids)
+    again = []
+    for record_id in ids:
+        again.append(record_id in standing or record_id in known)
+        known.add(record_id)
+    if not any(again):
+        return chunk
+    kept = frame[[not each for each in again]].reset_index(drop=True)
+    repeated = int(frame["rows"][again].sum())
+    effect.standing += repeated
+    return replace(chunk, activity=kept, duplicate=chunk.duplicate + repeated)
 
 
 def _add(effect: Effect, chunk: reading.Chunk, pack: FactorPack | None, methodology: str) -> None:

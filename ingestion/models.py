@@ -138,6 +138,11 @@ class QuarantinedRow(models.Model):
     payload = models.JSONField(null=True, help_text="the row as read; what names a person was dropped before")
     state = models.CharField(max_length=16, choices=QuarantineState.choices, default=QuarantineState.OPEN)
     first_seen = models.DateTimeField(db_default=Now())
+    last_seen = models.DateTimeField(db_default=Now())
+    times_sent = models.PositiveIntegerField(
+        default=1, db_default=1, help_text="deliveries that held it, refused alike"
+    )
+    fingerprint = models.UUIDField(null=True, help_text="of what was read, field and reason: the same again waits once")
     resolved_at = models.DateTimeField(null=True)
     replayed_by = models.UUIDField(null=True, help_text="the batch that read it again")
     discard_reason = models.TextField(blank=True, default="")
@@ -146,9 +151,19 @@ class QuarantinedRow(models.Model):
         db_table = "ingestion_quarantine"
         constraints: ClassVar = [
             models.CheckConstraint(condition=models.Q(state__in=QuarantineState.values), name="quarantine_state"),
+            models.UniqueConstraint(
+                fields=["organization", "source", "fingerprint"],
+                condition=models.Q(state=QuarantineState.OPEN),
+                name="quarantine_waits_once",
+            ),
         ]
         indexes: ClassVar = [
             models.Index(fields=["organization", "batch", "id"], name="quarantine_of_batch"),
+            models.Index(
+                fields=["organization", "replayed_by"],
+                name="quarantine_replayed_by",
+                condition=models.Q(replayed_by__isnull=False),
+            ),
             models.Index(
                 fields=["organization", "reason", "source"],
                 name="quarantine_open",

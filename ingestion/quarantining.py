@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Final, Self
@@ -14,6 +15,7 @@ from core.quantification.rejections import Rejection
 
 PAYLOAD_BYTES: Final = 64 * 1024
 """A larger row is kept without its content."""
+NOT_KEPT: Final = '"(row above 64 KiB, not kept)"'
 DETAIL_LENGTH: Final = 1000
 RECORD_ID_LENGTH: Final = 400
 
@@ -23,18 +25,44 @@ Place = Callable[[UUID, int], tuple[int, int]]
 _TABLE: Final = """
 create temporary table if not exists staged_quarantine (
     batch_id uuid, source_id integer, file smallint, row_number bigint, row_count integer, record_id text, field text,
-    reason text, detail text, payload text
+    reason text, detail text, payload text, content text
 ) on commit preserve rows
 """
 _COPY: Final = (
     "copy pg_temp.staged_quarantine (batch_id, source_id, file, row_number, row_count, record_id, field, reason, detail,"
-    " payload) from stdin"
+    " payload, content) from stdin"
 )
+# The same row of the same source, refused for the same reason, waits once: the latest delivery is the one to read it from. What
+# is equal within one delivery stays apart, since each of its rows is read again by itself. A row that could not be kept is
+# known by its place in an equal body. Read again and refused as before, a row goes on as what it was.
 _KEEP: Final = """
-insert into ingestion_quarantine (organization_id, batch_id, source_id, file, "row", rows, record_id, field, reason,
-                                  detail, payload, state, discard_reason)
-select %s, batch_id, source_id, file, row_number, row_count, record_id, field, reason, detail, payload::jsonb, 'open', ''
-from pg_temp.staged_quarantine where batch_id <> all(%s) order by batch_id, file, row_number
+with said as (
+    select s.*, md5(concat_ws(':', s.reason, s.field,
+                              coalesce(s.content, concat(encode(b.body_hash, 'hex'), s.file, '/', s.row_number)))) as saying
+    from pg_temp.staged_quarantine s
+    join ingestion_batch b on b.organization_id = %(organization)s and b.id = s.batch_id
+    where s.batch_id <> all(%(left_out)s)
+), known as (
+    select said.*, q.times_sent, q.first_seen, coalesce(q.fingerprint, md5(saying || ':' || row_number() over (
+        partition by said.batch_id, said.source_id, saying order by said.file, said.row_number))::uuid) as fingerprint
+    from said left join ingestion_quarantine q
+        on q.organization_id = %(organization)s and q.replayed_by = said.batch_id and q.file = said.file
+        and q."row" = said.row_number and q.reason = said.reason
+), latest as (
+    select distinct on (source_id, fingerprint) *,
+           sum(coalesce(times_sent, 1)) over (partition by source_id, fingerprint) as times
+    from known order by source_id, fingerprint, batch_id desc
+)
+insert into ingestion_quarantine as standing (
+    organization_id, batch_id, source_id, file, "row", rows, record_id, field, reason, detail, payload, state, discard_reason,
+    first_seen, times_sent, fingerprint)
+select %(organization)s, batch_id, source_id, file, row_number, row_count, record_id, field, reason, detail, payload::jsonb,
+       'open', '', coalesce(first_seen, now()), times, fingerprint
+from latest order by batch_id, file, row_number
+on conflict (organization_id, source_id, fingerprint) where state = 'open' do update
+set batch_id = excluded.batch_id, file = excluded.file, "row" = excluded."row", rows = excluded.rows,
+    detail = excluded.detail, record_id = excluded.record_id, payload = excluded.payload, last_seen = now(),
+    times_sent = standing.times_sent + excluded.times_sent
 """
 
 
@@ -73,9 +101,10 @@ class Staging:
                 plain(rejection.field, DETAIL_LENGTH),
                 rejection.reason,
                 plain(rejection.detail, DETAIL_LENGTH) or "",
-                as_json(rejection.payload),
+                payload,
+                _content(rejection, payload),
             )
-            for rejection in rejections
+            for rejection, payload in ((each, as_json(each.payload)) for each in rejections)
         ]
         if not rows:
             return
@@ -88,7 +117,14 @@ class Staging:
         """Move what was staged into the quarantine, but for some batches; call it inside the ledger's transaction."""
         if self.staged:
             with connection.cursor() as cursor:
-                cursor.execute(_KEEP, [self.organization_id, left_out])
+                cursor.execute(_KEEP, {"organization": self.organization_id, "left_out": left_out})
+
+
+def _content(rejection: Rejection, payload: str | None) -> str | None:
+    """Hash what was read of a row; None where it was not kept, so that it cannot be told from others."""
+    if payload is None or payload == NOT_KEPT:
+        return None
+    return hashlib.sha256(f"{rejection.record_id}\x1f{payload}".encode(errors="replace")).hexdigest()
 
 
 def plain(text: object, length: int) -> str | None:
@@ -102,7 +138,7 @@ def as_json(value: object) -> str | None:
         return None
     encoded = msgspec.json.encode(value, enc_hook=_as_text)
     if len(encoded) > PAYLOAD_BYTES:
-        return '"(row above 64 KiB, not kept)"'
+        return NOT_KEPT
     return encoded.decode().replace("\\u0000", "\\ufffd")
 
 

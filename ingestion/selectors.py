@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import connection
-from django.db.models import Count, Max, Min, QuerySet, Sum
+from django.db.models import Count, F, Max, Min, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
 from core.ledger.models import Series, Source
@@ -154,7 +154,20 @@ def units_in_quarantine(rows: QuerySet[QuarantinedRow]) -> list[str]:
 
 
 EXPORTED = (
-    *("first_seen", "source", "kind", "batch", "file", "row", "rows", "record_id", "field", "reason", "detail"),
+    *(
+        "first_seen",
+        "times_sent",
+        "source",
+        "kind",
+        "batch",
+        "file",
+        "row",
+        "rows",
+        "record_id",
+        "field",
+        "reason",
+        "detail",
+    ),
     *("remedy", "payload"),
 )
 """Columns of an export of rows in quarantine."""
@@ -164,6 +177,7 @@ def exported(row: QuarantinedRow) -> dict[str, Any]:
     """Give all there is of a row in quarantine, for an export."""
     return {
         "first_seen": stamp(row.first_seen),
+        "times_sent": row.times_sent,
         "source": row.source.name,
         "kind": row.source.kind,
         "batch": str(row.batch_id),
@@ -314,6 +328,7 @@ class QuarantineGroup:
     kind: str
     reason: str
     rows: int
+    times_sent: int
     first_seen: datetime
     sample: QuarantinedRow
     fields: frozenset[str | None]
@@ -330,7 +345,13 @@ def quarantine_groups(organization_id: int, source_id: int | None = None) -> lis
         quarantine(organization_id, source_id=source_id)
         .order_by()
         .values("source_id", "source__name", "source__kind", "reason")
-        .annotate(count=Sum("rows"), seen=Min("first_seen"), example=Max("id"), named=ArrayAgg("field", distinct=True))
+        .annotate(
+            count=Sum("rows"),
+            sent=Sum(F("rows") * F("times_sent")),
+            seen=Min("first_seen"),
+            example=Max("id"),
+            named=ArrayAgg("field", distinct=True),
+        )
         .order_by("-count")
     )
     found = list(groups)
@@ -344,6 +365,7 @@ def quarantine_groups(organization_id: int, source_id: int | None = None) -> lis
             group["source__kind"],
             group["reason"],
             group["count"],
+            group["sent"],
             group["seen"],
             samples[group["example"]],
             frozenset(group["named"]),

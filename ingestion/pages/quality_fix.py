@@ -88,6 +88,8 @@ def fix(request: HttpRequest, source_id: int, reason: str) -> HttpResponse:
         "settings": settings,
         "effect": effect,
         "still": sorted(effect.still.items()) if effect else [],
+        "refused": list(effect.refused.items()) if effect else [],
+        "refused_rows": sum(effect.refused.values()) if effect else 0,
     }
     return render(request, "ingestion/quality_fix.html", context, status=400 if form.errors else 200)
 

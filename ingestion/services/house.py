@@ -156,10 +156,8 @@ def _empty_quarantine(organization_id: int, now: datetime, kept: Retention) -> i
     """Take content and ids out of rows in quarantine as their payloads and the ledger's ids go; the reasons stay."""
     with organization_scope(organization_id):
         rows = QuarantinedRow.objects.filter(organization_id=organization_id)
-        emptied = rows.filter(first_seen__date__lt=kept.payloads_before(now), payload__isnull=False).update(
-            payload=None
-        )
-        rows.filter(first_seen__date__lt=kept.ids_before(now), record_id__isnull=False).update(record_id=None)
+        emptied = rows.filter(last_seen__date__lt=kept.payloads_before(now), payload__isnull=False).update(payload=None)
+        rows.filter(last_seen__date__lt=kept.ids_before(now), record_id__isnull=False).update(record_id=None)
     return emptied
 
 

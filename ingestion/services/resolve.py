@@ -31,6 +31,29 @@ class Replay:
     refused: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Part:
+    """
+    The rows of one batch that reading again concerns.
+
+    Args:
+        origin: the batch.
+        rows: those that are read; of a format that restates periods all of the batch that are open.
+        refusal: why they cannot be read again, in words; None when they can.
+    """
+
+    origin: Batch
+    rows: QuerySet[QuarantinedRow]
+    refusal: str | None
+
+
+def parts_of(organization_id: int, **filters: Any) -> list[Part]:
+    """Part open rows (filters as `selectors.quarantine` takes them) by their batches, inside the organization's scope."""
+    rows = selectors.quarantine(organization_id, **filters)
+    origins = Batch.objects.filter(organization_id=organization_id, id__in=rows.values("batch_id")).order_by("id")
+    return [Part(origin, _chosen(origin, rows), _refusal(origin)) for origin in origins]
+
+
 def replay_quarantine(organization_id: int, *, dry_run: bool = False, **filters: Any) -> Replay:
     """
     Read open rows again from the payloads they came in, under today's settings and tables.
@@ -45,21 +68,15 @@ def replay_quarantine(organization_id: int, *, dry_run: bool = False, **filters:
     """
     replay = Replay()
     with organization_scope(organization_id):
-        rows = selectors.quarantine(organization_id, **filters)
-        origins = list(
-            Batch.objects.filter(organization_id=organization_id, id__in=rows.values("batch_id")).order_by("id")
-        )
-        for origin in origins:
-            refusal = _refusal(origin)
-            if refusal:
-                replay.refused.append(refusal)
+        for part in parts_of(organization_id, **filters):
+            if part.refusal:
+                replay.refused.append(part.refusal)
                 continue
-            batch = _again(origin, dry_run=dry_run)
-            chosen = _chosen(origin, rows)
+            batch = _again(part.origin, dry_run=dry_run)
             if dry_run:
-                replay.rows += chosen.update(replayed_by=batch.id)
+                replay.rows += part.rows.update(replayed_by=batch.id)
             else:
-                replay.rows += chosen.update(
+                replay.rows += part.rows.update(
                     replayed_by=batch.id, state=QuarantineState.REPLAYED, resolved_at=datetime.now(UTC)
                 )
             replay.batches.append(batch.id)

@@ -192,3 +192,130 @@ def test_a_unit_that_no_table_knows_is_said_what_it_stands_for(signed_in: Client
             cursor.execute("select sum(instance_hours) from ledger_record")
             assert cursor.fetchone() == (4.0,)  # 1 as billed, 3 by the new name
     assert event.reason == "rows in quarantine: unknown_unit"
+
+
+def by_hand(record_id: str) -> dict[str, Any]:
+    """A record that is too old by ten days."""
+    return old(record_id, 40, 2.0)
+
+
+def outcome(organization: Any) -> dict[str, int]:
+    """What the batches of a replay came to, together."""
+    with organization_scope(organization.id):
+        again = selectors.batches(organization.id).filter(payload_of__isnull=False, dry_run=False)
+        names = ("written", "duplicate", "quarantined")
+        return {name: sum(getattr(batch, name) for batch in again) for name in names}
+
+
+def test_what_the_trial_promises_is_what_reading_again_gives(
+    signed_in: Client, organization: Any, source: Source
+) -> None:
+    send(organization, source, by_hand("passes"), by_hand("stands"), old("older", 400, 1.0))
+    send(organization, source, old("stands", 5, 1.0))  # its id is taken meanwhile, with other content
+    send(organization, source, by_hand("gone"))
+    with organization_scope(organization.id), connection.cursor() as cursor:
+        latest = selectors.batches(organization.id).first()
+        assert latest is not None
+        cursor.execute("delete from ingestion_payload where batch_id = %s", [latest.id])
+    address = f"/quality/{source.id}/too_old/fix/"
+
+    page = signed_in.post(address, {"max_age_days": "60", "verdict": "try"})
+    effect = page.context["effect"]
+    said = signed_in.post(address, {"max_age_days": "60", "verdict": "apply"}, follow=True).context["messages"]
+    services.drain_inbox(organization.id)
+
+    assert (effect.records, effect.standing, dict(effect.still)) == (1, 1, {"too_old": 1})
+    assert sum(effect.refused.values()) == 1
+    assert set(effect.refused) < {str(each) for each in said}  # in the same words
+    assert "have an id that stands already" in page.content.decode()
+    # The one whose id stands waits as a conflict beside the one that is older still.
+    assert outcome(organization) == {"written": effect.records, "duplicate": 0, "quarantined": 2}
+    assert open_rows(organization, "too_old") == 2  # with the one that could not be read
+    assert open_rows(organization, "conflicting_duplicate") == effect.standing
+
+
+def test_a_bill_that_a_later_delivery_has_overtaken_is_refused_by_the_trial_too(
+    signed_in: Client, organization: Any
+) -> None:
+    load_factor_set(load_pack())
+    odd = MACHINE | {"ConsumedUnit": "Std", "SkuId": "ODD"}
+    bill = deliver(organization, MACHINE, odd)
+    deliver(organization, MACHINE)
+    address = f"/quality/{bill.id}/unknown_unit/fix/"
+
+    page = signed_in.post(address, {"units": "std = Hours", "verdict": "try"})
+    said = signed_in.post(address, {"units": "std = Hours", "verdict": "apply"}, follow=True).context["messages"]
+
+    effect = page.context["effect"]
+    assert (effect.rows, effect.records, sum(effect.refused.values())) == (0, 0, 1)
+    assert list(effect.refused) == [str(each) for each in said]
+    assert "a later delivery of this source stands" in page.content.decode()
+    assert 'value="apply"' not in page.content.decode()
+    assert outcome(organization) == {"written": 0, "duplicate": 0, "quarantined": 0}
+
+
+# --- the same row again -----------------------------------------------------------------------------------------------
+
+
+def waiting(organization: Any) -> list[tuple[str | None, str, int]]:
+    with organization_scope(organization.id):
+        return [(row.record_id, row.reason, row.times_sent) for row in selectors.quarantine(organization.id)]
+
+
+def test_the_same_refused_row_waits_once_and_says_how_often_it_was_sent(
+    signed_in: Client, organization: Any, source: Source
+) -> None:
+    row, other = old("a", 40, 10.0), old("a", 40, 11.0)
+    send(organization, source, row)
+    with organization_scope(organization.id):
+        first = selectors.quarantine(organization.id).get()
+    for _ in range(3):
+        send(organization, source, row)
+    send(organization, source, other)
+
+    assert waiting(organization) == [("a", "too_old", 4), ("a", "too_old", 1)]
+    with organization_scope(organization.id):
+        kept = selectors.quarantine(organization.id).first()
+        assert kept is not None
+        assert kept.first_seen == first.first_seen < kept.last_seen
+        assert kept.batch_id != first.batch_id  # of the latest delivery, whose payload is kept longest
+        assert [batch.quarantined for batch in selectors.batches(organization.id)] == [1] * 5
+    assert "4 times" in signed_in.get(f"/quality/{source.id}/too_old/").content.decode()
+    assert "5 times in all" in signed_in.get("/quality/").content.decode()
+
+
+def test_equal_rows_of_one_delivery_are_read_again_each(organization: Any, source: Source) -> None:
+    nameless = {key: value for key, value in old("a", 40, 1.0).items() if key != "record_id"}
+    send(organization, source, nameless, nameless)
+    send(organization, source, nameless, nameless)
+
+    assert [times for _, _, times in waiting(organization)] == [2, 2]
+
+
+def test_a_row_that_is_refused_again_when_it_is_read_again_goes_on_as_what_it_was(
+    organization: Any, source: Source
+) -> None:
+    row = old("a", 40, 10.0)
+    send(organization, source, row, old("b", 40, 1.0))
+    send(organization, source, row)
+
+    services.replay_quarantine(organization.id, source_id=source.id)
+    services.drain_inbox(organization.id)
+    send(organization, source, row)
+
+    assert sorted(waiting(organization)) == [("a", "too_old", 3), ("b", "too_old", 1)]
+
+
+def test_a_row_that_could_not_be_kept_is_known_by_its_place_in_the_same_body(organization: Any, source: Source) -> None:
+    def lines(*bodies: bytes) -> None:
+        _token, secret = organizations.issue_token(
+            organization_id=organization.id, name="x", scopes=["ingest"], source_id=source.id
+        )
+        for body in bodies:
+            headers = {"Authorization": f"Bearer {secret}"}
+            Client().post("/api/v1/activity", body, content_type="application/x-ndjson", headers=headers)
+        services.drain_inbox(organization.id)
+
+    lines(b"{broken\n{broken", b"{broken\n{broken", b"{torn")
+
+    assert sorted(times for _, _, times in waiting(organization)) == [1, 2, 2]
