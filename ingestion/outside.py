@@ -19,7 +19,7 @@ def added(lines: list[dict[str, Any]], more: pd.DataFrame | None) -> list[dict[s
         pd.concat([pd.DataFrame(lines, columns=[*KEYS, "rows", "cost"]), more], ignore_index=True) if lines else more
     )
     summed = frame.groupby(list(KEYS), dropna=False, sort=False)[["rows", "cost"]].sum().reset_index()
-    summed = _shortened(summed.sort_values("cost", ascending=False, kind="stable"))
+    summed = _shortened(summed.sort_values("cost", key=abs, ascending=False, kind="stable"))
     return [
         {
             **{name: None if pd.isna(row[name]) else str(row[name]) for name in KEYS},

@@ -220,6 +220,7 @@ def batch(request: HttpRequest, batch_id: UUID) -> HttpResponse:
         "batch": found,
         "about": described(found),
         "rejected": selectors.rejected_rows(found)[: selectors.REJECTED_SHOWN] if found.quarantined else [],
+        "outside_credited": any(line["cost"] < 0 for line in found.outside_by),
         "may_manage": may(identity, Action.MANAGE_SOURCES),
     }
     if getattr(request, "htmx", False):

@@ -105,6 +105,7 @@ class _Reader:
     understanding: Understanding
     spans: dict[str, _Span] = field(default_factory=dict)
     unknown_meters: Counter[str] = field(default_factory=Counter)
+    charges: dict[tuple[str, str], tuple[int, float]] = field(default_factory=dict)
 
     def read(self, chunk: bill_tables.Chunk) -> Parsed:
         """Put every row of the chunk in its place."""
@@ -135,6 +136,7 @@ class _Reader:
         if not len(rows):
             return records.empty_activity(), rejected
         self._note_unknown_meters(rows)
+        self._note_charges(rows)
         frame = bill_records.to_frame(rows, draft, stage=self.options.stage)
         completed = fill_absent(records.conform(frame), context.defaults, {"stage": "training"})
         # Times were held against the receipt row by row, where a running charge period is no fault.
@@ -148,8 +150,29 @@ class _Reader:
             if count and meaning.rule.flag == "unknown_meter":
                 self.unknown_meters[meaning.service] += count
 
+    def _note_charges(self, rows: Rows) -> None:
+        """Sum up what is no usage (credits, taxes, fees) by category and currency."""
+        category, currency = rows.codes_of("ChargeCategory"), rows.codes_of("BillingCurrency")
+        other = np.flatnonzero((category.codes >= 0) & ~rows.says("ChargeCategory", "usage"))
+        combinations = distinct([category.codes[other], currency.codes[other]])
+        size = len(combinations.first)
+        counts = np.bincount(combinations.inverse, minlength=size).tolist()
+        costs = np.bincount(combinations.inverse, np.nan_to_num(rows.cost[other]), minlength=size).tolist()
+        for at, count, cost in zip(other[combinations.first].tolist(), counts, costs, strict=True):
+            key = category.values[category.codes[at]].lower(), currency.values[currency.codes[at]]
+            earlier = self.charges.get(key, (0, 0.0))
+            self.charges[key] = earlier[0] + count, earlier[1] + cost
+
     def remarks(self) -> list[str]:
         """Say what the batch's log should hold."""
+        charged = [
+            f"{count} {'row' if count == 1 else 'rows'} of AI services charged as {category} ({cost:,.2f} {currency}):"
+            " money alone, from which no tokens, hours or emissions follow."
+            for (category, currency), (count, cost) in sorted(self.charges.items())
+        ]
+        return charged + self._remarks_on_meters()
+
+    def _remarks_on_meters(self) -> list[str]:
         if not self.unknown_meters:
             return []
         named = [f"{service} ({count})" for service, count in self.unknown_meters.most_common(UNKNOWN_METERS_NAMED)]

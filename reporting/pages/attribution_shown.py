@@ -10,8 +10,7 @@ from urllib.parse import urlencode
 from django.utils.translation import gettext as _now
 
 from core.accounting import services
-from core.accounting.figures import UNATTRIBUTED
-from core.accounting.moved import shown
+from core.accounting.moved import name_of, shown
 from core.accounting.selectors.attribution import (
     Preview,
     days_before,
@@ -90,8 +89,10 @@ def previewed_of(organization_id: int, wanted: Rule, *, in_place_of: int | None 
         after.append(named)
     from_day, to_day = days_before(today(), DAYS)
     found: Preview = preview(organization_id, after, asked=[named], from_day=from_day, to_day=to_day)
-    effect = shown(found.effect.as_dict(), folded_teams_of(organization_id))
-    return effect_in_words(effect) | {"sample": [_sampled(row, hidden=effect["withheld"]) for row in found.sample]}
+    folded = folded_teams_of(organization_id)
+    effect = shown(found.effect.as_dict(), folded)
+    sample = [_sampled(row, folded, hidden=effect["withheld"]) for row in found.sample]
+    return effect_in_words(effect) | {"sample": sample}
 
 
 def effect_in_words(effect: dict[str, Any]) -> dict[str, Any]:
@@ -100,10 +101,13 @@ def effect_in_words(effect: dict[str, Any]) -> dict[str, Any]:
     return {**effect, "flows": flows}
 
 
-def _sampled(row: dict[str, Any], *, hidden: bool) -> dict[str, Any]:
-    reported = [(name.removeprefix(LABEL), value) for name, value in row["reported"].items()]
+def _sampled(row: dict[str, Any], folded: frozenset[str], *, hidden: bool) -> dict[str, Any]:
+    def named(dimension: str, name: str | None) -> str:
+        return name_of(dimension, name, folded, hidden)
+
+    reported = [(name.removeprefix(LABEL), named(name, value)) for name, value in row["reported"].items()]
     changes = [
-        (DIMENSION_WORDS[target], row["before"][target] or UNATTRIBUTED, row["after"][target] or UNATTRIBUTED)
+        (DIMENSION_WORDS[target], named(target, row["before"][target]), named(target, row["after"][target]))
         for target in row["after"]
     ]
     kg = None if hidden else row["nkg"] / units.PER_KG

@@ -22,7 +22,7 @@ from core.organizations import services as organizations
 from core.organizations.models import AuditEvent, Role
 from core.organizations.tenancy import organization_scope
 from ingestion import selectors, services
-from tests.ingestion.sources.bills import MACHINE
+from tests.ingestion.sources.bills import MACHINE, STORAGE
 
 from .conftest import stamp
 
@@ -319,3 +319,44 @@ def test_a_row_that_could_not_be_kept_is_known_by_its_place_in_the_same_body(org
     lines(b"{broken\n{broken", b"{broken\n{broken", b"{torn")
 
     assert sorted(times for _, _, times in waiting(organization)) == [1, 2, 2]
+
+
+def test_credits_are_explained_where_they_count_and_where_they_are_outside(
+    signed_in: Client, organization: Any
+) -> None:
+    credit = {"ChargeCategory": "Credit", "ConsumedQuantity": "", "ConsumedUnit": ""}
+    deliver(
+        organization,
+        MACHINE,
+        MACHINE | credit | {"EffectiveCost": "-5.04", "SkuId": "C1"},
+        MACHINE | credit | {"EffectiveCost": "-4.96", "SkuId": "C2"},
+        MACHINE | credit | {"ChargeCategory": "Tax", "EffectiveCost": "9", "SkuId": "T"},
+        STORAGE | credit | {"EffectiveCost": "-2", "SkuId": "C3"},
+    )
+    with organization_scope(organization.id):
+        batch = selectors.batches(organization.id).get()
+
+    page = signed_in.get(f"/sources/batches/{batch.id}/").content.decode()
+
+    assert (batch.written, batch.outside) == (4, 1)
+    follow = "money alone, from which no tokens, hours or emissions follow."
+    assert batch.log[1:] == [
+        f"2 rows of AI services charged as credit (-10.00 EUR): {follow}",
+        f"1 row of AI services charged as tax (9.00 EUR): {follow}",
+    ]
+    assert batch.log[1] in page
+    assert "A cost below zero is what credits, refunds and discounts take off these services" in page
+
+
+def test_rows_that_came_again_are_told_of_on_the_page_of_their_first_batch(
+    signed_in: Client, organization: Any, source: Source
+) -> None:
+    row = old("a", 40, 10.0)
+    send(organization, source, row)
+    send(organization, source, row)
+    with organization_scope(organization.id):
+        later, first = selectors.batches(organization.id)
+
+    told = "they wait with the later delivery"
+    assert told in signed_in.get(f"/sources/batches/{first.id}/").content.decode()
+    assert told not in signed_in.get(f"/sources/batches/{later.id}/").content.decode()
