@@ -97,6 +97,9 @@ def test_the_test_record_arrives_at_the_source_that_was_made(signed_in: Client, 
     assert "hx-get" not in shown  # it listens no more
     assert "As understood" in shown
     assert "Its first record" in shown
+    arrived = re.search(r'href="(/sources/batches/[^"]+)">All that arrived with it', shown)
+    assert arrived is not None
+    assert signed_in.get(arrived[1]).status_code == 200
     assert signed_in.get(f"/sources/{address[2]}/").status_code == 200
     with organization_scope(organization.id):
         batches = {batch.source_id for batch in services_batches(organization)}
