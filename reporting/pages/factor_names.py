@@ -200,7 +200,11 @@ def _todo(each: NameMatch) -> str:
         return ""
     if each.reported is None:
         return gettext("Send a region or zone with the records")
-    return gettext("Make an alias: say what it stands for") if each.confidence == "none" else gettext("Make an alias: confirm or correct it")
+    return (
+        gettext("Make an alias: say what it stands for")
+        if each.confidence == "none"
+        else gettext("Make an alias: confirm or correct it")
+    )
 
 
 KINDS: Final = {

@@ -37,7 +37,9 @@ def effect() -> dict[str, Any]:
 def test_small_teams_and_projects_are_not_named_and_have_no_masses() -> None:
     told = shown(effect(), frozenset({"legal", "press"}))
 
-    assert [(flow["dimension"], flow["from"], flow["to"], flow["series"], flow["records"]) for flow in told["flows"]] == [
+    assert [
+        (flow["dimension"], flow["from"], flow["to"], flow["series"], flow["records"]) for flow in told["flows"]
+    ] == [
         ("team", "unattributed", "small groups", 2, 30),
         ("team", "unattributed", "vision", 1, 30),
         ("project", "unattributed", "small groups", 1, 10),
@@ -58,4 +60,8 @@ def test_large_teams_are_named_with_their_masses() -> None:
         ("vision", 30.0),
     ]
     assert told["flows"][-1]["to"] == "lawsuit"
-    assert sum(flow["kg_co2e"] for flow in told["flows"] if flow["dimension"] == "team") == told["moved"]["kg_co2e"] == 60.0
+    assert (
+        sum(flow["kg_co2e"] for flow in told["flows"] if flow["dimension"] == "team")
+        == told["moved"]["kg_co2e"]
+        == 60.0
+    )
