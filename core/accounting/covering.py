@@ -200,7 +200,9 @@ def covered_cells(overlap: Overlap, rules: Rules, catalog: Catalog) -> pd.DataFr
     subjects, position = named_subjects(cells.assign(day=cells["hour"] // HOURS_A_DAY), overlap.series, rules)
     stands_for = scaled(cells, shares_of(subjects["labels"])[position])  # of sampled records a share was kept
     beside = beside_use(cells, overlap.series, rules.costing_sources)
-    stands_for = stands_for.assign(nano_cost=stands_for["nano_cost"].mask(beside, 0))  # what never counts covers nothing
+    stands_for = stands_for.assign(
+        nano_cost=stands_for["nano_cost"].mask(beside, 0)
+    )  # what never counts covers nothing
     share = covered_shares(stands_for, _described(subjects, rules, catalog), position, rules.units, overlap.described)
     share[beside] = 1.0
     covered = np.flatnonzero(share > 0)

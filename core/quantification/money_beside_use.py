@@ -36,12 +36,10 @@ def says_money(series: pd.DataFrame) -> npt.NDArray[np.bool_]:
 def says_use(series: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Tell which series hold a measure of use. [n]"""
     physical = sum(1 << MASK_BITS[name] for name in PHYSICAL)
-    return series["mask"].to_numpy(dtype=np.int64) & physical != 0
+    return np.asarray(series["mask"].to_numpy(dtype=np.int64) & physical != 0, dtype=bool)
 
 
-def beside_use(
-    cells: pd.DataFrame, series: pd.DataFrame, sources: frozenset[int]
-) -> npt.NDArray[np.bool_]:
+def beside_use(cells: pd.DataFrame, series: pd.DataFrame, sources: frozenset[int]) -> npt.NDArray[np.bool_]:
     """
     Find the cells of money whose source says the use of the same account, project and day.
 
@@ -79,4 +77,4 @@ def beside_use(
 
 
 def _keys(frame: pd.DataFrame, *names: str) -> npt.NDArray[np.int64]:
-    return frame.groupby(list(names), dropna=False, sort=False).ngroup().to_numpy(dtype=np.int64)
+    return np.asarray(frame.groupby(list(names), dropna=False, sort=False).ngroup(), dtype=np.int64)

@@ -43,8 +43,8 @@ from core.quantification import units
 from core.quantification.activity import MEASURE_COLUMNS
 from core.quantification.cells import to_units
 from core.quantification.methods import methodology_of
-from core.quantification.overrides import Override
 from core.quantification.money_beside_use import BESIDE_USE
+from core.quantification.overrides import Override
 from core.quantification.pack import FactorPack
 from core.quantification.plan import Plan, make_plan, with_grid_value, with_market_rate
 from core.quantification.records import to_activity
