@@ -20,6 +20,7 @@ from core.quantification.activity import SERIES_TEXT
 from core.quantification.coverage import CONCURRENT_RUN, RANKS_APART, STATED, levels_of, links_of, parts_of
 from core.quantification.displacement import SUMMED, covered_parts, covered_shares
 from core.quantification.likeness import alike_in_money, named_alike
+from core.quantification.money_beside_use import beside_use, says_money, says_use
 from core.quantification.resolve import Catalog
 from core.quantification.sampling import scaled, shares_of
 
@@ -55,11 +56,13 @@ class Division:
         of: positions of the rows that are covered, in part or whole. [m]
         measures: their covered parts, ``SUMMED``. [m]
         hours: covered parts of cells: series_id, hour, ``SUMMED``.
+        beside_use: of which rows the covered part is money whose source says the use. [m]
     """
 
     of: Integers
     measures: pd.DataFrame
     hours: pd.DataFrame
+    beside_use: npt.NDArray[np.bool_]
 
 
 def linked(series: pd.DataFrame, rules: Rules) -> pd.DataFrame:
@@ -82,12 +85,12 @@ def linked(series: pd.DataFrame, rules: Rules) -> pd.DataFrame:
 def contested(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules) -> npt.NDArray[np.bool_]:
     """
     Tell which rows something else may describe: those in a unit and day of several links, of a statement, or where one source
-    alone counts; and runs that measure a machine which others measure too.
+    alone counts; runs that measure a machine which others measure too; and money and use of a source that reports both apart.
 
     Args:
         rows: series_id and day, on whole days of every series. [n]
     """
-    found = _of_shared_machines(rows, series, rules)
+    found = _of_shared_machines(rows, series, rules) | _of_two_reports(rows, series, rules)
     if not any(link.unit_id for link in rules.links):
         return found
     own = linked(series, rules)
@@ -114,6 +117,27 @@ def _of_shared_machines(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules) 
     return np.isin(
         rows["series_id"].to_numpy(dtype=np.int64), series["series_id"].to_numpy(dtype=np.int64)[machine >= 0]
     )
+
+
+def _of_two_reports(rows: pd.DataFrame, series: pd.DataFrame, rules: Rules) -> npt.NDArray[np.bool_]:
+    """Tell which rows are of days on which a source says both use and money that holds no use."""
+    found = np.zeros(len(rows), dtype=bool)
+    own = series_of_two_reports(series, rules)
+    at = pd.Index(own["series_id"]).get_indexer(rows["series_id"])
+    inside = np.flatnonzero(at >= 0)
+    if len(inside):
+        of_row = own.iloc[at[inside]][["source_id", "money"]].assign(day=rows["day"].to_numpy()[inside])
+        found[inside] = of_row.groupby(["source_id", "day"])["money"].transform("nunique").to_numpy() > 1
+    return found
+
+
+def series_of_two_reports(series: pd.DataFrame, rules: Rules) -> pd.DataFrame:
+    """List the series of sources that report use and costs apart, with ``money``: whether they hold money and no use."""
+    own = series[series["source_id"].isin(rules.costing_sources)]
+    if own.empty:
+        return own.assign(money=False)
+    money, use = says_money(own), says_use(own)
+    return own.assign(money=money)[money | use]
 
 
 def machines_of(series: pd.DataFrame, rules: Rules) -> tuple[Integers, Integers]:
@@ -161,24 +185,30 @@ def divide(rows: pd.DataFrame, overlap: Overlap, rules: Rules, catalog: Catalog)
     keys = ["series_id", "hour" if "hour" in rows else "day"]
     if not overlap.whole:
         return _of_records(rows, hours, overlap.cells, keys)
-    covered = hours.assign(day=hours["hour"] // HOURS_A_DAY).groupby(keys, sort=False)[list(SUMMED)].sum()
+    by_key = hours.assign(day=hours["hour"] // HOURS_A_DAY).groupby(keys, sort=False)
+    covered, beside = by_key[list(SUMMED)].sum(), by_key["beside_use"].any().to_numpy(dtype=bool)
     at = covered.index.get_indexer(pd.MultiIndex.from_frame(rows[keys]))
     of = np.flatnonzero(at >= 0)
     if "lost" in rows:  # too large to be added up, so nothing can be taken out of it
         of = of[rows["lost"].to_numpy()[of] == 0]
-    return Division(of, covered.iloc[at[of]].reset_index(drop=True), hours) if len(of) else None
+    return Division(of, covered.iloc[at[of]].reset_index(drop=True), hours, beside[at[of]]) if len(of) else None
 
 
 def covered_cells(overlap: Overlap, rules: Rules, catalog: Catalog) -> pd.DataFrame:
-    """List the covered parts of cells: series_id, hour, share and ``SUMMED``; only where something is covered."""
+    """List the covered parts of cells: series_id, hour, share, ``beside_use``, ``SUMMED``; only where something is covered."""
     cells = overlap.cells.reset_index(drop=True)
     subjects, position = named_subjects(cells.assign(day=cells["hour"] // HOURS_A_DAY), overlap.series, rules)
     stands_for = scaled(cells, shares_of(subjects["labels"])[position])  # of sampled records a share was kept
+    beside = beside_use(cells, overlap.series, rules.costing_sources)
+    stands_for = stands_for.assign(
+        nano_cost=stands_for["nano_cost"].mask(beside, 0)
+    )  # what never counts covers nothing
     share = covered_shares(stands_for, _described(subjects, rules, catalog), position, rules.units, overlap.described)
+    share[beside] = 1.0
     covered = np.flatnonzero(share > 0)
     parts = covered_parts(cells.iloc[covered], share[covered])
     kept = cells.iloc[covered][["series_id", "hour"]].assign(
-        share=share[covered], **{name: parts[name] for name in SUMMED}
+        share=share[covered], beside_use=beside[covered], **{name: parts[name] for name in SUMMED}
     )
     return kept.reset_index(drop=True)
 
@@ -209,8 +239,9 @@ def _from_bill(subjects: pd.DataFrame, rules: Rules) -> npt.NDArray[np.bool_]:
 def _of_records(rows: pd.DataFrame, hours: pd.DataFrame, cells: pd.DataFrame, keys: list[str]) -> Division | None:
     """Take from single records the share that is covered of the cells which they are in."""
     at_day = (frame.assign(day=frame["hour"] // HOURS_A_DAY) for frame in (hours, cells))
-    covered, whole = (frame.groupby(keys, sort=False)[list(SUMMED)].sum() for frame in at_day)
-    whole = whole.loc[covered.index]
+    of_hours, of_cells = (frame.groupby(keys, sort=False) for frame in at_day)
+    covered, beside = of_hours[list(SUMMED)].sum(), of_hours["beside_use"].any().to_numpy(dtype=bool)
+    whole = of_cells[list(SUMMED)].sum().loc[covered.index]
     known = (whole.to_numpy() > 0) & (covered.to_numpy() > 0)
     first = known.argmax(axis=1)
     at = np.arange(len(covered))
@@ -218,9 +249,8 @@ def _of_records(rows: pd.DataFrame, hours: pd.DataFrame, cells: pd.DataFrame, ke
     found = covered.index.get_indexer(pd.MultiIndex.from_frame(rows[keys]))
     of = np.flatnonzero(found >= 0)
     of = of[share[found[of]] > 0]
-    return (
-        Division(of, covered_parts(rows.iloc[of], share[found[of]]).reset_index(drop=True), hours) if len(of) else None
-    )
+    parts = covered_parts(rows.iloc[of], share[found[of]]).reset_index(drop=True)
+    return Division(of, parts, hours, beside[found[of]]) if len(of) else None
 
 
 def with_parts(

@@ -28,6 +28,7 @@ from core.quantification.attribute import usable
 from core.quantification.coverage import COUNTED, CROSS_CHECK
 from core.quantification.factor import Factor
 from core.quantification.methods import LATEST
+from core.quantification.money_beside_use import BESIDE_USE
 from core.quantification.own_factors import given_of
 from core.quantification.pack import FactorPack
 from core.quantification.plan import Plan
@@ -228,6 +229,7 @@ def _settled(
         )
         checks, kept = counted_rows(integers, rows, division, quantified.code)
         keys["records"] = pd.Series(integers.pop("records").to_numpy(dtype=np.int64), index=rows.index)
+        quantified = _noting_why(quantified, len(rows) - len(division.of) + np.flatnonzero(division.beside_use))
     plan_count = max(len(quantified.plans), 1)
     of_all = (subjects.position * plan_count + quantified.code) * len(ROLES) + (checks | aside)
     frame = pd.DataFrame(keys | integers, index=rows.index)
@@ -258,6 +260,22 @@ def _within_range(quantified: Quantified, lost: npt.NDArray[np.bool_]) -> Quanti
     plans = (*quantified.plans, *(without_impacts(quantified.plans[each]) for each in codes))
     impacts = quantified.impacts.mask(np.broadcast_to(beyond[:, None], quantified.impacts.shape))
     return Quantified(impacts, code, plans)
+
+
+def _noting_why(quantified: Quantified, beside_use: Integers) -> Quantified:
+    """Give the parts that are money beside its use a plan with the note that says so."""
+    if not len(beside_use):
+        return quantified
+    codes = np.unique(quantified.code[beside_use])
+    code = quantified.code.copy()
+    code[beside_use] = len(quantified.plans) + np.searchsorted(codes, code[beside_use])
+    noted = (with_note(quantified.plans[each], BESIDE_USE) for each in codes)
+    return replace(quantified, code=code, plans=(*quantified.plans, *noted))
+
+
+def with_note(plan: Plan, note: str) -> Plan:
+    """Let a plan say something that does not follow from its use."""
+    return replace(plan, notes=(*plan.notes, note))
 
 
 def without_impacts(plan: Plan) -> Plan:

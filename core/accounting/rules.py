@@ -28,6 +28,7 @@ class Rules:
         units: what was said of coverage units; one that is not there has the usual order of evidence.
         restated_sources: those whose exports restate whole periods, such as bills.
         stating_sources: those that have statements of a provider.
+        costing_sources: those that report use and its costs apart, where a factor makes kilograms of money.
         attribution: rules that say whose a use is, in their order, dated.
         aliases: own names, dated.
         own_factors: that go before those of the factor set, dated; what meters of sites show and own grid series among them.
@@ -40,6 +41,7 @@ class Rules:
     units: Mapping[int, UnitRule] = field(default_factory=dict)
     restated_sources: frozenset[int] = frozenset()
     stating_sources: frozenset[int] = frozenset()
+    costing_sources: frozenset[int] = frozenset()
     attribution: tuple[Rule, ...] = ()
     aliases: tuple[OwnAlias, ...] = ()
     own_factors: tuple[OwnFactor, ...] = ()
@@ -48,10 +50,10 @@ class Rules:
 
     @property
     def has_overlaps(self) -> bool:
-        """Tell whether some unit is described by several links, by a statement, or by one source alone."""
+        """Tell whether some unit is described by several links, by a statement or by one source alone, or money beside use."""
         units = [link.unit_id for link in self.links if link.unit_id is not None]
         alone = any(rule.alone is not None for rule in self.units.values())
-        return alone or bool(self.stating_sources) or len(set(units)) < len(units)
+        return alone or bool(self.stating_sources) or bool(self.costing_sources) or len(set(units)) < len(units)
 
     def hourly_days(self, days: Iterable[int]) -> list[int]:
         """Return those days (since 1970) on which some grid has hourly factors."""

@@ -26,6 +26,7 @@ TEXTS: Final = {
     "undisclosed_parameters": "The vendor does not disclose the model's size: an assumption with its range was used.",
     "no_seat_factor": "No published factor for a seat of this product.",
     "no_spend_factor": "No emission factor for this spend.",
+    "money_beside_use": "The source says the use of this project on this day: its money is a cross-check and does not count.",
     "one_figure_for_both_bases": "The factor gives kg CO2e, not energy: it stands in both bases; energy is not known.",
     "reported_by_supplier": "The supplier's own figure, carried to the basis that it states.",
     "other_basis_not_reported": "The supplier reports one basis only; the other is not known.",

@@ -61,7 +61,6 @@ ARROW_SCHEMA: Final = pa.schema(_FIELDS)
 """The plain columns of the activity table as Arrow types (techniques, labels and flags are Python objects)."""
 
 _PANDAS_TYPES: Final[Mapping[Any, Any]] = {pa.int64(): pd.Int64Dtype()}
-_ABSENT_STRUCTURE: Final[Mapping[str, object]] = {"techniques": (), "flags": ()}
 
 Count = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 """A count of the wire, for typed decoders: whole, and within the 64 bits of a cell."""

@@ -15,7 +15,6 @@ import numpy as np
 
 from ingestion.demo.cluster import Rng, instant, lines
 
-OPENAI_ORGANIZATION: Final = "org-northwind"
 # project, model, requests on a weekday, input and output tokens of a request
 CALLS: Final = (
     ("proj_support", "gpt-4.1-mini-2025-04-14", 21_000, 1_900, 240),

@@ -434,8 +434,3 @@ def _finished(frame: pd.DataFrame, rejected: list[Rejection], received: int, con
     if any(labels):
         frame["labels"] = pd.Series([_public_labels(each) for each in labels], dtype=object)
     return finish(frame, context, received=received, rejected=rejected)
-
-
-def read_all(body: bytes, context: Context) -> list[Parsed]:
-    """Read a whole body; for tests and small payloads."""
-    return list(parse(io.BytesIO(body), context))

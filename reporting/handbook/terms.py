@@ -86,6 +86,7 @@ NOTES: Final = {
     "undisclosed_parameters": "tokens",
     "no_seat_factor": "seats",
     "no_spend_factor": "spend",
+    "money_beside_use": "spend",
     "one_figure_for_both_bases": "seats",
     "reported_by_supplier": "reported",
     "other_basis_not_reported": "reported",

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from django.db import connection
 
-from core.accounting.covering import HOURS_A_DAY, Overlap, contested, linked, machines_of
+from core.accounting.covering import HOURS_A_DAY, Overlap, contested, linked, machines_of, series_of_two_reports
 from core.accounting.rows import SUMMED, dates_of, day_hours
 from core.accounting.rules import Rules
 from core.ledger.selectors import series_by_id
@@ -56,17 +56,22 @@ def overlap_of_records(organization_id: int, rows: pd.DataFrame, series: pd.Data
     if rows.empty:
         return None
     units, machine = linked(series, rules), machines_of(series, rules)[0] >= 0
-    inside = rows["series_id"].isin([*units["series_id"], *series["series_id"].to_numpy()[machine]])
+    costs = series_of_two_reports(series, rules)
+    inside = rows["series_id"].isin(
+        [*units["series_id"], *series["series_id"].to_numpy()[machine], *costs["series_id"]]
+    )
     if not inside.any():
         return None
     days = dates_of(np.unique(rows.loc[inside, "day"].to_numpy(dtype=np.int64)))
-    shared = set(series["source_id"].to_numpy()[machine].tolist())
+    shared = {*series["source_id"].to_numpy()[machine].tolist(), *costs["source_id"].tolist()}
     sources = sorted({link.source_id for link in rules.links if link.unit_id in set(units["unit"])} | shared)
     beside = series_by_id(organization_id, _series_of(organization_id, sources)).rename_axis("series_id").reset_index()
     of_units = linked(beside, rules)
     of_units = of_units[of_units["unit"].isin(units["unit"])]
     of_machines = beside["series_id"].to_numpy()[machines_of(beside, rules)[0] >= 0]
-    cells = day_hours(organization_id, days, sorted({*of_units["series_id"].tolist(), *of_machines.tolist()}))
+    of_costs = series_of_two_reports(beside, rules)["series_id"]
+    wanted = {*of_units["series_id"].tolist(), *of_machines.tolist(), *of_costs.tolist()}
+    cells = day_hours(organization_id, days, sorted(wanted))
     overlap = overlap_of_hours(organization_id, cells.assign(day=cells["hour"] // HOURS_A_DAY), beside, rules)
     return None if overlap is None else Overlap(overlap.cells, overlap.series, overlap.described, whole=False)
 

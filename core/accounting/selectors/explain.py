@@ -13,7 +13,7 @@ from django.db import connection
 
 from core.accounting.aggregate import TOTAL
 from core.accounting.columns import ENERGY_FACILITY, LOCATION
-from core.accounting.derive import HOURS_A_DAY, OUT_OF_RANGE, Derived, Integers, without_impacts
+from core.accounting.derive import HOURS_A_DAY, OUT_OF_RANGE, Derived, Integers, with_note, without_impacts
 from core.accounting.explain import FIGURES, UNITS, Used, parts_of, register_branches, tree
 from core.accounting.figures import ROLES, Filter, FilterError
 from core.accounting.models import Plan as StoredPlan
@@ -43,6 +43,7 @@ from core.quantification import units
 from core.quantification.activity import MEASURE_COLUMNS
 from core.quantification.cells import to_units
 from core.quantification.methods import methodology_of
+from core.quantification.money_beside_use import BESIDE_USE
 from core.quantification.overrides import Override
 from core.quantification.pack import FactorPack
 from core.quantification.plan import Plan, make_plan, with_grid_value, with_market_rate
@@ -211,7 +212,9 @@ def _times(shares: list[float], sums: dict[str, int]) -> dict[str, int]:
 def _made_again(stored: StoredPlan, pack: FactorPack) -> Plan:
     """Make a plan again with its formulas, which are not stored."""
     plan = make_plan(pack, methodology_of(stored.methodology), use_from(stored.use))
-    return without_impacts(plan) if OUT_OF_RANGE in stored.notes else plan
+    if OUT_OF_RANGE in stored.notes:
+        plan = without_impacts(plan)
+    return with_note(plan, BESIDE_USE) if BESIDE_USE in stored.notes else plan
 
 
 def _covered(plan: Plan, pool: str, covered: PoolRates) -> Plan:

@@ -13,6 +13,7 @@ from core.ledger.models import Series, Snapshot, Source
 from core.ledger.signals import overlaps_of
 from core.organizations.tenancy import once_a_snapshot
 from core.quantification.coverage import STATED, Link, UnitRule
+from core.quantification.money_beside_use import SPEND_FACTOR, TWO_REPORTS
 from core.quantification.series_grid import factors_of
 from core.quantification.site_factors import factors_of_site
 
@@ -34,17 +35,21 @@ def rules_of(organization_id: int, *, links: tuple[Link, ...] | None = None) -> 
     metered = [
         factor for site, shown in readings_of(organization_id).items() for factor in factors_of_site(site, shown)
     ]
+    factors = (*own_factors(organization_id), *metered, *series)
+    sources = list(Source.objects.filter(organization_id=organization_id).values_list("id", "kind", "settings"))
+    counts_money = any(factor.name == SPEND_FACTOR for factor in factors)
     return Rules(
-        source_settings=dict(Source.objects.filter(organization_id=organization_id).values_list("id", "settings")),
+        source_settings={number: settings for number, _, settings in sources},
         links=links,
         units={unit.id: UnitRule(unit.counting_source_id, tuple(unit.precedence)) for unit in units},
         restated_sources=frozenset(restated.values_list("source_id", flat=True).distinct())
         if described
         else frozenset(),
         stating_sources=frozenset(stating.values_list("source_id", flat=True).distinct()) if described else frozenset(),
+        costing_sources=frozenset(number for number, kind, _ in sources if counts_money and kind in TWO_REPORTS),
         attribution=rules_in_order(organization_id),
         aliases=tuple(aliases(organization_id)),
-        own_factors=(*own_factors(organization_id), *metered, *series),
+        own_factors=factors,
         profiles=profiles,
         signals=tuple(overlaps_of(organization_id)),
     )
