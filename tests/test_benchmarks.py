@@ -48,9 +48,9 @@ def test_bodies_that_are_measured_are_read_without_rejections(adapter: ModuleTyp
     read_exports.read_bodies(adapter, *read_exports.BODIES[adapter](ROWS))
 
 
-def test_every_benchmark_is_listed_and_can_be_run() -> None:
-    helpers = {"__init__", "__main__", "memory", "stage"}
+def test_every_benchmark_is_listed() -> None:
+    names = [path.stem for path in Path(bench.__file__).parent.glob("*.py")]
 
-    assert {path.stem for path in Path(bench.__file__).parent.glob("*.py")} - helpers == set(bench.NAMES)
-    for name in bench.NAMES:
-        assert callable(import_module(f"tests.benchmarks.{name}").measure)
+    measuring = {name for name in names if hasattr(import_module(f"tests.benchmarks.{name}"), "measure")}
+
+    assert measuring == set(bench.NAMES)

@@ -79,5 +79,7 @@ def own_peak_mb() -> float:
 def printed(program: str, *arguments: object) -> tuple[float, ...]:
     """Run a program; give the numbers that it prints."""
     command = [sys.executable, "-c", program, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr[-2_000:])
     return tuple(float(part) for part in done.stdout.split())

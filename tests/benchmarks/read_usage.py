@@ -98,15 +98,26 @@ def measure() -> list[dict[str, Any]]:
     return of_files(sources())
 
 
-def of_files(found: list[tuple[ModuleType, str, Write, int]]) -> list[dict[str, Any]]:
-    """Measure rows and MB a second of each, and its peak memory on files 4 and 16 times as large as the smallest."""
+def of_files(
+    found: list[tuple[ModuleType, str, Write, int]], part: int = 8, growth: tuple[int, ...] = memory.GROWTH
+) -> list[dict[str, Any]]:
+    """
+    Measure rows and MB a second of each, and its peak memory as files grow.
+
+    Args:
+        found: as `sources` gives it.
+        part: the smallest file of which memory is measured has so many times fewer rows.
+        growth: multiples of it.
+    """
     results: list[dict[str, Any]] = []
     for adapter, name, make, rows in found:
         body = make(rows)
         label = f"{adapter.NAME}:{name.rsplit('/')[-1].removesuffix('.json')}"
         ours, decoder = best(lambda: read(adapter, name, body, rows)), best(lambda: decode(name, body))  # noqa: B023
         beside = "msgspec, decode only" if "json" in name else "pyarrow, decode only"
-        results += rates(label, rows, len(body), ours, decoder, beside) + peaks(label, adapter, name, make, rows // 8)
+        results += rates(label, rows, len(body), ours, decoder, beside) + peaks(
+            label, adapter, name, make, rows // part, growth
+        )
     return results
 
 
@@ -120,11 +131,13 @@ def rates(label: str, rows: int, size_bytes: int, ours_s: float, decoder_s: floa
     ]
 
 
-def peaks(label: str, adapter: ModuleType, name: str, make: Write, rows: int) -> list[dict[str, Any]]:
+def peaks(
+    label: str, adapter: ModuleType, name: str, make: Write, rows: int, growth: tuple[int, ...] = memory.GROWTH
+) -> list[dict[str, Any]]:
     """Measure the peak memory as files grow."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name.rsplit("/", maxsplit=1)[-1]
-        found = memory.of_files(adapter.NAME, path, lambda path, rows: path.write_bytes(make(rows)), rows)  # type: ignore[arg-type, return-value]
+        found = memory.of_files(adapter.NAME, path, lambda path, rows: path.write_bytes(make(rows)), rows, growth)  # type: ignore[arg-type, return-value]
     return [each | {"name": f"{label} memory {each['name'].rsplit('_')[-1]}"} for each in found]
 
 

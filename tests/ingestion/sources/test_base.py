@@ -22,7 +22,21 @@ from ingestion.sources.base import (
 from tests.ingestion.sources.samples import RECEIVED_AT
 
 
-@pytest.mark.parametrize("name", ["base", "vocabulary", "codecarbon", "counters", "otlp_resource", "otlp_spans"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "base",
+        "vocabulary",
+        "codecarbon",
+        "counters",
+        "otlp_resource",
+        "otlp_spans",
+        "json_stream",
+        "sheets",
+        "usage_pages",
+        "versions",
+    ],
+)
 def test_examples_in_docstrings_hold(name: str) -> None:
     result = doctest.testmod(import_module(f"ingestion.sources.{name}"))
 
