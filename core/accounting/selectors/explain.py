@@ -245,9 +245,7 @@ def _with_mean(plan: Plan, scale: float) -> Plan:
 def _cells(organization_id: int, view: View, series_ids: list[int], asked: Filter) -> dict[tuple[int, int], int]:
     """Count the cells of series by year. Whoever writes cells marks their days, so marks and rows tell the cells' state."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "select count(*), max(id) from ledger_dirty_day where organization_id = %s", [organization_id]
-        )
+        cursor.execute("select count(*), max(id) from ledger_dirty_day where organization_id = %s", [organization_id])
         question = {"cells": series_ids, "marks": list(cursor.fetchone())}
     days = (asked.from_day, asked.to_day)
     found = remembered(organization_id, view, days, question, partial(_counted, organization_id, series_ids, asked))
