@@ -191,11 +191,11 @@ def number(value: Number | None, scale: Scale, *, locale: str | None = None, sig
 
 def patterned(value: Decimal, pattern: str, locale: str) -> str:
     """Write a number by a pattern of the locale data, each of which is read once: a table has thousands of numbers."""
-    return str(_pattern(pattern).apply(value, _locale(locale)))
+    return str(_pattern(pattern).apply(value, _locale_data(locale)))
 
 
 _pattern = lru_cache(maxsize=64)(parse_pattern)
-_locale = lru_cache(maxsize=16)(Locale.parse)
+_locale_data = lru_cache(maxsize=16)(Locale.parse)
 
 
 def below(limit: float, minus: str, locale: str) -> str:
