@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from typing import Final, Literal
 
 from babel import Locale
@@ -24,6 +25,7 @@ from babel.numbers import (
     get_decimal_symbol,
     get_group_symbol,
     get_minus_sign_symbol,
+    parse_pattern,
 )
 
 MINUS: Final = "\u2212"
@@ -184,12 +186,21 @@ def number(value: Number | None, scale: Scale, *, locale: str | None = None, sig
     if exact == 0:
         return below(float(places), minus, locale)
     pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
-    return minus + format_decimal(exact, format=pattern, locale=locale)
+    return minus + patterned(exact, pattern, locale)
+
+
+def patterned(value: Decimal, pattern: str, locale: str) -> str:
+    """Write a number by a pattern of the locale data, each of which is read once: a table has thousands of numbers."""
+    return str(_pattern(pattern).apply(value, _locale_data(locale)))
+
+
+_pattern = lru_cache(maxsize=64)(parse_pattern)
+_locale_data = lru_cache(maxsize=16)(Locale.parse)
 
 
 def below(limit: float, minus: str, locale: str) -> str:
     """Write that something is there, closer to zero than ``limit``."""
-    text = format_decimal(Decimal(repr(limit)), format="#,##0.##########", locale=locale)
+    text = patterned(Decimal(repr(limit)), "#,##0.##########", locale)
     return f"> {MINUS}{text}" if minus == MINUS else f"< {text}"
 
 
@@ -265,13 +276,13 @@ def percent(share: Number | None, *, locale: str | None = None, sign: bool = Fal
     if size == 0:
         text = "0"
     elif one == 0:
-        text = "< " + format_decimal(Decimal("0.1"), format="0.0", locale=locale)
+        text = "< " + patterned(Decimal("0.1"), "0.0", locale)
     elif one < 10:
-        text = minus + format_decimal(one, format="0.0", locale=locale)
+        text = minus + patterned(one, "0.0", locale)
     elif Decimal("99.5") <= size < 100:
         text = "> 99"
     else:
-        text = minus + format_decimal(size.quantize(Decimal(1), ROUND_HALF_UP), format="#,##0", locale=locale)
+        text = minus + patterned(size.quantize(Decimal(1), ROUND_HALF_UP), "#,##0", locale)
     return f"{text}{THIN}%"
 
 

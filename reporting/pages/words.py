@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import calendar
+from typing import Final
 
 from django.utils.formats import date_format
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from core.accounting.figures import ATTRIBUTION, UNATTRIBUTED, Filter
 
@@ -66,21 +69,23 @@ def basis_name(basis: str) -> str:
     return {"location": _("location-based"), "market": _("market-based")}.get(basis, basis)
 
 
+STAGES: Final[dict[str, str | Promise]] = {
+    "data_preparation": gettext_lazy("Data preparation"),
+    "experimentation": gettext_lazy("Experiments"),
+    "training": gettext_lazy("Training"),
+    "fine_tuning": gettext_lazy("Fine-tuning"),
+    "evaluation": gettext_lazy("Evaluation"),
+    "inference": gettext_lazy("Inference"),
+    "upstream": gettext_lazy("Upstream"),
+    "embodied": gettext_lazy("Embodied"),
+    "unattributed": gettext_lazy("Unattributed"),
+    "other": gettext_lazy("Other"),
+}
+
+
 def stage_name(stage: str) -> str:
     """Name a stage, or one of the parts stacked beside the stages."""
-    names = {
-        "data_preparation": _("Data preparation"),
-        "experimentation": _("Experiments"),
-        "training": _("Training"),
-        "fine_tuning": _("Fine-tuning"),
-        "evaluation": _("Evaluation"),
-        "inference": _("Inference"),
-        "upstream": _("Upstream"),
-        "embodied": _("Embodied"),
-        "unattributed": _("Unattributed"),
-        "other": _("Other"),
-    }
-    return names.get(stage, stage)
+    return str(STAGES.get(stage, stage))
 
 
 def period_name(filtered: Filter, label: str = "") -> str:

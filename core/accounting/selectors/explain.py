@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -32,6 +33,7 @@ from core.accounting.selectors.disclosed import lines_of
 from core.accounting.selectors.emissions import emissions
 from core.accounting.selectors.market import PoolRates, pool_rates
 from core.accounting.selectors.on_read import asks_for_runs, derived_on_read, record_hours, run_sums
+from core.accounting.selectors.remembered import remembered
 from core.accounting.selectors.rules import rules_of
 from core.accounting.selectors.views import current_view
 from core.accounting.small_groups import SMALL_GROUPS
@@ -158,21 +160,28 @@ def _period(organization_id: int, view: View, asked: Filter) -> list[Used]:
     covered = pool_rates(organization_id, view.id)
     elsewhere = sorted(sites_not_controlled(organization_id))
     pool, pool_values = pool_sql(covered.pools, elsewhere)
-    sums = ", ".join(f"coalesce(sum(d.{name}), 0)" for name in (*MEASURE_COLUMNS, *LOAD))
+    of_series = ", ".join(f"sum(d.{name}) as {name}" for name in (*MEASURE_COLUMNS, *LOAD))
+    sums = ", ".join(f"coalesce(sum(s.{name}), 0)" for name in (*MEASURE_COLUMNS, *LOAD))
     listed = ", ".join(f"array_agg(distinct r.{name}) filter (where r.{name} is not null)" for name in SUBJECT)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"select r.plan_id, r.source_id, {pool}, (r.site is null or lower(r.site) <> all(%s)), sum(d.records),"
-            " array_agg(distinct r.series_id), min(d.day), max(d.day),"
-            f" {listed}, {sums} from accounting_daily d"
-            " join accounting_resolved_series r on r.organization_id = d.organization_id and r.id = d.resolved_id"
-            f" where d.organization_id = %s and d.view_id = %s and d.day >= %s and d.day <= %s and {where}"
+            "with s as (select d.resolved_id, sum(d.records) as records, min(d.day) as first_day, max(d.day) as last_day,"
+            f"  {of_series} from accounting_daily d"
+            "  where d.organization_id = %s and d.view_id = %s and d.day >= %s and d.day <= %s and d.resolved_id in"
+            f"  (select r.id from accounting_resolved_series r where r.organization_id = %s and {where})"
+            "  group by d.resolved_id)"
+            f" select r.plan_id, r.source_id, {pool}, (r.site is null or lower(r.site) <> all(%s)), sum(s.records),"
+            f" array_agg(distinct r.series_id), min(s.first_day), max(s.last_day), {listed}, {sums} from s"
+            " join accounting_resolved_series r on r.organization_id = %s and r.id = s.resolved_id"
             " group by 1, 2, 3, 4 order by 1, 2, 3, 4",
-            [*pool_values, elsewhere, organization_id, view.id, asked.from_day, asked.to_day, *values],
+            [
+                *(organization_id, view.id, asked.from_day, asked.to_day, organization_id, *values),
+                *(*pool_values, elsewhere, organization_id),
+            ],
         )
         rows = cursor.fetchall()
     plans = StoredPlan.objects.filter(organization_id=organization_id).in_bulk({row[0] for row in rows})
-    cells = _cells(organization_id, sorted({each for row in rows for each in row[5]}), asked)
+    cells = _cells(organization_id, view, sorted({each for row in rows for each in row[5]}), asked)
     names, pack = source_names(organization_id), pack_of(view.factor_set.content_hash)
     return [
         Used(
@@ -236,8 +245,17 @@ def _with_mean(plan: Plan, scale: float) -> Plan:
     return with_grid_value(plan, scale, {"weighed_by": "load"})
 
 
-def _cells(organization_id: int, series_ids: list[int], asked: Filter) -> dict[tuple[int, int], int]:
-    """Count the cells of series by year."""
+def _cells(organization_id: int, view: View, series_ids: list[int], asked: Filter) -> dict[tuple[int, int], int]:
+    """Count the cells of series by year. Whoever writes cells marks their days, so marks and rows tell the cells' state."""
+    with connection.cursor() as cursor:
+        cursor.execute("select count(*), max(id) from ledger_dirty_day where organization_id = %s", [organization_id])
+        question = {"cells": series_ids, "marks": list(cursor.fetchone())}
+    days = (asked.from_day, asked.to_day)
+    found = remembered(organization_id, view, days, question, partial(_counted, organization_id, series_ids, asked))
+    return {(series_id, year): count for series_id, year, count in found.itertuples(index=False)}
+
+
+def _counted(organization_id: int, series_ids: list[int], asked: Filter) -> pd.DataFrame:
     years = range(asked.from_day.year, asked.to_day.year + 1)
     begins = [datetime(year, 1, 1, tzinfo=UTC) for year in (*years, years.stop)]
     with connection.cursor() as cursor:
@@ -247,7 +265,7 @@ def _cells(organization_id: int, series_ids: list[int], asked: Filter) -> dict[t
             "  and c.hour < y.ends and c.hour >= %s and c.hour < %s and c.series_id = any(%s) group by 1, 2",
             [list(years), begins[:-1], begins[1:], organization_id, asked.starts_at, asked.ends_at, series_ids],
         )
-        return {(series_id, year): count for series_id, year, count in cursor.fetchall()}
+        return pd.DataFrame(cursor.fetchall(), columns=["series_id", "year", "cells"])
 
 
 def _runs(organization_id: int, view: View, asked: Filter) -> list[Used]:
