@@ -60,7 +60,7 @@ def begun_inside(query: Query, shown: Overview) -> list[dict[str, str]]:
     if first <= query.filter.from_day:
         return []
     text = _("Records begin on {day}. What ran before is in no figure of this period.").format(
-        day=date_format(first, "j M Y")
+        day=date_format(first, "DATE_FORMAT")
     )
     return [line(text)]
 
@@ -75,7 +75,7 @@ def incomplete(query: Query, outages: list[Outage], today: date, *, linked: bool
     first_missing = min(max(outage.since.date() + timedelta(days=1), query.filter.from_day) for outage in still)
     missing = (last - first_missing).days + 1
     said = [
-        SILENT_FROM[outage.state].format(source=outage.source, day=date_format(outage.since.date(), "j M Y"))
+        SILENT_FROM[outage.state].format(source=outage.source, day=date_format(outage.since.date(), "DATE_FORMAT"))
         for outage in still[:MOST_NAMED]
     ]
     if len(still) > MOST_NAMED:
@@ -107,7 +107,7 @@ def restated(found: list[Restated], today: date, *, linked: bool) -> list[dict[s
     if today - day > RECENT:
         return []
     text = _("Restated on {day} by {by}: figures seen before may have differed.").format(
-        day=date_format(day, "j M Y"), by=by
+        day=date_format(day, "DATE_FORMAT"), by=by
     )
     return [line(text, icon="rotate-cw", link=link, link_text=_("The bridge between them"))]
 
@@ -139,7 +139,7 @@ def events_of(query: Query, happened: Happenings) -> list[Event]:
             _("last from {source}").format(source=one.source)
             if one.until is None
             else _("nothing from {source} until {day}").format(
-                source=one.source, day=date_format(one.until.date(), "j M Y")
+                source=one.source, day=date_format(one.until.date(), "DATE_FORMAT")
             ),
         )
         for one in happened.outages

@@ -81,7 +81,7 @@ def heading_over(shown: Overview, today: date) -> list[Item]:
         Item(
             _("The target"),
             text.format(
-                day=date_format(day, "j M"),
+                day=date_format(day, "MONTH_DAY_FORMAT"),
                 amount=figures.number(projected.value, scale),
                 range=figures.interval(projected.low, projected.high, scale),
                 limit=figures.number(limit_kg, scale),

@@ -27,7 +27,9 @@ def term(name: str, text: str = "") -> SafeString:
     if not name:
         return format_html("{}", text)
     entry = entries()[name]
-    return format_html('<a class="term" href="{}" title="{}">{}</a>', address_of(name), _(entry.line), text or _(entry.title))
+    return format_html(
+        '<a class="term" href="{}" title="{}">{}</a>', address_of(name), _(entry.line), text or _(entry.title)
+    )
 
 
 @register.filter
