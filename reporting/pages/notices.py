@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from core.organizations.policy import Action, may
 from reporting import figures
 from reporting.charts.overlays import Event
-from reporting.pages.asked import period_name
+from reporting.pages.asked import activity, period_name
 from reporting.query import Query
 from reporting.selectors.happenings import Happenings, Outage, Restated
 from reporting.selectors.overview import Overview
@@ -38,6 +38,7 @@ def notices(
     return [
         *open_period(query, today),
         *begun_inside(query, shown),
+        *ended_inside(query, activity(request).last_day, today),
         *incomplete(query, happened.outages, today, linked=sees_sources),
         *restated(happened.restated, today, linked=sees_all),
     ]
@@ -61,6 +62,17 @@ def begun_inside(query: Query, shown: Overview) -> list[dict[str, str]]:
         return []
     text = _("Records begin on {day}. What ran before is in no figure of this period.").format(
         day=date_format(first, "DATE_FORMAT")
+    )
+    return [line(text)]
+
+
+def ended_inside(query: Query, last_day: date | None, today: date) -> list[dict[str, str]]:
+    """Say that nothing has come of the latest days: whether nothing ran is not known."""
+    last = min(query.filter.to_day, today - timedelta(days=1))
+    if last_day is None or not query.filter.from_day <= last_day < last:
+        return []
+    text = _("The latest records are of {day}. Whether anything ran since is not known yet.").format(
+        day=date_format(last_day, "DATE_FORMAT")
     )
     return [line(text)]
 
