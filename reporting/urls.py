@@ -34,6 +34,7 @@ from reporting.pages import (
     jobs,
     methodology,
     models,
+    next_steps,
     overview,
     own_factors,
     providers,
@@ -54,6 +55,8 @@ from reporting.pages import (
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", overview.overview_page, name="overview"),
+    path("next-steps/dismiss/", next_steps.dismiss, name="dismiss_next_steps"),
+    path("next-steps/only-reviewer/", next_steps.only_reviewer, name="only_reviewer"),
     path("teams/", teams.teams, name="teams"),
     path("teams/<path:team>/", teams.team, name="team"),
     path("models/", models.models, name="models"),

@@ -112,6 +112,8 @@ WHO: dict[str, Address] = {
     "expected_remove": Address((do(A.MANAGE_SOURCES, 302),), {"expected_id": lambda _: 1}),
     # figures
     "overview": Address((see(A.SEE_OWN_TEAM),)),
+    "dismiss_next_steps": Address((do(A.MANAGE_SOURCES, 302),)),
+    "only_reviewer": Address((do(A.MANAGE_PEOPLE, 302),)),
     "teams": Address((see(A.SEE_OWN_TEAM),)),
     "models": Address((see(A.SEE_OWN_TEAM),)),
     "team": Address((see(A.SEE_OWN_TEAM, 404),), {"team": lambda _: "nobody"}),

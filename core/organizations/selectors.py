@@ -17,6 +17,9 @@ from core.quantification.scope import CONSOLIDATIONS
 
 FIRST_HASH = "0" * 64
 
+NEXT_STEPS_DISMISSED = "next_steps_dismissed"
+"""Key of an organization's settings: nobody wants to be told any more what is worth doing next."""
+
 
 def organization_by_slug(slug: str) -> Organization | None:
     """Find an organization in the registry."""

@@ -188,6 +188,36 @@ def set_consolidation(*, organization_id: int, approach: str) -> Organization:
     return organization
 
 
+def dismiss_next_steps(*, organization_id: int) -> None:
+    """Take the list of what is worth doing next off the overview, for everybody."""
+    with organization_scope(organization_id):
+        organization = Organization.objects.select_for_update().get(id=organization_id)
+        organization.settings = {**organization.settings, selectors.NEXT_STEPS_DISMISSED: True}
+        organization.save(update_fields=["settings"])
+        record_event(
+            organization_id=organization_id,
+            action="dismiss_next_steps",
+            object_type="organization",
+            object_id=organization.slug,
+        )
+
+
+def declare_single_reviewer(*, organization_id: int) -> None:
+    """Declare that one person prepares and approves: every export says so (disclosures, section 7)."""
+    with organization_scope(organization_id):
+        organization = Organization.objects.select_for_update().get(id=organization_id)
+        before, organization.single_reviewer = organization.single_reviewer, True
+        organization.save(update_fields=["single_reviewer"])
+        record_event(
+            organization_id=organization_id,
+            action="declare_single_reviewer",
+            object_type="organization",
+            object_id=organization.slug,
+            before={"single_reviewer": before},
+            after={"single_reviewer": True},
+        )
+
+
 def team_named(organization_id: int, name: str) -> Team:
     """Find a team. Raises OrganizationError when there is none of that name."""
     with organization_scope(organization_id):

@@ -74,6 +74,24 @@ LABELS: Final = {
     "country": gettext_lazy("Country"),
     "team": gettext_lazy("Team"),
 }
+EXAMPLES: Final = {
+    "vendor": "openai",
+    "model": "gpt-4o-mini",
+    "product": "Copilot Business",
+    "application": gettext_lazy("transcription"),
+    "requests": "12,000",
+    "input_tokens": "9.6M",
+    "output_tokens": "2.4M",
+    "seats": "20",
+    "hardware": "Apple M3",
+    "hours": "160",
+    "energy_kwh": "42",
+    "spend": "120.50",
+    "currency": "EUR",
+    "country": "DE",
+    "team": gettext_lazy("if you have any"),
+}
+"""How each column is written, in the fields of a section's first line."""
 KEPT: Final = ("project", "application", "stage")
 """Columns of imported lines that the form does not show, and keeps."""
 
@@ -121,6 +139,9 @@ class LineForm(forms.Form):
             if name not in columns:
                 self.fields[name] = forms.CharField(required=False, widget=forms.HiddenInput, max_length=200)
         self.shown = columns
+        if (self.prefix or "").endswith("-0"):
+            for name in columns:
+                self.fields[name].widget.attrs["placeholder"] = EXAMPLES[name]
 
     def line(self) -> Line:
         """Give what is filled in; a line whose fields are emptied is none, whatever an import said beside them."""
@@ -167,9 +188,11 @@ def months(request: HttpRequest) -> HttpResponse:
         "unreadable": not valid,
         "empty_save": request.method == "POST" and "save" in request.POST and not lines,
     }
-    failed = request.method == "POST" and (not valid or context["empty_save"] or bool(worked and worked.faults))
+    faulty = not valid or bool(worked and worked.faults)
+    failed = request.method == "POST" and (faulty or context["empty_save"])
+    context["refused"] = failed and faulty and "save" in request.POST
     if request.headers.get("HX-Request") == "true":
-        return render(request, "ingestion/partials/month_worked.html", context)
+        return render(request, "ingestion/partials/month_worked.html", context | {"swapped": True})
     return render(request, "ingestion/months.html", context, status=400 if failed else 200)
 
 

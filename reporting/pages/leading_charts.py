@@ -114,6 +114,9 @@ def evidence_chart(shown: Overview, query: Query, events: Sequence[Event]) -> Ch
         shown.trend,
         labels=names,
         colours=EVIDENCE,
+        title=_("{share} of the emissions rest on measurements").format(
+            share=figures.percent(shown.shares.get("measured", 0.0))
+        ),
         detail=_("{basis}, by evidence").format(basis=basis_name(query.filter.basis)),
         overlays=Overlays(events),
     )

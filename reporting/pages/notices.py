@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from core.organizations.policy import Action, may
 from reporting import figures
 from reporting.charts.overlays import Event
-from reporting.pages.asked import period_name
+from reporting.pages.asked import activity, period_name
 from reporting.query import Query
 from reporting.selectors.happenings import Happenings, Outage, Restated
 from reporting.selectors.overview import Overview
@@ -38,6 +38,7 @@ def notices(
     return [
         *open_period(query, today),
         *begun_inside(query, shown),
+        *ended_inside(query, activity(request).last_day, today),
         *incomplete(query, happened.outages, today, linked=sees_sources),
         *restated(happened.restated, today, linked=sees_all),
     ]
@@ -60,7 +61,18 @@ def begun_inside(query: Query, shown: Overview) -> list[dict[str, str]]:
     if first <= query.filter.from_day:
         return []
     text = _("Records begin on {day}. What ran before is in no figure of this period.").format(
-        day=date_format(first, "j M Y")
+        day=date_format(first, "DATE_FORMAT")
+    )
+    return [line(text)]
+
+
+def ended_inside(query: Query, last_day: date | None, today: date) -> list[dict[str, str]]:
+    """Say that nothing has come of the latest days: whether nothing ran is not known."""
+    last = min(query.filter.to_day, today - timedelta(days=1))
+    if last_day is None or not query.filter.from_day <= last_day < last:
+        return []
+    text = _("The latest records are of {day}. Whether anything ran since is not known yet.").format(
+        day=date_format(last_day, "DATE_FORMAT")
     )
     return [line(text)]
 
@@ -75,7 +87,7 @@ def incomplete(query: Query, outages: list[Outage], today: date, *, linked: bool
     first_missing = min(max(outage.since.date() + timedelta(days=1), query.filter.from_day) for outage in still)
     missing = (last - first_missing).days + 1
     said = [
-        SILENT_FROM[outage.state].format(source=outage.source, day=date_format(outage.since.date(), "j M Y"))
+        SILENT_FROM[outage.state].format(source=outage.source, day=date_format(outage.since.date(), "DATE_FORMAT"))
         for outage in still[:MOST_NAMED]
     ]
     if len(still) > MOST_NAMED:
@@ -107,7 +119,7 @@ def restated(found: list[Restated], today: date, *, linked: bool) -> list[dict[s
     if today - day > RECENT:
         return []
     text = _("Restated on {day} by {by}: figures seen before may have differed.").format(
-        day=date_format(day, "j M Y"), by=by
+        day=date_format(day, "DATE_FORMAT"), by=by
     )
     return [line(text, icon="rotate-cw", link=link, link_text=_("The bridge between them"))]
 
@@ -139,7 +151,7 @@ def events_of(query: Query, happened: Happenings) -> list[Event]:
             _("last from {source}").format(source=one.source)
             if one.until is None
             else _("nothing from {source} until {day}").format(
-                source=one.source, day=date_format(one.until.date(), "j M Y")
+                source=one.source, day=date_format(one.until.date(), "DATE_FORMAT")
             ),
         )
         for one in happened.outages

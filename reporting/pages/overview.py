@@ -18,11 +18,13 @@ from reporting.pages.asked import activity, asked, filter_bar, period_name, toda
 from reporting.pages.files import csv_file
 from reporting.pages.leading import kpis, other_booking, shown_of
 from reporting.pages.leading_charts import main_chart
+from reporting.pages.next_steps import steps_of
 from reporting.pages.nothing import nothing_matches
 from reporting.pages.notices import events_of, notices
 from reporting.pages.snippets import snippets
 from reporting.pages.tables import entity_frame, entity_table
 from reporting.selectors.attention import attention
+from reporting.selectors.first_steps import first_steps
 from reporting.selectors.happenings import happenings
 from reporting.selectors.overview import PLACE, ranked
 
@@ -37,6 +39,8 @@ def overview_page(request: HttpRequest) -> HttpResponse:
     query = asked(request)
     organization_id = request.identity.organization_id  # type: ignore[attr-defined]
     shown = shown_of(request, query)
+    empty = activity(request).first_day is None
+    memberships = getattr(request, "memberships", [])  # a token has none
     happened = happenings(organization_id)
     chart = main_chart(shown, query, events_of(query, happened))
     table = request.GET.get("format") == "csv" and request.GET.get("tab")
@@ -59,7 +63,7 @@ def overview_page(request: HttpRequest) -> HttpResponse:
             "filter_bar": filter_bar(query),
             "shown": shown,
             "nothing": None if shown.records else nothing_matches(organization_id, query, view=view_of(request)),
-            "empty": activity(request).first_day is None,
+            "empty": empty,
             "chart": chart,
             "csv": query.link(format="csv", tab="trend"),
             "kpis": kpis(shown, query, other_booking(organization_id, query, view=view_of(request))),
@@ -76,6 +80,8 @@ def overview_page(request: HttpRequest) -> HttpResponse:
             "notices": notices(request, query, shown, happened, today()),
             "as_of": shown.as_of,
             "provisional": query.filter.to_day >= today(),
+            "first": first_steps(organization_id, memberships) if empty else None,
+            "next_steps": [] if empty else steps_of(request),
             "snippets": snippets(settings.BASE_URL),
             "may_issue": may(request.identity, Action.ISSUE_INGEST_TOKEN),  # type: ignore[attr-defined]
             "may_add_sources": may(request.identity, Action.MANAGE_SOURCES),  # type: ignore[attr-defined]

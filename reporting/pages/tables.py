@@ -107,7 +107,7 @@ def entity_name(dim: str, key: str) -> str:
     if dim == PLACE:
         provider, region = key.split(SEPARATOR)
         if provider == region == UNATTRIBUTED:
-            return _("own and unknown places")
+            return _("no provider named")
         return said("provider", provider) if region == UNATTRIBUTED else f"{said('provider', provider)}, {region}"
     return _("no model named") if dim == "model" and key == UNATTRIBUTED else said(dim, key)
 

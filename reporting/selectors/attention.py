@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.apps import apps
@@ -38,7 +38,7 @@ def attention(organization_id: int, shown: Overview, *, now: datetime) -> list[I
     """List what needs somebody, the most kilograms at stake first."""
     items = [
         *over_limit(shown),
-        *heading_over(shown, now.date()),
+        *heading_over(shown),
         *unattributed(shown),
         *uncertain(shown),
         *late(shown, now),
@@ -68,10 +68,10 @@ def over_limit(shown: Overview) -> list[Item]:
     ]
 
 
-def heading_over(shown: Overview, today: date) -> list[Item]:
+def heading_over(shown: Overview) -> list[Item]:
     """The period will pass its limit if it goes on like this, and has not yet."""
     projected, limit_kg = shown.projection, shown.limits.to_the_end
-    if projected is None or limit_kg is None or (day := passes_on(projected, limit_kg, today)) is None:
+    if projected is None or limit_kg is None or (day := passes_on(projected, limit_kg)) is None:
         return []
     scale = figures.scale_for("mass", [limit_kg])
     text = _(
@@ -81,7 +81,7 @@ def heading_over(shown: Overview, today: date) -> list[Item]:
         Item(
             _("The target"),
             text.format(
-                day=date_format(day, "j M"),
+                day=date_format(day, "MONTH_DAY_FORMAT"),
                 amount=figures.number(projected.value, scale),
                 range=figures.interval(projected.low, projected.high, scale),
                 limit=figures.number(limit_kg, scale),

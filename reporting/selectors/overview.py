@@ -131,8 +131,7 @@ def overview(
     stretches = [stretch(slot, grain, plain) for slot in slots]
     projection = None
     if projected:
-        first_day = activity.first_day
-        projection = projection_of(organization_id, plain, view=view, first_day=first_day, slots=stretches, today=today)
+        projection = projection_of(organization_id, plain, view=view, span=activity, slots=stretches, today=today)
     limits, passed = Limits(), elapsed(plain, activity, today)
     if limit_applies(plain):
         limits = limits_of(organization_id, passed, plain.to_day, slots, stretches)

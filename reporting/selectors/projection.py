@@ -11,6 +11,7 @@ import pandas as pd
 from core.accounting.figures import Filter
 from core.accounting.models import View
 from core.accounting.selectors import emissions
+from reporting.selectors.periods import Activity
 
 MOST_DAYS: Final = 91
 """A quarter of history is looked at: long enough to hold a training run, short enough to be about now."""
@@ -30,9 +31,9 @@ class Projection:
         value, low, high: of the whole period. [kg CO2e]
         slots: ``value``, ``low``, ``high`` of each slot that has not ended, whole. [kg CO2e]
         kg_per_day: mean of the days looked at, then of the calmest and of the busiest stretch among them.
-        days: how many were looked at, the latest yesterday.
+        days: how many were looked at, the latest before ``unknown_from``, the first that is projected.
         stretch_days: how long those stretches are.
-        yesterday_kg: of the period, up to the end of yesterday. [kg CO2e]
+        known_kg: of the period, before that day. [kg CO2e]
     """
 
     value: float
@@ -42,7 +43,8 @@ class Projection:
     kg_per_day: tuple[float, float, float]
     days: int
     stretch_days: int
-    yesterday_kg: float
+    unknown_from: date
+    known_kg: float
 
 
 def is_projected(filtered: Filter, today: date) -> bool:
@@ -56,7 +58,7 @@ def projection_of(
     filtered: Filter,
     *,
     view: View | None,
-    first_day: date | None,
+    span: Activity,
     slots: list[tuple[date, date]],
     today: date,
 ) -> Projection | None:
@@ -64,20 +66,22 @@ def projection_of(
     Read the latest days and project the period; None for a period or a history that does not allow it.
 
     Args:
-        first_day: with any activity of the organization: no day before it is looked at.
+        span: of the organization's activity: no day outside it is looked at, and days after it are projected, as nobody
+            knows whether nothing ran or nothing was delivered.
         slots: first and last day of each slot of the whole period.
     """
-    if first_day is None or not is_projected(filtered, today):
+    if span.first_day is None or span.last_day is None or not is_projected(filtered, today):
         return None
-    since = min(filtered.from_day, today - timedelta(days=MOST_DAYS))
+    unknown_from = max(min(today, span.last_day + timedelta(days=1)), filtered.from_day)
+    since = min(filtered.from_day, unknown_from - timedelta(days=MOST_DAYS))
     asked = replace(filtered, by=(), grain="day", from_day=since, to_day=today)
     rows = emissions(organization_id, asked, bounds=False, view=view).rows
     days = pd.Series(rows["total_kg_co2e"].to_numpy(float), index=pd.to_datetime(rows["start"], utc=True).dt.date)
-    return project(days, filtered.from_day, slots, first_day=first_day, today=today)
+    return project(days, filtered.from_day, slots, first_day=span.first_day, unknown_from=unknown_from)
 
 
 def project(
-    days: pd.Series, from_day: date, slots: list[tuple[date, date]], *, first_day: date, today: date
+    days: pd.Series, from_day: date, slots: list[tuple[date, date]], *, first_day: date, unknown_from: date
 ) -> Projection | None:
     """
     Carry the mean of the latest days on to the end of the slots.
@@ -87,36 +91,37 @@ def project(
 
     Args:
         days: emissions by day, those without any left out. [kg CO2e]
+        unknown_from: first day that is projected.
 
     Returns:
         None with less than two weeks of history.
 
     >>> days = pd.Series(1.0, index=[date(2026, 11, day) for day in range(2, 16)])
     >>> whole = [(date(2026, 11, 1), date(2026, 11, 30))]
-    >>> found = project(days, date(2026, 11, 1), whole, first_day=date(2026, 11, 2), today=date(2026, 11, 16))
+    >>> found = project(days, date(2026, 11, 1), whole, first_day=date(2026, 11, 2), unknown_from=date(2026, 11, 16))
     >>> (found.value, found.low, found.high, found.days, found.stretch_days)
     (29.0, 29.0, 29.0, 14, 7)
     """
-    looked_at = min(MOST_DAYS, (today - first_day).days)
+    looked_at = min(MOST_DAYS, (unknown_from - first_day).days)
     if looked_at < FEWEST_DAYS:
         return None
-    remaining = (slots[-1][1] - today).days + 1
-    since = [today - timedelta(days=back) for back in range(looked_at, 0, -1)]
+    remaining = (slots[-1][1] - unknown_from).days + 1
+    since = [unknown_from - timedelta(days=back) for back in range(looked_at, 0, -1)]
     each = days.reindex(since, fill_value=0.0)
     length = max(SHORTEST_STRETCH, min(remaining, looked_at // 2))
     stretches = each.rolling(length).mean().dropna()
     rates = (float(each.mean()), float(stretches.min()), float(stretches.max()))
     rows = {}
     for first, last in slots:
-        if last < today:
+        if last < unknown_from:
             continue
-        known = sum_between(days, first, max(0, (today - first).days))
-        ahead = (last - max(first, today)).days + 1
+        known = sum_between(days, first, max(0, (unknown_from - first).days))
+        ahead = (last - max(first, unknown_from)).days + 1
         rows[pd.Timestamp(first, tz="UTC")] = [known + rate * ahead for rate in rates]
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "low", "high"])
-    so_far = sum_between(days, from_day, (today - from_day).days)
+    so_far = sum_between(days, from_day, (unknown_from - from_day).days)
     value, low, high = (so_far + rate * remaining for rate in rates)
-    return Projection(value, low, high, frame, rates, looked_at, length, so_far)
+    return Projection(value, low, high, frame, rates, looked_at, length, unknown_from, so_far)
 
 
 def sum_between(days: pd.Series, first: date, count: int) -> float:
@@ -125,13 +130,13 @@ def sum_between(days: pd.Series, first: date, count: int) -> float:
     return float(days[[first <= day < end for day in days.index]].sum())
 
 
-def passes_on(found: Projection, limit_kg: float, today: date) -> date | None:
+def passes_on(found: Projection, limit_kg: float) -> date | None:
     """
     Tell on which day a projected total passes a limit; None where it does not, or has already.
 
     Args:
         limit_kg: of the whole period. [kg CO2e]
     """
-    if found.yesterday_kg >= limit_kg or found.value <= limit_kg:
+    if found.known_kg >= limit_kg or found.value <= limit_kg:
         return None
-    return today + timedelta(days=int((limit_kg - found.yesterday_kg) / found.kg_per_day[0]))
+    return found.unknown_from + timedelta(days=int((limit_kg - found.known_kg) / found.kg_per_day[0]))

@@ -75,14 +75,16 @@ def test_an_open_period_says_how_much_of_it_has_passed(september):
 
     assert "Q3 2026 is open: day 82 of 92." in page  # July and August have 62 days
     assert "Records begin on 11 Aug 2026." in page
+    assert "The latest records are of 12 Aug 2026." in page
 
 
 def test_a_closed_period_with_all_of_its_records_says_nothing(september):
-    page, links = shown(september, **{"from": "2026-08-11", "to": "2026-08-31"})
+    page, links = shown(september, **{"from": "2026-08-11", "to": "2026-08-12"})
 
     assert "is open" not in page
     assert "Incomplete" not in page
     assert "Records begin" not in page
+    assert "latest records" not in page
     assert links == []
 
 

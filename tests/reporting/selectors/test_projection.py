@@ -21,7 +21,7 @@ def test_the_days_to_come_are_like_the_mean_of_those_that_were():
     """
     days = by_day(date(2026, 11, 7), *[2.0] * 7, *[4.0] * 7)
 
-    found = project(days, date(2026, 11, 1), NOVEMBER, first_day=date(2026, 11, 7), today=TODAY)
+    found = project(days, date(2026, 11, 1), NOVEMBER, first_day=date(2026, 11, 7), unknown_from=TODAY)
 
     assert (found.value, found.low, found.high) == pytest.approx((42 + 30, 42 + 20, 42 + 40))
     assert (found.days, found.stretch_days) == (14, 7)
@@ -31,7 +31,7 @@ def test_the_days_to_come_are_like_the_mean_of_those_that_were():
 def test_less_than_two_weeks_of_history_project_nothing():
     days = by_day(date(2026, 11, 8), *[2.0] * 13)
 
-    assert project(days, date(2026, 11, 1), NOVEMBER, first_day=date(2026, 11, 8), today=TODAY) is None
+    assert project(days, date(2026, 11, 1), NOVEMBER, first_day=date(2026, 11, 8), unknown_from=TODAY) is None
 
 
 def test_days_without_emissions_count_and_slots_that_have_ended_stay():
@@ -39,7 +39,7 @@ def test_days_without_emissions_count_and_slots_that_have_ended_stay():
     days = by_day(date(2026, 11, 18), 7.0)
     weeks = [(date(2026, 11, start), date(2026, 11, start + 6)) for start in (9, 16, 23)]
 
-    found = project(days, date(2026, 11, 9), weeks, first_day=date(2026, 10, 24), today=TODAY)
+    found = project(days, date(2026, 11, 9), weeks, first_day=date(2026, 10, 24), unknown_from=TODAY)
 
     assert found.slots["value"].tolist() == pytest.approx([7 + 0.5, 1.75])
     assert found.value == pytest.approx(7 + 9 * 0.25)
@@ -49,8 +49,8 @@ def test_days_without_emissions_count_and_slots_that_have_ended_stay():
 def test_the_day_on_which_a_limit_is_passed():
     """42 kg up to yesterday and 3 kg a day: 46 kg are passed within the second day from today on."""
     days = by_day(date(2026, 11, 7), *[3.0] * 14)
-    found = project(days, date(2026, 11, 1), NOVEMBER, first_day=date(2026, 11, 7), today=TODAY)
+    found = project(days, date(2026, 11, 1), NOVEMBER, first_day=date(2026, 11, 7), unknown_from=TODAY)
 
-    assert passes_on(found, 46.0, TODAY) == date(2026, 11, 22)
-    assert passes_on(found, 72.0, TODAY) is None  # never
-    assert passes_on(found, 41.0, TODAY) is None  # long ago
+    assert passes_on(found, 46.0) == date(2026, 11, 22)
+    assert passes_on(found, 72.0) is None  # never
+    assert passes_on(found, 41.0) is None  # long ago
