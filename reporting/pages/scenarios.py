@@ -33,7 +33,7 @@ from reporting.scenarios.answer import Named, table
 from reporting.selectors import scenarios as selectors
 from reporting.services import scenarios as services
 
-PARTS: Final = (
+PARTS: Final[tuple[tuple[str, figures.Kind], ...]] = (
     ("energy_facility_kwh", "energy"),
     ("location_kg_co2e", "mass"),
     ("market_kg_co2e", "mass"),
