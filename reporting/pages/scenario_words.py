@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any
 
 from django.utils.translation import gettext as _
 
 from core.quantification.scenario import Rewrite
 from reporting import figures
 from reporting.pages.words import said
-
-VERDICTS: Final = ("lower", "higher", "not_distinguishable", "not_comparable", "no_effect")
 
 
 def verdict_said(verdict: str) -> dict[str, str]:
@@ -34,6 +33,39 @@ def verdict_said(verdict: str) -> dict[str, str]:
             "means": _("no factor of these uses depends on what the rules change, on this basis"),
         },
     }[verdict]
+
+
+def finding(verdicts: Sequence[tuple[str, str, float | None]]) -> str:
+    """
+    Say what scenarios come to against what was recorded: first what cannot be told apart, then the largest saving that can.
+
+    Args:
+        verdicts: of each scenario its name, its verdict and the share of the baseline that it differs by.
+    """
+    apart = [(share, name) for name, verdict, share in verdicts if verdict in ("lower", "higher") and share is not None]
+    best = min(apart, default=None)
+    one = "" if best is None else _against(best[1], best[0])
+    if len(verdicts) == 1 and best is None:
+        name, verdict, _unused = verdicts[0]
+        return {
+            "not_distinguishable": _("{name} is not distinguishable from what was recorded"),
+            "not_comparable": _("{name} is not comparable with what was recorded"),
+        }.get(verdict, _("{name} changes nothing")).format(name=name)
+    alike = sum(verdict == "not_distinguishable" for _each, verdict, _unused in verdicts)
+    if best is None:
+        return _("None of the {n} scenarios is distinguishable from what was recorded").format(n=len(verdicts))
+    if alike:
+        return _("{k} of {n} scenarios not distinguishable from what was recorded; {one}").format(
+            k=alike, n=len(verdicts), one=one
+        )
+    return one
+
+
+def _against(name: str, share: float) -> str:
+    said_share = figures.percent(abs(share))
+    if share < 0.0:
+        return _("{name} is {share} below what was recorded").format(name=name, share=said_share)
+    return _("{name} is {share} above what was recorded").format(name=name, share=said_share)
 
 
 def rule_said(rule: Rewrite) -> dict[str, Any]:

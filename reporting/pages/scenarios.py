@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 import pandas as pd
@@ -27,7 +28,7 @@ from reporting.models import Scenario
 from reporting.pages.asked import asked, filter_bar, period_name, view_of
 from reporting.pages.files import csv_file
 from reporting.pages.scenario_forms import SETS, WHERE, ScenarioForm, fits_the_form, initial_of, rows_of
-from reporting.pages.scenario_words import rule_said, verdict_said
+from reporting.pages.scenario_words import finding, rule_said, verdict_said
 from reporting.query import Query
 from reporting.scenarios.answer import Named, table
 from reporting.selectors import scenarios as selectors
@@ -196,7 +197,7 @@ def chart_of(found: SideBySide, named: list[Named], query: Query) -> Chart:
                 "reason": "" if known else verdict_said("not_comparable")["means"],
             }
         )
-    return dots(
+    drawn = dots(
         pd.DataFrame(rows),
         noun=_("options"),
         name="scenarios",
@@ -208,6 +209,12 @@ def chart_of(found: SideBySide, named: list[Named], query: Query) -> Chart:
         locale=translation.get_language() or "en",
         translate=_,
     )
+    verdicts = [
+        (each.name, outcome.verdict, outcome.difference.value / base if base else None)
+        for each, outcome in zip(named, found.outcomes, strict=True)
+    ]
+    title = finding(verdicts)
+    return replace(drawn, title=title, summary=drawn.summary.replace(drawn.title, title, 1))
 
 
 def shown_of(found: SideBySide, named: list[Named]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from core.organizations.tenancy import organization_scope
 from core.quantification.scenario import as_plain, from_plain
 from reporting.models import Scenario
 from reporting.pages.scenario_forms import ScenarioForm, fits_the_form, initial_of, rows_of
+from reporting.pages.scenario_words import finding
 from reporting.services.scenarios import save_scenario
 from tests.deliver import deliver, metered
 
@@ -93,6 +94,31 @@ def test_another_rule_is_asked_for():
     assert rows_of(typed({}, {}, more="1")) == 3
 
 
+# --- the headline -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [
+        ([("A", "lower", -0.11)], "A is 11 % below what was recorded"),
+        ([("A", "higher", 0.5)], "A is 50 % above what was recorded"),
+        ([("A", "not_distinguishable", -0.11)], "A is not distinguishable from what was recorded"),
+        ([("A", "not_comparable", -0.11)], "A is not comparable with what was recorded"),
+        ([("A", "no_effect", 0.0)], "A changes nothing"),
+        (
+            [("A", "not_distinguishable", -0.4), ("B", "lower", -0.11), ("C", "lower", -0.2)],
+            "1 of 3 scenarios not distinguishable from what was recorded; C is 20 % below what was recorded",
+        ),
+        (
+            [("A", "not_distinguishable", -0.4), ("B", "not_distinguishable", 0.1)],
+            "None of the 2 scenarios is distinguishable from what was recorded",
+        ),
+    ],
+)
+def test_headline_says_first_what_cannot_be_told_apart(verdicts, said):
+    assert finding(verdicts).replace("\N{NARROW NO-BREAK SPACE}", " ") == said
+
+
 # --- the pages --------------------------------------------------------------------------------------------------------
 
 
@@ -118,7 +144,7 @@ def test_a_scenario_is_added_shown_changed_and_removed(lead, organization):
     removed = lead.post(f"/scenarios/{scenario_id}/remove/")
 
     assert added.status_code == changed.status_code == removed.status_code == 302
-    assert "Wind is lowest" in shown
+    assert "Wind is 46\N{NARROW NO-BREAK SPACE}% below what was recorded" in shown  # 229 of 493.5 kg
     assert "−229" in shown  # 1,000 kWh x (100 - 329) g/kWh
     assert "wind park" in shown
     assert "50 % of team search" in " ".join(listed.split()).replace("\N{NARROW NO-BREAK SPACE}", " ")
