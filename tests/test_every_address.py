@@ -158,6 +158,11 @@ WHO: dict[str, Address] = {
     "api_explain": Address((see(A.SEE_OWN_TEAM, 404),)),
     # decide, report
     "targets": Address((see(A.SEE_OWN_TEAM), do(A.EDIT_TARGETS, 400))),
+    "scenarios": Address((see(A.SEE_ALL_TEAMS),)),
+    "scenario_add": Address((see(A.EDIT_SCENARIOS), do(A.EDIT_SCENARIOS, 400))),
+    "scenario_change": Address((see(A.EDIT_SCENARIOS), do(A.EDIT_SCENARIOS, 400)), SCENARIO),
+    "scenario_remove": Address((do(A.EDIT_SCENARIOS, 302),), SCENARIO),
+    "scenario_figures": Address((see(A.SEE_ALL_TEAMS),), {"ids": lambda asker: str(scenario_of(asker))}),
     "disclosures": Address((see(A.SEE_PERIODS),)),
     "disclosure_draft": Address((see(A.SEE_PERIODS, 409),), {"period": lambda _: "2026-Q3"}),
     "factors": Address((see(A.SEE_OWN_TEAM),)),

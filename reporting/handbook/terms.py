@@ -33,6 +33,7 @@ FACTORS: Final = {
     "cached_saving": "tokens",
     "device_power": "device",
     "embodied": "embodied",
+    "energy_scale": "scenarios",
     "grid_location": "location",
     "grid_losses": "upstream",
     "grid_market": "market",
@@ -132,6 +133,10 @@ NOTES: Final = {
 
 HELP: Final = {
     "targets": "targets",
+    "scenarios": "scenarios",
+    "scenario_add": "scenarios",
+    "scenario_change": "scenarios",
+    "scenario_figures": "scenarios",
     "disclosures": "scopes",
     "disclosure_draft": "scopes",
     "quality": "data-quality",

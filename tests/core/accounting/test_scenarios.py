@@ -16,6 +16,7 @@ from core.organizations.tenancy import organization_scope
 from core.quantification.scenario import Rewrite, ScenarioError, from_plain
 
 from .conftest import call, metered
+from .test_grid_series import THREE, enter, hourly_csv, three_hours
 
 pytestmark = pytest.mark.usefixtures("committed_db", "factor_set")
 
@@ -340,3 +341,32 @@ def test_filters_that_no_scenario_can_have_are_refused(recorded, options, field)
 def test_four_scenarios_are_too_many(recorded):
     with pytest.raises(FilterError):
         side_by_side(recorded.id, QUARTER, [(Rewrite(scales={"volume": 2.0}),)] * 4)
+
+
+@pytest.fixture
+def hourly(organization, write):
+    """1, 2 and 3 kWh at a facility in Germany and as much in France, in hours of 100, 400 and 700 g/kWh in Germany."""
+    there = [{**each, "zone": "FR", "record_id": f"{each['record_id']}-fr"} for each in three_hours()]
+    write(*three_hours(), *there)
+    enter(organization, hourly_csv(THREE))
+    return organization
+
+
+@pytest.mark.parametrize(
+    ("rule", "location_kg"),
+    [
+        ({"where": {"zone": ["DE"]}, "scales": {"volume": 2}}, 6.0),
+        ({"where": {"zone": ["DE"]}, "energy_saving": 0.5, "source": "trial"}, 1.5),
+        ({"where": {"zone": ["FR"]}, "sets": {"zone": "DE"}}, 3.0),
+        ({"where": {"zone": ["FR"]}, "sets": {"zone": "DE"}, "share": 0.5}, 1.5),
+    ],
+)
+def test_hours_of_a_grid_keep_their_weights(hourly, rule, location_kg):
+    zone = rule["where"]["zone"][0]
+    asked = Filter(QUARTER.from_day, QUARTER.to_day, dims={"zone": (zone,)})
+
+    found = run(hourly, rule, asked=asked)
+
+    # 1 kWh x 0.1 + 2 x 0.4 + 3 x 0.7 = 3.0 kg in the German hours; half of what is French stays with its own grid.
+    rest = 0.5 * found.baseline["location_kg_co2e"] if rule.get("share") else 0.0
+    assert found.outcomes[0].figures["location_kg_co2e"] == pytest.approx(location_kg + rest)
