@@ -68,8 +68,6 @@ def test_a_lead_follows_the_total_down_to_its_evidence_in_german(browser, site):
     said = page.evaluate(
         "[...document.querySelectorAll('.plot-live .ytick text, .plot-live .xtick text')].map(one => one.textContent)"
     )
-        "[...document.querySelectorAll('.plot-live .ytick text, .plot-live .xtick text')].map(one => one.textContent)"
-    )
     assert said
     assert [text for text in said if re.search(r"\d\.\d", text)] == []
     page.locator(".kpi.lead a.figure").click()
