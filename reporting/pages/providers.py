@@ -112,7 +112,10 @@ def place_of(row: PlaceRow, scales: dict[str, figures.Scale], query: Query) -> d
         or row.site
         or (_("zone {zone}").format(zone=row.zone) if row.zone and row.zone != WORLD else _("no region named")),
         "about": ", ".join(
-            [row.zone] * bool(row.zone and (row.region or row.site)) + [said("hosting", one) for one in row.hostings]
+            [
+                *([row.zone] if row.zone and (row.region or row.site) else []),
+                *(said("hosting", one) for one in row.hostings),
+            ]
         ),
         "energy": figures.number(row.energy_kwh, scales["energy"]),
         "location": figures.number(row.location_kg, scales["mass"]),
