@@ -33,6 +33,7 @@ class Messages(Command):
 def texts_of_plain_parts() -> Iterator[str]:
     """Give the texts of parts that are plain Python, or a table: pages look them up where they show them."""
     from core.quantification import matching, notes
+    from core.quantification.factor import MATCHES
     from core.quantification.factor_tables import TABLES
     from core.quantification.rejections import REASONS
     from ingestion import arrivals
@@ -45,6 +46,7 @@ def texts_of_plain_parts() -> Iterator[str]:
     yield from (text for reason in REASONS.values() for text in (reason.sentence, reason.remedy))
     yield from (table.about for table in TABLES.values())
     yield from dict.fromkeys(matching.CONFIDENCE.values())
+    yield from MATCHES
     yield from arrivals.TONES
     yield from (registry.dropped(name) for name in registry.SOURCES)
     yield from (rule.reason for rule in rules())

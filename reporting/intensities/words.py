@@ -43,13 +43,13 @@ def boundary(unit: FunctionalUnit) -> dict[str, list[str]]:
 
 
 def not_by_records(unit: FunctionalUnit) -> str:
-    return _("No record of these stages reports {counted}.").format(counted=unit.counted)
+    return _("No record of these stages reports {counted}.").format(counted=_(unit.counted))
 
 
 def nothing_delivered(unit: FunctionalUnit) -> str:
     if unit.less:
         return _("None of these requests succeeded, so there is nothing to divide by.")
-    return _("There were 0 {counted}, so there is nothing to divide by.").format(counted=unit.counted)
+    return _("There were 0 {counted}, so there is nothing to divide by.").format(counted=_(unit.counted))
 
 
 def no_energy() -> str:
@@ -73,22 +73,22 @@ def too_many_runs(most: int) -> str:
 
 
 def none_entered(unit: FunctionalUnit) -> str:
-    return _("No {counted} are entered for this period.").format(counted=unit.counted)
+    return _("No {counted} are entered for this period.").format(counted=_(unit.counted))
 
 
 def not_told_apart(unit: FunctionalUnit, dims: Sequence[str]) -> str:
     """The figures know teams, projects and applications, one at a time."""
     return _("{counted} are not told apart by {dims}.").format(
-        counted=unit.counted[0].upper() + unit.counted[1:], dims=_(" and ").join(dims)
+        counted=capital(_(unit.counted)), dims=_(" and ").join(dims)
     )
 
 
 def none_for(unit: FunctionalUnit, level: str, name: str) -> str:
     if name == UNATTRIBUTED:
         return _("These records have no {level}, so no {counted} are entered for them.").format(
-            counted=unit.counted, level=level
+            counted=_(unit.counted), level=level
         )
-    return _("No {counted} are entered for {level} {name}.").format(counted=unit.counted, level=level, name=name)
+    return _("No {counted} are entered for {level} {name}.").format(counted=_(unit.counted), level=level, name=name)
 
 
 def incomplete(unit: FunctionalUnit, sum_: Sum) -> str:
@@ -98,7 +98,7 @@ def incomplete(unit: FunctionalUnit, sum_: Sum) -> str:
     bare = [gap for gap in sum_.missing if not any(held(gap, days) for days in cut_days)]
     if bare:
         parts.append(
-            _("{counted} are missing for {periods}.").format(counted=capital(unit.counted), periods=named(bare))
+            _("{counted} are missing for {periods}.").format(counted=capital(_(unit.counted)), periods=named(bare))
         )
     if sum_.cut:
         parts.append(
@@ -128,7 +128,7 @@ def named(periods: Sequence[Period]) -> str:
 def left_out(unit: FunctionalUnit) -> str:
     """Say why some records are not in the score."""
     if unit.given_by == "records":
-        return _("They report no {counted}, or no energy.").format(counted=unit.counted)
+        return _("They report no {counted}, or no energy.").format(counted=_(unit.counted))
     if unit.given_by == "runs":
         return _("They name no run, are not of training or fine-tuning, or have no energy.")
     return _("No complete figures are entered for them, or they have no energy.")

@@ -113,8 +113,8 @@ def standardized(query: Query) -> tuple[Query, list[str]]:
 def unit_menu(offered: list[FunctionalUnit], unit: FunctionalUnit, query: Query) -> Menu:
     """Offer the units that there is something to divide by."""
     known = offered if unit in offered else [*offered, unit]
-    choices = [Choice(one.text, query.link(unit=one.name), one == unit) for one in known]
-    return Menu("unit", _("Per"), unit.text, on=True, choices=choices)
+    choices = [Choice(_(one.text), query.link(unit=one.name), one == unit) for one in known]
+    return Menu("unit", _("Per"), _(unit.text), on=True, choices=choices)
 
 
 def said_dim(dim: str) -> str:
@@ -162,7 +162,7 @@ def kpis(one: Intensity, unit: FunctionalUnit, query: Query) -> list[dict[str, A
     return [
         {
             "lead": True,
-            "label": _("Per {unit}, location-based").format(unit=unit.text),
+            "label": _("Per {unit}, location-based").format(unit=_(unit.text)),
             "value": figures.quantity(None if score is None else score.value, "intensity"),
             "unit": "CO2e" if score is not None else "",
             "details": details,
@@ -180,7 +180,7 @@ def kpis(one: Intensity, unit: FunctionalUnit, query: Query) -> list[dict[str, A
         {
             "label": _("Divided by, R"),
             "value": figures.count(sums.functional_units * unit.per),
-            "details": [{"text": unit.counted}],
+            "details": [{"text": _(unit.counted)}],
         },
     ]
 
@@ -206,7 +206,7 @@ def formula(row: SciRow, unit: FunctionalUnit) -> str:
         return ""
     embodied = _("M unknown") if sums.embodied_kg is None else figures.quantity(sums.embodied_kg.value, "mass")
     units_counted = figures.count(sums.functional_units * unit.per, compact=False)
-    divided = f"{units_counted} {unit.counted}" + (
+    divided = f"{units_counted} {_(unit.counted)}" + (
         f" / {figures.count(unit.per, compact=False)}" if unit.per > 1 else ""
     )
     amount = figures.quantity(sums.kg_per_unit.value, "intensity")
@@ -256,7 +256,7 @@ def months_chart(one: Intensity, unit: FunctionalUnit, shown: Shown, query: Quer
         provisional_from=this_month.to_pydatetime(),
         gaps=unknown,
         title=headline(one, unit, query),
-        per=_("per {unit}").format(unit=unit.text),
+        per=_("per {unit}").format(unit=_(unit.text)),
         detail=_("by month, location-based"),
         locale=translation.get_language() or "en",
         translate=_,
@@ -274,9 +274,9 @@ def headline(one: Intensity, unit: FunctionalUnit, query: Query) -> str:
     found = change(one)
     if query.comparison is not None and found.direction in ("up", "down"):
         return _("{change} per {unit} than in {period}").format(
-            change=capital(found.words), unit=unit.text, period=period_name(query.comparison)
+            change=capital(found.words), unit=_(unit.text), period=period_name(query.comparison)
         )
-    return _("Emissions per {unit}, month by month").format(unit=unit.text)
+    return _("Emissions per {unit}, month by month").format(unit=_(unit.text))
 
 
 def capital(text: str) -> str:
@@ -330,7 +330,7 @@ def entity_table(one: Intensity, unit: FunctionalUnit, dim: str, query: Query) -
             ("I, g/kWh", True),
             (f"O, {mass.unit}", True),
             (f"M, {embodied_mass.unit}", True),
-            (f"R, {unit.counted}", False),
+            (f"R, {_(unit.counted)}", False),
             (_("Left out"), True),
         ],
         "rows": rows,

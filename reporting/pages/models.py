@@ -90,7 +90,9 @@ def model_table(rows: list[ModelRow], query: Query, coverage: tuple[float, float
                 "chosen": each.row.key in query.params.get("model", ()),
                 "label": entity_name("model", each.row.key),
                 "address": page_of(each.row.key, query),
-                "about": ", ".join([*each.hostings, *each.tiers]),
+                "about": ", ".join(
+                    [said("hosting", one) for one in each.hostings] + [said("tier", one) for one in each.tiers]
+                ),
                 "techniques": each.techniques,
                 "bar": (each.row.kg.value or 0.0) / largest if largest else 0.0,
                 "kg": figures.number(each.row.kg.value, scale),

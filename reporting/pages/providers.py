@@ -19,7 +19,7 @@ from core.quantification import units
 from core.quantification.operational import WORLD
 from reporting import figures
 from reporting.charts import Chart, dots
-from reporting.pages.asked import asked, filter_bar, period_name, view_of
+from reporting.pages.asked import asked, filter_bar, period_name, said, view_of
 from reporting.pages.files import csv_file
 from reporting.query import Query
 from reporting.selectors.providers import Known, PlaceRow, places_of
@@ -111,7 +111,12 @@ def place_of(row: PlaceRow, scales: dict[str, figures.Scale], query: Query) -> d
         "label": row.region
         or row.site
         or (_("zone {zone}").format(zone=row.zone) if row.zone and row.zone != WORLD else _("no region named")),
-        "about": ", ".join([name for name in (row.zone if row.region or row.site else None, *row.hostings) if name]),
+        "about": ", ".join(
+            [
+                *([row.zone] if row.zone and (row.region or row.site) else []),
+                *(said("hosting", one) for one in row.hostings),
+            ]
+        ),
         "energy": figures.number(row.energy_kwh, scales["energy"]),
         "location": figures.number(row.location_kg, scales["mass"]),
         "market": figures.number(row.market_kg, scales["mass"]),

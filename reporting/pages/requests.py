@@ -259,7 +259,7 @@ def table(query: Query, listing: Listing, page: Records) -> dict[str, Any]:
             "application": row["application"] or "",
             "model": row["model"] or row["instance_type"] or row["hardware"] or "",
             "stage": stage_name(row["stage"]),
-            "method": row["method"] or "",
+            "method": said("method", row["method"]) if row["method"] else "",
             "evidence": row["evidence"],
         }
         for row, own, each in zip(page.rows, known, per, strict=True)

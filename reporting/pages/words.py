@@ -61,7 +61,33 @@ def said(name: str, value: str) -> str:
         return _("unattributed") if name in ATTRIBUTION else _("unknown")
     if name == "stage":
         return stage_name(value)
-    return value
+    return stored_word(name, value)
+
+
+def stored_word(name: str, value: str) -> str:
+    """Say one of the few values that a dimension of ours can have; names that senders gave stay as they are."""
+    words = {
+        "evidence": {
+            "measured": _("measured"),
+            "modelled": _("modelled"),
+            "stated": _("stated"),
+            "assumed": _("assumed"),
+        },
+        "hosting": {"owned": _("owned"), "colocated": _("colocated"), "cloud": _("cloud"), "api": _("api")},
+        "tier": {"interactive": _("interactive"), "standard": _("standard"), "batch": _("batch")},
+        "method": {
+            "measured": _("measured"),
+            "device": _("device"),
+            "instance": _("instance"),
+            "tokens": _("tokens"),
+            "flops": _("flops"),
+            "seats": _("seats"),
+            "spend": _("spend"),
+            "reported": _("reported"),
+            "none": _("none"),
+        },
+    }
+    return words.get(name, {}).get(value, value)
 
 
 def basis_name(basis: str) -> str:
