@@ -290,7 +290,8 @@ def test_the_legacy_report_gives_the_same_records(separator: str) -> None:
 
     (old,), (new,) = parsed(report(*rows)), parsed(io.BytesIO(FIRST.read_bytes()))
     pd.testing.assert_frame_equal(summed([old]), summed([new]))
-    assert (old.outside, old.cover, old.log) == (new.outside, new.cover, ["Read as AWS legacy CUR, CSV."])
+    assert (old.outside, old.cover) == (new.outside, new.cover)
+    assert old.log == ["Read as AWS legacy CUR, CSV.", *new.log[1:]]
 
 
 @pytest.mark.parametrize("chunk_rows", [2, 20_000])
