@@ -1,6 +1,7 @@
 """What an organization without figures is shown, by role, and what is worth doing once there are some."""
 
 import re
+from datetime import date
 
 import pytest
 
@@ -70,7 +71,7 @@ def test_steps_are_ticked_as_they_are_done_and_go_when_all_are(client, organizat
 
     assert "Next steps" in text_of(owner.get("/"))
     assert done() == []
-    set_target(organization_id=organization.id, name="t", limit_kg_co2e_per_year=1.0, starts_on="2026-01-01")
+    set_target(organization_id=organization.id, name="t", limit_kg_co2e_per_year=1.0, starts_on=date(2026, 1, 1))
     deliver(organization, [metered("b", 1.0)], source="second")
     assert done() == ["Add a second source", "Set a target"]
     colleague = Person.objects.create_user("bob@example.org", "correct horse battery")
