@@ -238,7 +238,8 @@ def fits_the_form(rules: Sequence[Rewrite]) -> bool:
 
 
 def _rounded(value: float) -> float:
-    return round(value, 10)
+    rounded = round(value, 10)
+    return int(rounded) if rounded.is_integer() else rounded
 
 
 def rows_of(data: Mapping[str, Any]) -> int:

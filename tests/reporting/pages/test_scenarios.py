@@ -196,6 +196,13 @@ def test_what_cannot_be_told_apart_is_said(lead, two):
     assert "Scenarios side by side" in page
 
 
+def test_page_asks_the_database_a_bounded_number_of_times(lead, two, django_assert_max_num_queries):
+    lead.get(f"/scenarios/{two}/?period=2026-Q3")  # factors are read once a process
+
+    with django_assert_max_num_queries(45):
+        assert lead.get(f"/scenarios/{two}/?period=2026-Q3").status_code == 200
+
+
 def test_file_holds_the_figures_at_full_precision(lead, two):
     answer = lead.get(f"/scenarios/{two}/?period=2026-Q3&include=none&format=csv")
 
