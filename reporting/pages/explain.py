@@ -21,7 +21,7 @@ from core.organizations.middleware import one_snapshot
 from core.organizations.policy import Action, may
 from reporting import figures
 from reporting.handbook.terms import METHODS, page_of_factor, page_of_impact
-from reporting.pages.asked import asked, filter_bar, period_name, stage_name, view_of
+from reporting.pages.asked import asked, filter_bar, period_name, said, stage_name, view_of
 from reporting.pages.pinned import on_read
 from reporting.query import Query
 from reporting.visibility import may_see_record
@@ -167,7 +167,7 @@ def subject(query: Query, record: str | None) -> str:
 def method_node(node: dict[str, Any], scale: figures.Scale, total: float | None, query: Query) -> dict[str, Any]:
     """Show a method with its largest plans."""
     return {
-        "method": node["method"],
+        "method": said("method", node["method"]),
         "page": METHODS.get(node["method"], ""),
         "value": shown(node["value"], scale),
         "share": figures.percent(node["value"] / total) if total else "",
