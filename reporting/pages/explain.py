@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -135,7 +135,7 @@ def explain_page(request: HttpRequest) -> HttpResponse:
             + ("&" if query.params else "")
             + "format=json"
             + (f"&record={record}" if record else ""),
-            "as_of": tree["as_of"],
+            "as_of": datetime.fromisoformat(tree["as_of"]),
         },
     )
 
