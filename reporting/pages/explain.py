@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from core.accounting.figures import Filter, FilterError
@@ -20,20 +21,34 @@ from core.organizations.middleware import one_snapshot
 from core.organizations.policy import Action, may
 from reporting import figures
 from reporting.handbook.terms import METHODS, page_of_factor, page_of_impact
-from reporting.pages.asked import asked, filter_bar, period_name, stage_name, view_of
+from reporting.pages.asked import asked, filter_bar, period_name, said, stage_name, view_of
 from reporting.pages.pinned import on_read
 from reporting.query import Query
 from reporting.visibility import may_see_record
 
 MOST_PLANS: Final = 12
 WORDS: Final = {
-    "pue": "PUE",
-    "grid_location": "grid factor",
-    "grid_market": "market factor",
-    "grid_upstream": "upstream factor",
-    "host_factor": "host factor",
-    "token_energy": "energy per token",
+    "pue": gettext_lazy("PUE"),
+    "wue": gettext_lazy("WUE"),
+    "grid_location": gettext_lazy("grid factor"),
+    "grid_market": gettext_lazy("market factor"),
+    "grid_upstream": gettext_lazy("upstream factor"),
+    "host_factor": gettext_lazy("host factor"),
+    "token_energy": gettext_lazy("energy per token"),
+    "device_power": gettext_lazy("device power"),
+    "instance_power": gettext_lazy("instance power"),
+    "cached_saving": gettext_lazy("cached saving"),
+    "lifetime": gettext_lazy("lifetime"),
+    "location": gettext_lazy("location"),
+    "market": gettext_lazy("market"),
+    "upstream": gettext_lazy("upstream"),
+    "embodied": gettext_lazy("embodied"),
+    "water": gettext_lazy("water"),
+    "primary_energy": gettext_lazy("primary energy"),
+    "facility_energy": gettext_lazy("facility energy"),
+    "it_energy": gettext_lazy("IT energy"),
 }
+"""What factors and impacts are called; another is called as it is stored, its words apart."""
 
 
 WITHOUT_ANY: Final = frozenset(
@@ -120,7 +135,7 @@ def explain_page(request: HttpRequest) -> HttpResponse:
             + ("&" if query.params else "")
             + "format=json"
             + (f"&record={record}" if record else ""),
-            "as_of": tree["as_of"],
+            "as_of": datetime.fromisoformat(tree["as_of"]),
         },
     )
 
@@ -152,7 +167,7 @@ def subject(query: Query, record: str | None) -> str:
 def method_node(node: dict[str, Any], scale: figures.Scale, total: float | None, query: Query) -> dict[str, Any]:
     """Show a method with its largest plans."""
     return {
-        "method": node["method"],
+        "method": said("method", node["method"]),
         "page": METHODS.get(node["method"], ""),
         "value": shown(node["value"], scale),
         "share": figures.percent(node["value"] / total) if total else "",
@@ -209,7 +224,12 @@ def missing_node(entry: dict[str, Any], parts: list[str]) -> dict[str, Any]:
 def impact_name(impact: str) -> str:
     """Name an impact without its unit: "embodied"."""
     units = ("_kg_co2e", "_kg_sbeq", "_kwh", "_mj", "_l")
-    return impact.removesuffix(next((unit for unit in units if impact.endswith(unit)), "")).replace("_", " ")
+    return word(impact.removesuffix(next((unit for unit in units if impact.endswith(unit)), "")))
+
+
+def word(name: str) -> str:
+    """Say what a factor or an impact is called."""
+    return str(WORDS.get(name, name.replace("_", " ")))
 
 
 def days_of(plan: dict[str, Any]) -> str:
@@ -225,7 +245,7 @@ def line(term: dict[str, Any], scale: figures.Scale, method: str) -> dict[str, A
     steps = [
         {
             "sign": "×" if entry["power"] == 1 else "÷",
-            "name": WORDS.get(entry["name"], entry["name"].replace("_", " ")),
+            "name": word(entry["name"]),
             "value": entry["value"],
             "unit": "" if entry["unit"] in {"1", "ratio"} else entry["unit"],
             "id": entry["id"],
@@ -235,7 +255,7 @@ def line(term: dict[str, Any], scale: figures.Scale, method: str) -> dict[str, A
         if not (entry["value"] == 1.0 and entry["unit"] in {"1", "ratio"})
     ]
     return {
-        "impact": term["impact"].removesuffix("_kg_co2e").replace("_", " "),
+        "impact": word(term["impact"].removesuffix("_kg_co2e")),
         "page": page_of_impact(term["impact"], method),
         "amount": term["amount"],
         "amount_unit": "" if term["amount_unit"] == "1" else term["amount_unit"],

@@ -25,7 +25,7 @@ from reporting import figures
 from reporting.charts import Chart
 from reporting.charts.dots import dots
 from reporting.models import Scenario
-from reporting.pages.asked import asked, filter_bar, period_name, view_of
+from reporting.pages.asked import asked, basis_name, filter_bar, period_name, view_of
 from reporting.pages.files import csv_file
 from reporting.pages.scenario_forms import SETS, WHERE, ScenarioForm, fits_the_form, initial_of, rows_of
 from reporting.pages.scenario_words import finding, rule_said, verdict_said
@@ -203,8 +203,8 @@ def chart_of(found: SideBySide, named: list[Named], query: Query) -> Chart:
         name="scenarios",
         kind="mass",
         logarithmic=False,
-        detail=_("{basis}-based, {period}").format(
-            basis=query.filter.basis, period=period_name(query.filter, query.label)
+        detail=_("{basis}, {period}").format(
+            basis=basis_name(query.filter.basis), period=period_name(query.filter, query.label)
         ),
         locale=translation.get_language() or "en",
         translate=_,
@@ -268,7 +268,7 @@ def _part(found: SideBySide, name: str, kind: figures.Kind) -> dict[str, Any]:
         "market_kg_co2e": _("Electricity, market-based"),
         "upstream_kg_co2e": _("Upstream of electricity"),
         "embodied_kg_co2e": _("Hardware, amortised share"),
-        TOTAL: _("Total, {basis}-based").format(basis=found.asked.basis),
+        TOTAL: _("Total, {basis}").format(basis=basis_name(found.asked.basis)),
         "water_l": _("Water"),
     }
     unit = f"{scale.unit} CO2e" if kind == "mass" else scale.unit

@@ -98,7 +98,7 @@ def chromium() -> Iterator[Browser]:
 def new_context(browser: Browser, *, width: str = "laptop", theme: Theme = "light", **options: Any) -> BrowserContext:
     """Open a fresh profile: no cookies, one width, one theme."""
     context = browser.new_context(
-        viewport={"width": WIDTHS[width], "height": HEIGHT}, color_scheme=theme, locale="en-GB", **options
+        viewport={"width": WIDTHS[width], "height": HEIGHT}, color_scheme=theme, **({"locale": "en-GB"} | options)
     )
     context.set_default_timeout(PATIENCE_MS)
     return context

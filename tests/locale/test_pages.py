@@ -94,7 +94,7 @@ def test_dates_are_those_of_the_language() -> None:
 
     with translation.override("de"):
         assert date_format(day, "SHORT_DATE_FORMAT") == "26.11.2026"
-        assert date_format(day, "DATE_FORMAT") == "26. Nov 2026"
+        assert date_format(day, "DATE_FORMAT") == "26. Nov. 2026"
     with translation.override("en"):
         assert date_format(day, "SHORT_DATE_FORMAT") == "2026-11-26"
         assert date_format(day, "DATE_FORMAT") == "26 Nov 2026"
