@@ -138,6 +138,17 @@ def middle_cut(text: str, length: int) -> str:
 
 
 @register.filter
+def as_xlsx(address: str) -> str:
+    """
+    Turn the address of a CSV into that of the same table as XLSX.
+
+    >>> as_xlsx("?format=csv&tab=team")
+    '?format=xlsx&tab=team'
+    """
+    return address.replace("format=csv", "format=xlsx")
+
+
+@register.filter
 def with_errors(field: BoundField) -> Any:
     """Draw an input that points to its hint and its errors."""
     said = [f"{field.auto_id}-hint"] * bool(field.help_text) + [f"{field.auto_id}-error"] * bool(field.errors)
