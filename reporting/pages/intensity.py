@@ -89,7 +89,7 @@ def nothing_of(organization_id: int, query: Query, shown: Shown, *, view: View |
     found = nothing_matches(organization_id, query, view=view)
     return (
         found
-        if any(one.any for one in found.filters) and not records_in(organization_id, query.filter, view=view)
+        if any(one.records for one in found.filters) and not records_in(organization_id, query.filter, view=view)
         else None
     )
 
