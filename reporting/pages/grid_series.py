@@ -142,7 +142,7 @@ def _page(
     chart = week_chart(shown) if shown else None
     if chart and shown and file_asked(request):
         return table_file(
-            request, request, chart.table, f"grid-week_{re.sub(r'[^A-Za-z0-9-]+', '-', shown.zone)}_{shown.quarter}"
+            request, chart.table, f"grid-week_{re.sub(r'[^A-Za-z0-9-]+', '-', shown.zone)}_{shown.quarter}"
         )
     context = {
         "charts": chart is not None,
