@@ -254,6 +254,35 @@ KINDS: Final[Mapping[str, Kind]] = {
 }
 
 
+FORMATS: Final[dict[str, Text]] = {
+    "otlp": _("OpenTelemetry (OTLP)"),
+    "openai_usage": _("OpenAI usage export"),
+    "anthropic_usage": _("Anthropic usage export"),
+    "assistant_seats": _("Seats of assistants"),
+    "monthly_totals": _("Monthly totals, typed in"),
+    "langfuse": _("Langfuse observations"),
+    "litellm": _("LiteLLM"),
+    "openrouter": _("OpenRouter activity"),
+    "codecarbon": _("CodeCarbon"),
+    "codecarbon_http_output": _("CodeCarbon HTTP output"),
+    "codecarbon_csv": _("CodeCarbon emissions.csv"),
+    "focus": _("FOCUS billing export"),
+    "aws_cur2": _("AWS Cost and Usage Report"),
+    "aws_carbon": _("AWS carbon emissions"),
+    "azure_cost": _("Azure cost details"),
+    "azure_carbon": _("Azure carbon optimization report"),
+    "gcp_billing": _("Google Cloud detailed usage cost"),
+    "gcp_carbon": _("Google Cloud Carbon Footprint export"),
+    "activity": _("Canonical records (JSON, Parquet, CSV, XLSX)"),
+}
+"""What each format is called, by its name in addresses and commands."""
+
+
+def label_of(kind: str) -> str:
+    """Call a format as people do; one without a name by its own."""
+    return str(FORMATS.get(kind, kind))
+
+
 def kind_of(name: str) -> Kind:
     """Give what is known of a format; one without an entry has the settings that all have, and those it may have."""
     return KINDS.get(name) or Kind(name, "", settings=(ACCOUNT, _BASIS, LABELS))

@@ -16,6 +16,7 @@ from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 
 from core.quantification.private import masked
 from ingestion import payloads
+from ingestion.kinds import label_of
 from ingestion.sources import activity, private_tables, registry
 from ingestion.sources.base import UnreadablePayload
 from ingestion.sources.byte_streams import from_pieces, open_maybe_compressed, unpacked_head
@@ -86,12 +87,14 @@ def detect(uploads: Sequence[Upload], wanted: str = "") -> Detected:
         if found is None:
             raise UnknownFormatError(
                 f"{name} looks like none of the formats read here"
-                f" ({', '.join(sorted(registry.SOURCES))}). Name its source if it is one of them."
+                f" ({', '.join(sorted(map(label_of, registry.SOURCES)))}). Name its source if it is one of them."
             )
         kinds.append(found[0])
         reasons.append(found[1])
     if len(set(kinds)) > 1:
-        listed = ", ".join(f"{upload.filename} is {kind}" for upload, kind in zip(uploads, kinds, strict=True))
+        listed = ", ".join(
+            f"{upload.filename} is {label_of(kind)}" for upload, kind in zip(uploads, kinds, strict=True)
+        )
         raise UnknownFormatError(f"One delivery has one format, but {listed}. Send them apart.")
     return Detected(kinds[0], reasons)
 

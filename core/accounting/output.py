@@ -56,4 +56,14 @@ def as_table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
 def _text(value: Any) -> str:
     if value is None:
         return "-"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{value:.6g}" if isinstance(value, float) else printable(str(value))
+
+
+def printable(text: str) -> str:
+    r"""
+    Write what a terminal would obey (new lines, escapes, marks that turn the direction) as Python writes it.
+
+    >>> printable("a\nb\x1b[2J\u202e"), printable("Größe 模型")
+    ('a\\nb\\x1b[2J\\u202e', 'Größe 模型')
+    """
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)

@@ -190,8 +190,9 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["core.organizations.authentication.HasIdentity"],
+    "SCHEMA_PATH_PREFIX": "/api/v1",  # operations are grouped by what follows
     "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "docExpansion": "none", "defaultModelsExpandDepth": -1},
 }
 
 LANGUAGE_CODE = "en"

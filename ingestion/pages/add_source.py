@@ -21,10 +21,10 @@ from core.organizations.models import Scope
 from core.organizations.policy import Action
 from core.organizations.services import issue_token
 from ingestion import reading, selectors, snippets
-from ingestion.kinds import Kind, kind_of, kinds
+from ingestion.kinds import Kind, kind_of, kinds, label_of
 from ingestion.models import Batch, State
 from ingestion.pages.source_forms import SourceForm
-from ingestion.pages.sources import LABELS, described
+from ingestion.pages.sources import described
 
 ARRIVALS_SHOWN = 3
 REJECTED_SHOWN = 5
@@ -70,11 +70,6 @@ def add(request: HttpRequest) -> HttpResponse:
 def chosen(name: str) -> Kind | None:
     """Find the kind that somebody chose."""
     return kind_of(name) if name in {kind.name for kind in kinds()} else None
-
-
-def label_of(kind: str) -> str:
-    """Give the name of a format for people."""
-    return str(LABELS.get(kind, kind))
 
 
 def made(request: HttpRequest, kind: Kind, form: SourceForm) -> tuple[Source, str]:

@@ -22,7 +22,7 @@ from core.organizations.access import requires
 from core.organizations.policy import Action, may
 from core.quantification.activity import HOSTINGS, STAGES
 from ingestion import rule_preview, selectors, services
-from ingestion.pages.add_source import label_of
+from ingestion.kinds import label_of
 from ingestion.sources import ai_services, service_rules
 from ingestion.sources.base import SettingError
 

@@ -25,8 +25,7 @@ from core.organizations.policy import Action
 from core.organizations.tenancy import organization_scope
 from core.quantification.rejections import REASONS
 from ingestion import fixing, selectors, services, wake
-from ingestion.kinds import Setting
-from ingestion.pages.add_source import label_of
+from ingestion.kinds import Setting, label_of
 from ingestion.pages.source_forms import field_of, shown
 from ingestion.selectors import EXPORTED, exported, neutral
 from ingestion.sources import own_units

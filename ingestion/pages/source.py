@@ -27,8 +27,8 @@ from core.organizations.models import Scope
 from core.organizations.policy import Action, may
 from core.organizations.services import OrganizationError, issue_token, revoke_token
 from ingestion import life, selectors, snippets, wake
-from ingestion.kinds import DEFAULTS, kind_of, settings_of
-from ingestion.pages.add_source import label_of, ready
+from ingestion.kinds import DEFAULTS, kind_of, label_of, settings_of
+from ingestion.pages.add_source import ready
 from ingestion.pages.source_forms import SourceForm
 from ingestion.pages.sources import described
 from ingestion.rule_preview import KINDS as RULED

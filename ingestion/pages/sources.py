@@ -25,32 +25,12 @@ from core.organizations.middleware import own_scope
 from core.organizations.policy import Action, may
 from core.organizations.tenancy import organization_scope
 from ingestion import fetching, reading, selectors, services, uploads, wake
+from ingestion.kinds import label_of
 from ingestion.models import Batch, State
 from ingestion.sources import activity, registry
 from ingestion.sources.base import UnreadablePayload
 
 TONES = {State.PENDING: "warn", State.PROCESSING: "accent", State.DONE: "good", State.FAILED: "bad"}
-LABELS = {
-    "otlp": gettext_lazy("OpenTelemetry (OTLP)"),
-    "openai_usage": gettext_lazy("OpenAI usage export"),
-    "anthropic_usage": gettext_lazy("Anthropic usage export"),
-    "assistant_seats": gettext_lazy("Seats of assistants"),
-    "monthly_totals": gettext_lazy("Monthly totals, typed in"),
-    "langfuse": gettext_lazy("Langfuse observations"),
-    "litellm": gettext_lazy("LiteLLM"),
-    "openrouter": gettext_lazy("OpenRouter activity"),
-    "codecarbon": gettext_lazy("CodeCarbon"),
-    "codecarbon_http_output": gettext_lazy("CodeCarbon HTTP output"),
-    "codecarbon_csv": gettext_lazy("CodeCarbon emissions.csv"),
-    "focus": gettext_lazy("FOCUS billing export"),
-    "aws_cur2": gettext_lazy("AWS Cost and Usage Report"),
-    "aws_carbon": gettext_lazy("AWS carbon emissions"),
-    "azure_cost": gettext_lazy("Azure cost details"),
-    "azure_carbon": gettext_lazy("Azure carbon optimization report"),
-    "gcp_billing": gettext_lazy("Google Cloud detailed usage cost"),
-    "gcp_carbon": gettext_lazy("Google Cloud Carbon Footprint export"),
-    "activity": gettext_lazy("Canonical records (JSON, Parquet, CSV, XLSX)"),
-}
 
 
 class ManyFiles(forms.ClearableFileInput):
@@ -94,11 +74,9 @@ class ImportForm(forms.Form):
     def __init__(self, *args: Any, connections: Sequence[Source] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.connections = {str(source.id): source for source in connections}
-        named = [
-            (key, f"{source.name} ({LABELS.get(source.kind, source.kind)})") for key, source in self.connections.items()
-        ]
+        named = [(key, f"{source.name} ({label_of(source.kind)})") for key, source in self.connections.items()]
         self.fields["connection"].choices = [("", _("The one named as its format")), *named]  # type: ignore[attr-defined]
-        known = [(name, LABELS.get(name, name)) for name in sorted(registry.SOURCES)]
+        known = [(name, label_of(name)) for name in sorted(registry.SOURCES)]
         self.fields["source"].choices = [("", _("Find out from the content")), *known]  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
@@ -120,7 +98,7 @@ def sources(request: HttpRequest) -> HttpResponse:
     cards = selectors.source_cards(identity.organization_id, datetime.now(UTC))
     context = {
         "title": _("Sources"),
-        "cards": [{"card": card, "label": LABELS.get(card.kind, card.kind)} for card in cards],
+        "cards": [{"card": card, "label": label_of(card.kind)} for card in cards],
         "may_manage": may(identity, Action.MANAGE_SOURCES),
         "latest": [described(batch) for batch in selectors.batches(identity.organization_id)[:10]],
     }
@@ -274,7 +252,7 @@ def described(found: Batch) -> dict[str, Any]:
     """Give what a line or head about a batch shows."""
     return {
         "batch": found,
-        "label": LABELS.get(found.kind, found.kind),
+        "label": label_of(found.kind),
         "tone": "warn" if found.held else TONES[State(found.state)],
         "state": _("held") if found.held else State(found.state).label,
         "id": str(found.id),

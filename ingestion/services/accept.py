@@ -20,6 +20,7 @@ from core.locks import IDEMPOTENCY_LOCK
 from core.organizations.identity import Identity
 from core.organizations.services import record_event
 from core.organizations.tenancy import organization_scope, scoped_rows
+from ingestion.kinds import label_of
 from ingestion.models import State
 from ingestion.payloads import PayloadFile
 from ingestion.sources import registry
@@ -235,8 +236,8 @@ def source_of(identity: Identity, kind: str, source_name: str = "") -> int:
         _source_kinds[key] = kind_of_source(*key)
     if _source_kinds[key] != kind:
         raise WrongSourceError(
-            f"This token writes as one source, of the format {_source_kinds[key]}, and this is {kind}. Issue a token of"
-            " the source that is meant."
+            f"This token writes as one source, of the format {label_of(_source_kinds[key])}, and this is {label_of(kind)}."
+            " Issue a token of the source that is meant."
         )
     return identity.source_id
 

@@ -21,7 +21,7 @@ from core.quantification.register_lines import Line
 from reporting import figures
 from reporting.charts import Chart, Part, waterfall
 from reporting.pages.asked import asked, filter_bar, period_name, view_of
-from reporting.pages.files import csv_file
+from reporting.pages.files import file_asked, period_file
 from reporting.templatetags.figures import locale
 
 NOT_HEEDED: Final = ("scope", "run", "cmp", "booking", "include", "role")
@@ -70,10 +70,10 @@ def bookings(request: HttpRequest) -> HttpResponse:
     """Show the bridge of a period, step by step; the entries behind it for those who see the register."""
     query = asked(request)
     found = disclosure_bridge(request.identity.organization_id, query.filter, view=view_of(request))  # type: ignore[attr-defined]
-    if request.GET.get("format") == "csv" and found is not None:
+    if file_asked(request) and found is not None:
         if request.GET.get("tab") == "chart":
-            return csv_file(bridge_chart(found[0]).table, "bookings-chart", query)
-        return csv_file(as_frame(found[0]), "bookings", query)
+            return period_file(request, bridge_chart(found[0]).table, "bookings-chart", query)
+        return period_file(request, as_frame(found[0]), "bookings", query)
     context: dict[str, Any] = {
         "title": _("Two bookings"),
         "query": query,

@@ -20,7 +20,7 @@ from core.quantification.variance import NOT_KNOWN, PARTS
 from reporting import figures
 from reporting.charts import Chart, Part, waterfall
 from reporting.pages.asked import asked, basis_name, filter_bar, period_name, said, view_of
-from reporting.pages.files import csv_file
+from reporting.pages.files import file_asked, period_file
 from reporting.query import Query
 
 WORDS: Final = {
@@ -61,9 +61,9 @@ def changes(request: HttpRequest) -> HttpResponse:
     if query.comparison is not None:
         found = variance_between(organization_id, query.filter, query.comparison, view=view_of(request))
     chart = None if found is None else bridge_chart(found, query)
-    if found is not None and chart is not None and request.GET.get("format") == "csv":
+    if found is not None and chart is not None and file_asked(request):
         drawn = request.GET.get("tab") == "chart"
-        return csv_file(chart.table if drawn else as_frame(found), "changes", query)
+        return period_file(request, chart.table if drawn else as_frame(found), "changes", query)
     by = next((name for name in CHOICES if name == request.GET.get("tab")), "")
     context: dict[str, Any] = {
         "title": _("What changed and why"),

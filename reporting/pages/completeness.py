@@ -23,7 +23,7 @@ from core.organizations.policy import Action, may
 from reporting.pages.asked import asked, filter_bar, period_name, today
 from reporting.pages.bar import WHOLE
 from reporting.pages.completeness_chart import coverage_chart
-from reporting.pages.files import csv_file
+from reporting.pages.files import file_asked, period_file
 
 RUNS_SHOWN: Final = 3
 """Runs of missing days that a row lists; the file has them all."""
@@ -97,11 +97,11 @@ def _page(request: HttpRequest, *, form: ExpectForm | None = None, status: int =
     organization_id, query = _organization(request), asked(request)
     last = min(query.filter.to_day, today() - timedelta(days=1))
     entries, seen = completeness(organization_id, query.filter.from_day, last)
-    if request.method == "GET" and request.GET.get("format") == "csv":
+    if request.method == "GET" and file_asked(request):
         rows = pd.DataFrame([each.as_dict() for each in entries], columns=COLUMNS, dtype=object)
         if request.GET.get("tab") == "chart":
-            return csv_file(coverage_chart(entries, query.filter.from_day, last).table, "coverage", query)
-        return csv_file(rows, "completeness", query)
+            return period_file(request, coverage_chart(entries, query.filter.from_day, last).table, "coverage", query)
+        return period_file(request, rows, "completeness", query)
     kinds = dict(ExpectedKind.choices)
     context: dict[str, Any] = {
         "title": _("Completeness"),

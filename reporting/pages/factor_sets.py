@@ -21,9 +21,9 @@ from core.quantification.factor_differences import RowChange, TableDifference, d
 from core.quantification.factor_tables import TABLES, row_id
 from core.quantification.pack import FILE, Row
 from reporting import figures
-from reporting.disclosures.csv_tables import written
 from reporting.factor_query import read_factor_query
 from reporting.pages.asked import period_name, today
+from reporting.pages.files import file_asked, lines_file
 
 MOST_ROWS: Final = 100
 
@@ -64,8 +64,8 @@ def factor_diff(request: HttpRequest) -> HttpResponse:
     if first is None or second is None or first.id == second.id:
         return render(request, "reporting/factor_diff.html", context)
     differences = difference_of(selectors.pack_of(first.content_hash), selectors.pack_of(second.content_hash))
-    if request.GET.get("format") == "csv":
-        return _csv(differences, first, second)
+    if file_asked(request):
+        return _file(request, differences, first, second)
     query = read_factor_query(
         request.GET,
         identity=identity,
@@ -160,7 +160,9 @@ def _subject(row: Row) -> list[str]:
     return [row.get(column, "") for column in columns if column != "dataset"]
 
 
-def _csv(differences: list[TableDifference], first: FactorSet, second: FactorSet) -> HttpResponse:
+def _file(
+    request: HttpRequest, differences: list[TableDifference], first: FactorSet, second: FactorSet
+) -> HttpResponse:
     """Write every difference: one line for each changed column, one for each row that only one set has."""
     lines: list[list[object]] = [
         ["table", "what", "key", "column", "old", "new", "percent", "old_edition", "new_edition"]
@@ -177,7 +179,4 @@ def _csv(differences: list[TableDifference], first: FactorSet, second: FactorSet
             [each.table, "removed", " ".join(_subject(row)), "", "", "", "", row[FILE], ""] for row in each.removed
         ]
         lines += [[each.table, "added", " ".join(_subject(row)), "", "", "", "", "", row[FILE]] for row in each.added]
-    response = HttpResponse(written(lines), content_type="text/csv; charset=utf-8")
-    name = f"factors_{first.content_hash[7:15]}_{second.content_hash[7:15]}"
-    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
-    return response
+    return lines_file(request, lines, f"factors_{first.content_hash[7:15]}_{second.content_hash[7:15]}")

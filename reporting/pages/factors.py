@@ -16,9 +16,9 @@ from core.factors.sources import sources_of
 from core.organizations.access import requires
 from core.organizations.policy import Action
 from reporting import figures
-from reporting.disclosures.csv_tables import written
 from reporting.factor_query import FactorQuery, link, read_factor_query
 from reporting.pages.asked import period_name, today
+from reporting.pages.files import file_asked, lines_file
 from reporting.selectors.factors import (
     FILTER_COLUMNS,
     FactorRow,
@@ -60,8 +60,8 @@ def factors(request: HttpRequest) -> HttpResponse:
         return render(request, "reporting/factors.html", context)
     uses = query.uses(request.identity.organization_id)  # type: ignore[attr-defined]
     rows = factor_rows(pack, query.asked, uses, query.methodology, heaviest_first=True)
-    if request.GET.get("format") == "csv":
-        return _csv(rows, query)
+    if file_asked(request):
+        return _file(request, rows, query)
     start = _start(request.GET.get("after", ""), len(rows))
     page = rows[start : start + PAGE_ROWS]
     tables = tables_of(pack)
@@ -194,13 +194,10 @@ _WIDE: Final = ("provider", "region", "instance_type")
 """Filters that a narrow screen leaves out."""
 
 
-def _csv(rows: list[FactorRow], query: FactorQuery) -> HttpResponse:
+def _file(request: HttpRequest, rows: list[FactorRow], query: FactorQuery) -> HttpResponse:
     """Answer the rows that the filters leave as a file; every line carries its source and licence."""
     lines = [row.as_dict() for row in rows]
     columns = list(lines[0]) if lines else ["id"]
-    body = written([list[object](columns), *([line[column] for column in columns] for line in lines)])
-    response = HttpResponse(body, content_type="text/csv; charset=utf-8")
     name = query.factor_set.name if query.factor_set else "factors"
     safe = "".join(letter if letter.isalnum() or letter in "-._" else "-" for letter in name)
-    response["Content-Disposition"] = f'attachment; filename="factors_{safe}.csv"'
-    return response
+    return lines_file(request, [columns, *([line[column] for column in columns] for line in lines)], f"factors_{safe}")

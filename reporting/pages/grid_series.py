@@ -26,7 +26,7 @@ from core.organizations.policy import Action, may
 from core.quantification.grid_series import Gap, Served, quarter_name
 from core.quantification.grid_series_file import Fault, SeriesRefused, read_series
 from reporting import figures
-from reporting.pages.files import table_file
+from reporting.pages.files import file_asked, table_file
 from reporting.pages.grid_charts import hourly_quarters, week_chart
 
 BYTES_AT_MOST: Final = 20_000_000
@@ -140,8 +140,10 @@ def _page(
     hourly = hourly_quarters(quarters)
     shown = hourly.get(request.GET.get("zone", "")) or next(iter(hourly.values()), None)
     chart = week_chart(shown) if shown else None
-    if chart and shown and request.GET.get("format") == "csv":
-        return table_file(chart.table, f"grid-week_{re.sub(r'[^A-Za-z0-9-]+', '-', shown.zone)}_{shown.quarter}")
+    if chart and shown and file_asked(request):
+        return table_file(
+            request, chart.table, f"grid-week_{re.sub(r'[^A-Za-z0-9-]+', '-', shown.zone)}_{shown.quarter}"
+        )
     context = {
         "charts": chart is not None,
         "chart": chart,

@@ -27,7 +27,7 @@ from core.quantification.instrument_entry import FIELDS, Fault, read_csv
 from core.suggesting import Suggesting
 from reporting.disclosures.csv_tables import written
 from reporting.pages.asked import today
-from reporting.pages.files import table_file
+from reporting.pages.files import file_asked, table_file
 from reporting.pages.instrument_forms import (
     FileForm,
     InstrumentForm,
@@ -52,8 +52,8 @@ def instruments(request: HttpRequest) -> HttpResponse:
     year = int(text) if re.fullmatch(r"(19|20)\d\d", text) else None
     found = electricity(identity.organization_id, year, today=today())
     chart = intensity_chart(found)
-    if chart and request.GET.get("format") == "csv":
-        return table_file(chart.table, f"market-intensity_{found.year}")
+    if chart and file_asked(request):
+        return table_file(request, chart.table, f"market-intensity_{found.year}")
     return render(request, "reporting/instruments/list.html", list_context(request, identity, found))
 
 

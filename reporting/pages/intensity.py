@@ -27,7 +27,7 @@ from reporting.intensities import words
 from reporting.intensities.answer import LOCATION, SciRow
 from reporting.intensities.units import CONSUMER, REQUEST, SCORES, FunctionalUnit, UnknownUnit
 from reporting.pages.asked import Choice, Menu, activity, asked, filter_bar, period_name, said, today, view_of
-from reporting.pages.files import csv_file
+from reporting.pages.files import file_asked, period_file
 from reporting.pages.nothing import Nothing, nothing_matches
 from reporting.query import Query
 from reporting.selectors.denominators import unit_named, units
@@ -56,8 +56,8 @@ def intensity(request: HttpRequest) -> HttpResponse:
         organization_id, query.filter, query.comparison, unit, dim, view=view_of(request), today=today()
     )
     sections = [section(one, unit, dim, shown, query) for one in shown.scores]
-    if request.GET.get("format") == "csv":
-        return as_file(request.GET.get("tab", ""), sections, shown, unit, dim, query)
+    if file_asked(request):
+        return as_file(request, request.GET.get("tab", ""), sections, shown, unit, dim, query)
     bar = filter_bar(query, ignores=STANDARD)
     bar["menus"].insert(0, unit_menu(units(organization_id), unit, query))
     return render(
@@ -89,7 +89,7 @@ def nothing_of(organization_id: int, query: Query, shown: Shown, *, view: View |
     found = nothing_matches(organization_id, query, view=view)
     return (
         found
-        if any(one.any for one in found.filters) and not records_in(organization_id, query.filter, view=view)
+        if any(one.records for one in found.filters) and not records_in(organization_id, query.filter, view=view)
         else None
     )
 
@@ -348,12 +348,18 @@ def explain_link(row: SciRow, dim: str, name: str, query: Query) -> str:
 
 
 def as_file(
-    tab: str, sections: list[dict[str, Any]], shown: Shown, unit: FunctionalUnit, dim: str, query: Query
+    request: HttpRequest,
+    tab: str,
+    sections: list[dict[str, Any]],
+    shown: Shown,
+    unit: FunctionalUnit,
+    dim: str,
+    query: Query,
 ) -> HttpResponse:
     """Answer a chart's numbers, or the table, at full precision."""
     for one in sections:
         if tab == f"months-{one['score']}" and one["chart"]:
-            return csv_file(one["chart"].table, f"sci-{unit.name}-{tab}", query)
+            return period_file(request, one["chart"].table, f"sci-{unit.name}-{tab}", query)
     table = shown.by_entity.table()
     table.insert(0, "unit", unit.text)
-    return csv_file(table, f"sci-{unit.name}-by-{dim}", query)
+    return period_file(request, table, f"sci-{unit.name}-by-{dim}", query)

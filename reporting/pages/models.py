@@ -20,7 +20,7 @@ from core.organizations.policy import Action
 from core.quantification.comparison import Comparison
 from reporting import figures
 from reporting.pages.asked import asked, filter_bar, period_name, said, stage_name, view_of
-from reporting.pages.files import csv_file
+from reporting.pages.files import file_asked, period_file
 from reporting.pages.leading import kpis, other_booking, shown_of
 from reporting.pages.leading_charts import main_chart
 from reporting.pages.nothing import nothing_matches
@@ -41,8 +41,8 @@ def models(request: HttpRequest) -> HttpResponse:
     query = asked(request)
     organization_id = request.identity.organization_id  # type: ignore[attr-defined]
     found = models_of(organization_id, query.filter, query.comparison, view=view_of(request))
-    if request.GET.get("format") == "csv":
-        return csv_file(model_frame(found), "emissions-by-model", query)
+    if file_asked(request):
+        return period_file(request, model_frame(found), "emissions-by-model", query)
     chosen = query.params.get("model", ())
     compared = 2 <= len(chosen) <= MOST_COMPARED
     comparison = compared_models(organization_id, query.filter, view=view_of(request)) if compared else None
@@ -210,11 +210,11 @@ def model(request: HttpRequest, model: str) -> HttpResponse:
         if model not in {each.value for each in used}:
             raise Http404
     chart = main_chart(shown, query)
-    table = request.GET.get("format") == "csv" and request.GET.get("tab")
+    table = file_asked(request) and request.GET.get("tab")
     if table == "trend":
-        return csv_file(chart.table, "emissions-by-stage", query)
+        return period_file(request, chart.table, "emissions-by-stage", query)
     if table == "team":
-        return csv_file(entity_frame(shown.teams, "team"), "emissions-by-team", query)
+        return period_file(request, entity_frame(shown.teams, "team"), "emissions-by-team", query)
     found = models_of(organization_id, query.filter, None, view=view_of(request))
     coverage = coverage_of(request, query)
     context: dict[str, Any] = {

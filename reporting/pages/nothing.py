@@ -7,7 +7,6 @@ from typing import Final
 
 from core.accounting.models import View
 from core.accounting.selectors.values import records_in
-from reporting import figures
 from reporting.pages.words import dim_name, said
 from reporting.query import Query
 
@@ -16,21 +15,19 @@ MOST_TRIED: Final = 6
 
 @dataclass(frozen=True)
 class Without:
-    """One filter in force, and what the page would hold without it."""
+    """One filter in force, and how many records the page would hold without it."""
 
     text: str
-    records: str
-    any: bool
+    records: int
     address: str
 
 
 @dataclass(frozen=True)
 class Nothing:
-    """Each filter that could be dropped, those that would help first; and what the period holds without any of them."""
+    """Each filter that could be dropped, those that would help first; and how many records there are without any."""
 
     filters: list[Without]
-    records: str
-    any: bool
+    records: int
     address: str
 
 
@@ -48,11 +45,10 @@ def nothing_matches(organization_id: int, query: Query, *, view: View | None = N
         left = records_in(organization_id, replace(filtered, dims=dims), view=view)
         values = ", ".join(said(name, value) for value in filtered.dims[name])
         text = f"{dim_name(name)}: {values}"
-        tried.append((left, Without(text, figures.count(left, compact=False), left > 0, query.link(**{name: None}))))
+        tried.append(Without(text, left, query.link(**{name: None})))
     whole = records_in(organization_id, replace(filtered, dims=query.allowed), view=view)
     return Nothing(
-        [one for _left, one in sorted(tried, key=lambda pair: -pair[0])],
-        figures.count(whole, compact=False),
-        whole > 0,
+        sorted(tried, key=lambda one: -one.records),
+        whole,
         query.link(**dict.fromkeys(droppable)),
     )

@@ -15,7 +15,7 @@ from core.organizations.access import requires
 from core.organizations.middleware import one_snapshot
 from core.organizations.policy import Action, may
 from reporting.pages.asked import activity, asked, filter_bar, period_name, today, view_of
-from reporting.pages.files import csv_file
+from reporting.pages.files import file_asked, period_file
 from reporting.pages.leading import kpis, other_booking, shown_of
 from reporting.pages.leading_charts import main_chart
 from reporting.pages.next_steps import steps_of
@@ -43,14 +43,14 @@ def overview_page(request: HttpRequest) -> HttpResponse:
     memberships = getattr(request, "memberships", [])  # a token has none
     happened = happenings(organization_id)
     chart = main_chart(shown, query, events_of(query, happened))
-    table = request.GET.get("format") == "csv" and request.GET.get("tab")
+    table = file_asked(request) and request.GET.get("tab")
     if table == "trend":
-        return csv_file(chart.table, "emissions-by-stage", query)
+        return period_file(request, chart.table, "emissions-by-stage", query)
     if table in {"team", "model", PLACE}:
         rows = ranked(organization_id, query.filter, query.comparison, table, view=view_of(request))
-        return csv_file(entity_frame(rows, table), f"emissions-by-{table}", query)
+        return period_file(request, entity_frame(rows, table), f"emissions-by-{table}", query)
     if table == "stage":
-        return csv_file(entity_frame(shown.stages, table), "emissions-by-stage-of-period", query)
+        return period_file(request, entity_frame(shown.stages, table), "emissions-by-stage-of-period", query)
     return render(
         request,
         "reporting/overview.html",

@@ -20,7 +20,7 @@ from core.quantification.operational import WORLD
 from reporting import figures
 from reporting.charts import Chart, dots
 from reporting.pages.asked import asked, filter_bar, period_name, said, view_of
-from reporting.pages.files import csv_file
+from reporting.pages.files import file_asked, period_file
 from reporting.query import Query
 from reporting.selectors.providers import Known, PlaceRow, places_of
 
@@ -36,9 +36,9 @@ def providers(request: HttpRequest) -> HttpResponse:
     organization_id = request.identity.organization_id  # type: ignore[attr-defined]
     rows, as_of = places_of(organization_id, query.filter, view=view_of(request))
     chart = region_chart(rows, query)
-    if request.GET.get("format") == "csv":
+    if file_asked(request):
         drawn = request.GET.get("tab") == "chart"
-        return csv_file(chart.table if drawn else place_frame(rows), "providers-and-regions", query)
+        return period_file(request, chart.table if drawn else place_frame(rows), "providers-and-regions", query)
     context: dict[str, Any] = {
         "title": _("Providers and regions"),
         "query": query,

@@ -17,27 +17,39 @@ from core.organizations.access import requires
 from core.organizations.identity import Identity
 from core.organizations.policy import Action, narrowing
 from core.organizations.tenancy import organization_scope
+from reporting import figures
 from reporting.disclosures.csv_tables import written
 from reporting.models import Export, ExportPart, ExportState
+from reporting.pages.files import TYPES, file_asked, lines_file
 from reporting.query import Query
-from reporting.selectors.record_files import COLUMNS, csv_of_day, lines_of
+from reporting.selectors.record_files import COLUMNS, lines_of, pages_of_day
 from reporting.selectors.requests import NEWEST, Reach, ordered, with_text
 from reporting.services.exports import ask_export
 from reporting.tasks import wake_after_commit
+from reporting.templatetags.figures import locale
 
 STREAMED: Final = 50_000
 """Most records that are answered at once."""
+MOST_IN_WORKBOOK: Final = 5_000
+"""Most records of a workbook, of which each has 50 cells: it is made while somebody waits."""
 SLICE_ROWS: Final = 2_000
 
 
 def requests_file(request: HttpRequest, query: Query, reach: Reach, *, sort: str, tab: str) -> HttpResponse:
-    """Answer the records of a list as CSV; of one that is too long, lead back to the button that asks a worker for it."""
+    """Answer the records of a list as CSV or XLSX; of one that is too long, lead back to the button that asks a worker for it."""
     if reach.total > STREAMED:
         messages.info(request, _("This list is too long to be answered at once: ask for its file with the button."))
         return redirect(f"{request.path}{query.link()}")
-    response = StreamingHttpResponse(streamed(reach, sort, tab), content_type="text/csv; charset=utf-8")
-    name = f"requests_{query.filter.from_day}_{query.filter.to_day}.csv"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    if file_asked(request) == "xlsx" and reach.total > MOST_IN_WORKBOOK:
+        most = figures.count(MOST_IN_WORKBOOK, locale=locale())
+        messages.info(request, _("A workbook holds up to {most} records: take the list as CSV.").format(most=most))
+        return redirect(f"{request.path}{query.link()}")
+    name = f"requests_{query.filter.from_day}_{query.filter.to_day}"
+    if file_asked(request) == "xlsx":
+        lines = (line for page in streamed(reach, sort, tab) for line in page)
+        return lines_file(request, lines, name, query)
+    response = StreamingHttpResponse(map(written, streamed(reach, sort, tab)), content_type=TYPES["csv"])
+    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response  # type: ignore[return-value]  # a stream is passed on like any answer
 
 
@@ -58,21 +70,22 @@ def ask_for(request: HttpRequest, query: Query, reach: Reach, tab: str) -> HttpR
     return redirect("job", f"export-{export.id}")
 
 
-def streamed(reach: Reach, sort: str, tab: str) -> Iterator[bytes]:
-    """Write a list in its order; the transaction of the request is over by then, so each piece has a scope of its own."""
-    yield written([list[object](COLUMNS)])
+def streamed(reach: Reach, sort: str, tab: str) -> Iterator[list[list[object]]]:
+    """Read a list in its order, the header first; the transaction of the request may be over, so each piece has its own scope."""
+    yield [list[object](COLUMNS)]
     if sort == NEWEST and tab != "outliers":
         for back in range((reach.asked.to_day - reach.asked.from_day).days + 1):
             with organization_scope(reach.organization_id):
                 day = reach.asked.to_day - timedelta(days=back)
-                yield csv_of_day(reach, day, failed_only=tab == "failed")[1]
+                pages = [lines_of(page) for page in pages_of_day(reach, day, failed_only=tab == "failed")]
+            yield from pages
         return
     with organization_scope(reach.organization_id):
         window = reach.window()
         rows = ordered(window, sort, tab)
     for start in range(0, len(rows), SLICE_ROWS):
         with organization_scope(reach.organization_id):
-            yield written(lines_of(with_text(reach, window, rows.iloc[start : start + SLICE_ROWS])))
+            yield lines_of(with_text(reach, window, rows.iloc[start : start + SLICE_ROWS]))
 
 
 @require_safe

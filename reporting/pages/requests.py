@@ -25,9 +25,9 @@ from reporting import figures
 from reporting.charts import Chart, distribution
 from reporting.distribution import Distribution
 from reporting.pages.asked import asked, filter_bar, period_name, said, stage_name, view_of
-from reporting.pages.files import csv_file
+from reporting.pages.files import file_asked, period_file
 from reporting.pages.pinned import on_read
-from reporting.pages.request_files import STREAMED, ask_for, requests_file
+from reporting.pages.request_files import MOST_IN_WORKBOOK, STREAMED, ask_for, requests_file
 from reporting.query import Query
 from reporting.selectors import requests as selectors
 from reporting.selectors.records import Records
@@ -86,7 +86,7 @@ def requests(request: HttpRequest) -> HttpResponse:
     errors = list(query.errors)
     listing = listing_of(request, errors)
     reach = reach_for(request, query, errors)
-    if request.GET.get("format") == "csv" and reach is not None:
+    if file_asked(request) and reach is not None:
         return requests_file(request, query, reach, sort=listing.sort, tab=listing.tab)
     page, place = listed(query, listing, reach, errors)
     by_facet = selectors.facets_of(organization_id, view_of(request), query.filter, query.allowed)
@@ -117,6 +117,7 @@ def requests(request: HttpRequest) -> HttpResponse:
             "spread_csv": spread_csv(query),
             "table": table(query, listing, page),
             "csv": query.link(**listing.params(format="csv")),
+            "as_workbook": reach is not None and reach.total <= MOST_IN_WORKBOOK,
             "too_long": f"{reverse('requests_export')}{query.link(**listing.params())}"
             if reach is not None and reach.total > STREAMED
             else "",
@@ -148,8 +149,8 @@ def requests_spread(request: HttpRequest) -> HttpResponse:
     errors = list(query.errors)
     reach = reach_for(request, query, errors)
     chart = spread(selectors.spread_of(reach.window()), reach) if reach else None
-    if chart is not None and request.GET.get("format") == "csv":
-        return csv_file(chart.table, "requests-by-footprint", query)
+    if chart is not None and file_asked(request):
+        return period_file(request, chart.table, "requests-by-footprint", query)
     context = {
         "title": _("Requests"),
         "query_errors": errors,

@@ -27,7 +27,7 @@ from reporting import figures
 from reporting.charts import Chart, Part, waterfall
 from reporting.pages.asked import activity, period_name, today
 from reporting.pages.disclosures import quarters
-from reporting.pages.files import table_file
+from reporting.pages.files import file_asked, table_file
 from reporting.templatetags.figures import locale
 
 LISTED: Final = 20
@@ -138,8 +138,8 @@ def restatement(request: HttpRequest, job_id: int) -> HttpResponse:
             answer["HX-Refresh"] = "true"
         return answer
     chart = _chart(job)
-    if chart and request.GET.get("format") == "csv":
-        return table_file(chart.table, f"restatement-{job.id}_{job.from_day}_{job.to_day}")
+    if chart and file_asked(request):
+        return table_file(request, chart.table, f"restatement-{job.id}_{job.from_day}_{job.to_day}")
     context |= {
         "charts": chart is not None,
         "chart": chart,

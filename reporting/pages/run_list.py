@@ -22,7 +22,7 @@ from core.organizations.middleware import one_snapshot
 from core.organizations.policy import Action, narrowing_of_runs
 from reporting import figures
 from reporting.pages.asked import asked, filter_bar, period_name, stage_name, view_of
-from reporting.pages.files import csv_file
+from reporting.pages.files import file_asked, period_file
 from reporting.pages.jobs import duration
 from reporting.pages.pinned import on_read
 from reporting.query import Query
@@ -61,8 +61,8 @@ def runs(request: HttpRequest) -> HttpResponse:
     identity: Identity = request.identity  # type: ignore[attr-defined]
     query = on_read(own_runs(asked(request), identity))
     found = runs_of(identity.organization_id, view_of(request), query.filter, now=datetime.now(UTC))
-    if request.GET.get("format") == "csv":
-        return csv_file(frame_of(found), "runs", query)
+    if file_asked(request):
+        return period_file(request, frame_of(found), "runs", query)
     context = {
         "title": _("Training runs"),
         "query": query,

@@ -26,7 +26,7 @@ from reporting.disclosures.run_cards import RunFacts, boamps, model_card
 from reporting.handbook.terms import METHODS, page_of_impact
 from reporting.pages.asked import asked, stage_name, view_of
 from reporting.pages.explain import factor_node
-from reporting.pages.files import table_file
+from reporting.pages.files import file_asked, table_file
 from reporting.pages.pinned import on_read
 from reporting.query import Query
 from reporting.selectors.run_detail import elsewhere_of, other_hours_of, phases_of, power_of
@@ -60,8 +60,8 @@ def run(request: HttpRequest, run: str) -> HttpResponse:
     if (kind := request.GET.get("format")) in CARDS:
         return card(request, found, kind)
     chart = power(identity, found, view) if view else None
-    if chart is not None and kind == "csv":
-        return table_file(chart.table, f"{file_name(found)}-power")
+    if chart is not None and file_asked(request):
+        return table_file(request, chart.table, f"{file_name(found)}-power")
     tree = tree_of(identity, found, view)
     closer = next(iter(of_life(request, found)), None)
     scale = figures.scale_for("mass", [found.figures["total_kg_co2e"]])

@@ -26,7 +26,7 @@ from reporting.charts import Chart
 from reporting.charts.dots import dots
 from reporting.models import Scenario
 from reporting.pages.asked import asked, basis_name, filter_bar, period_name, view_of
-from reporting.pages.files import csv_file
+from reporting.pages.files import file_asked, period_file
 from reporting.pages.scenario_forms import SETS, WHERE, ScenarioForm, fits_the_form, initial_of, rows_of
 from reporting.pages.scenario_words import finding, rule_said, verdict_said
 from reporting.query import Query
@@ -76,8 +76,8 @@ def scenario_figures(request: HttpRequest, ids: str) -> HttpResponse:
         )
     except (FilterError, ScenarioError) as error:
         refusal = _refused(error, named)
-    if found is not None and request.GET.get("format") == "csv":
-        return csv_file(pd.DataFrame(table(found, named)), "scenarios", query)
+    if found is not None and file_asked(request):
+        return period_file(request, pd.DataFrame(table(found, named)), "scenarios", query)
     context: dict[str, Any] = {
         "title": saved[0].name if len(saved) == 1 else _("Scenarios side by side"),
         "note": saved[0].note if len(saved) == 1 else "",

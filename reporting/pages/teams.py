@@ -21,7 +21,7 @@ from core.organizations.middleware import one_snapshot
 from core.organizations.policy import Action, may
 from reporting import figures
 from reporting.pages.asked import asked, filter_bar, period_name, said, view_of
-from reporting.pages.files import csv_file
+from reporting.pages.files import file_asked, period_file
 from reporting.pages.leading import kpis, other_booking, shown_of
 from reporting.pages.leading_charts import main_chart
 from reporting.pages.nothing import nothing_matches
@@ -41,8 +41,8 @@ def teams(request: HttpRequest) -> HttpResponse:
     query = asked(request)
     organization_id = request.identity.organization_id  # type: ignore[attr-defined]
     found = teams_of(organization_id, query.filter, query.comparison, view=view_of(request))
-    if request.GET.get("format") == "csv":
-        return csv_file(team_frame(found), "emissions-by-team", query)
+    if file_asked(request):
+        return period_file(request, team_frame(found), "emissions-by-team", query)
     context: dict[str, Any] = {
         "title": _("Teams"),
         "query": query,
@@ -168,12 +168,12 @@ def team(request: HttpRequest, team: str) -> HttpResponse:
     shown = shown_of(request, query)
     chart = main_chart(shown, query)
     projects = projects_of(organization_id, query.filter, query.comparison, view=view_of(request))
-    table = request.GET.get("format") == "csv" and request.GET.get("tab")
+    table = file_asked(request) and request.GET.get("tab")
     if table == "trend":
-        return csv_file(chart.table, "emissions-by-stage", query)
+        return period_file(request, chart.table, "emissions-by-stage", query)
     if table in {"project", "model"}:
         rows = projects if table == "project" else shown.models
-        return csv_file(entity_frame(rows, table), f"emissions-by-{table}", query)
+        return period_file(request, entity_frame(rows, table), f"emissions-by-{table}", query)
     coverage = coverage_of(request, query)
     tables = [
         entity_table(rows[:MOST_ROWS], dim, query, heading=heading, all_rows=rows, coverage=coverage)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -26,6 +27,17 @@ def locale() -> str:
 def co2e(text: str) -> SafeString:
     """Write CO2e with its subscript; everything else is escaped."""
     return mark_safe(conditional_escape(text).replace("CO2e", "CO<sub>2</sub>e"))  # noqa: S308  # escaped just before
+
+
+@register.filter
+def with_code(text: str) -> SafeString:
+    """
+    Write names between backticks as code; everything else is escaped.
+
+    >>> with_code("Set `max_age_days` < 90.")
+    'Set <code>max_age_days</code> &lt; 90.'
+    """
+    return mark_safe(re.sub("`([^`]+)`", r"<code>\1</code>", conditional_escape(text)))  # noqa: S308  # escaped just before
 
 
 @register.filter
@@ -135,6 +147,17 @@ def middle_cut(text: str, length: int) -> str:
         return text
     head = length // 2
     return f"{text[:head]}…{text[head + 1 - length :]}"
+
+
+@register.filter
+def as_xlsx(address: str) -> str:
+    """
+    Turn the address of a CSV into that of the same table as XLSX.
+
+    >>> as_xlsx("?format=csv&tab=team")
+    '?format=xlsx&tab=team'
+    """
+    return address.replace("format=csv", "format=xlsx")
 
 
 @register.filter

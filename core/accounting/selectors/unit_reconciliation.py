@@ -48,11 +48,11 @@ class ReconciledUnit:
         share = found.covered_share if found else None
         return {
             "unit": self.name,
-            **{level: by_level.get(level) for level in LEVELS[:4]},
-            "counted": sum(known) if known else None,
+            **{f"{level}_kg_co2e": by_level.get(level) for level in LEVELS[:4]},
+            "counted_kg_co2e": sum(known) if known else None,
             "covered_percent": None if share is None else 100 * share,
             "of": found.measure if found else None,
-            "gap_kg": found.gap_kg if found else None,
+            "gap_kg_co2e": found.gap_kg if found else None,
             "flags": list(found.flags) if found else [],
             "overlapping": sum(each.measure is not None for each in found.overlaps) if found else 0,
         }

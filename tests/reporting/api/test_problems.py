@@ -102,3 +102,11 @@ def test_the_reader_of_the_description_needs_no_inline_script(call):
     page = call("/api/docs/").content.decode()
 
     assert page.count("<script") == page.count("<script src=") > 0
+
+
+def test_the_reader_of_the_description_needs_no_inline_style(call):
+    page = call("/api/docs/").content.decode()
+
+    assert "<style" not in page
+    assert "style=" not in page
+    assert "reference.css" in page

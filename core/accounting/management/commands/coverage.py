@@ -242,7 +242,10 @@ COMPLETENESS: Final = (
     *("kind", "source", "account", "since", "until", "expected_days", "reported_days", "missing_days", "missing"),
     "proposed_estimate_kg_co2e",
 )
-RECONCILED: Final = ("unit", *LEVELS[:4], "counted", "covered_percent", "of", "gap_kg", "flags")
+RECONCILED: Final = (
+    *("unit", *(f"{level}_kg_co2e" for level in LEVELS[:4]), "counted_kg_co2e"),
+    *("covered_percent", "of", "gap_kg_co2e", "flags"),
+)
 OVERLAPS: Final = (
     *("unit", "level", "stands", "other", "measure", "standing", "overlapping"),
     *("counted_kg_co2e", "cross_check_kg_co2e"),
