@@ -271,7 +271,7 @@ def test_pages_open_with_a_period_that_has_records(lead, organization, time_mach
 
     assert "3.64 kg CO 2 e" in pages[0]  # 10 kWh x (329.0 + 34.6) g
     assert all("Q4 2026" in page for page in pages)
-    assert "records arrive" not in pages[0]
+    assert "once records arrive" not in pages[0]
 
 
 def test_unequal_coverage_gives_no_percentage(lead, organization, activity):
