@@ -135,7 +135,7 @@ def explain_page(request: HttpRequest) -> HttpResponse:
             + ("&" if query.params else "")
             + "format=json"
             + (f"&record={record}" if record else ""),
-            "as_of": datetime.fromisoformat(tree["as_of"]),
+            "as_of": datetime.fromisoformat(tree["as_of"]) if tree["as_of"] else None,
         },
     )
 
