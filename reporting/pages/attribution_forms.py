@@ -24,6 +24,7 @@ from core.quantification.attribution_rules import (
 )
 from core.quantification.attribution_text import condition_of, values_text
 from core.suggesting import Suggesting
+from reporting.pages.words import said
 
 FIRST_ROWS: Final = 2
 MOST_ROWS: Final = 20
@@ -177,7 +178,7 @@ def _target_field(target: str, names: Sequence[str]) -> forms.Field:
     label = DIMENSION_WORDS[target]
     if target in ("stage", "hosting"):
         allowed = STAGES if target == "stage" else HOSTINGS
-        choices = [("", "—"), *((each, each.replace("_", " ")) for each in allowed)]
+        choices = [("", "—"), *((each, said(target, each)) for each in allowed)]
         return forms.ChoiceField(label=label, choices=choices, required=False)
     return forms.CharField(label=label, max_length=LONGEST, required=False, widget=Suggesting(names))
 
