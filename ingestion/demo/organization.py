@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import tempfile
 from collections import Counter
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from django.apps import apps
 from django.core.management import call_command
 from django.db import transaction
 
@@ -27,7 +29,7 @@ from core.organizations.identity import Actor, Identity
 from core.organizations.models import Organization, Person, Role, Scope, Team
 from core.organizations.services import add_member, create_organization, create_project, create_team, issue_token
 from core.organizations.tenancy import organization_scope
-from ingestion.demo import azure, bills, bought, business, cluster, contracts, register
+from ingestion.demo import azure, bills, bought, business, cluster, contracts, questions, register
 from ingestion.payloads import from_body, new_name
 from ingestion.services.accept import accept_payload
 from ingestion.services.drain import drain_inbox
@@ -97,6 +99,7 @@ def create_demo(now: datetime) -> Made:
         stdout=Silent(),
     )
     enter_business_figures(today)
+    ask_questions(organization.id, today)
     organization.settings[COMPLETE] = now.astimezone(UTC).isoformat()
     organization.save(update_fields=["settings"])
     return Made(organization, counts)
@@ -108,6 +111,21 @@ def enter_business_figures(today: date) -> None:
         file = Path(folder) / "denominators.csv"
         file.write_text(business.sheet(today))
         call_command("import_denominators", str(file), organization=SLUG, stdout=Silent())
+
+
+def ask_questions(organization_id: int, today: date) -> None:
+    """Save scenarios over the year, as somebody who decides would; an attempt that was cut short may have saved some."""
+    with organization_scope(organization_id):
+        scenarios = apps.get_model("reporting", "Scenario").objects.filter(organization_id=organization_id)
+        saved = set(scenarios.values_list("name", flat=True))
+    year = {"from_day": today - timedelta(days=DAYS), "to_day": today - timedelta(days=1)}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "rules.json"
+        for name, rules in questions.SCENARIOS.items():
+            if name in saved:
+                continue
+            file.write_text(json.dumps(rules))
+            call_command("scenario", organization=SLUG, rules=str(file), save=name, stdout=Silent(), **year)
 
 
 def is_complete() -> bool:
