@@ -30,7 +30,7 @@ MOST_UNSPACED: Final = 60
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORD_KEY: Final = re.compile(
     r"(?:^|_)(?:operation(?:_name)?|(?:finish|stop)_reasons?|tier|status|state|mode|stage|hosting|evidence|boundary|basis"
-    r"|currency|frequency|(?<!resource_)type|class|level|role|grain|granularity|object|speed|context_window|inference_geo"
+    r"|currency|frequency|(?<!resource_)(?<!usage_)type|class|level|role|grain|granularity|object|speed|context_window|inference_geo"
     r"|cache_hit|system|temporality|country_iso_code|on_cloud|techniques|flags|decision|pricing_model|pricing_term"
     r"|currency_code|region_code)$"
 )
@@ -39,7 +39,7 @@ _PLACE_KEY: Final = re.compile(
 )
 _NAME_KEY: Final = re.compile(
     r"(?:^|_)(?:names?|alias|title|models?|slug|team|project|application|task|environment|site|hardware|product|description"
-    r"|cpu|gpu|host|service|denial_reason)$"
+    r"|cpu|gpu|host|service|denial_reason|line_item)$"
 )
 _TAGS: Final = ("labels", "tags", "attributes")
 """Objects whose keys people choose: what stands under them are names."""

@@ -118,7 +118,7 @@ def test_a_token_of_one_source_writes_no_other_format(signed_in: Client) -> None
 
     assert answer.status_code == 403
     assert answer.json()["type"] == "urn:wattledger:problem:wrong-source"
-    assert "of the format otlp" in answer.json()["detail"]
+    assert "of the format OpenTelemetry (OTLP)" in answer.json()["detail"]
     assert announced.status_code == 403
 
 

@@ -146,7 +146,7 @@ def test_a_lead_orders_requests_and_goes_from_one_to_the_next(signed_in, site):
     tab = signed_in()
     page = tab.open("/requests/")
 
-    expect(page.get_by_role("heading", name="Footprint of a request")).to_be_visible()
+    expect(page.locator("#spread .plot")).to_be_visible()
     page.get_by_role("columnheader").get_by_role("link", name="MWh").click()
     expect(page).to_have_url(re.compile("sort=-kwh"))
     listed = page.get_by_role("group", name="Records").locator("tbody")

@@ -119,7 +119,7 @@ def pages_agree(asker, asked):
     overview = asker.get("/", asked).content.decode()
     if total["records"]:
         digits = 4 if (total[TOTAL] or 0) >= 1e5 else 3
-        shown = re.search(r'class="kpi lead".*?class="value">(.*?)</', overview, re.S)[1]
+        shown = re.search(r'class="kpi lead[^"]*".*?class="value">(.*?)</', overview, re.S)[1]
         text = re.sub(r"<[^>]+>", "", shown).split("CO")[0].strip()
         assert text == figures.quantity(total[TOTAL], "mass", digits=digits).strip()
         drawn = [number(row["value"]) for row in file_of(asker, "/", asked, tab="trend") if row.get("value")]
@@ -182,7 +182,7 @@ def menus_agree(asker, asked):
         for row in rows:
             value = row[dim] or "unattributed"
             text = figures.quantity(row[TOTAL], "mass", scale=scale)
-            option = re.search(rf'name="{dim}"\s+value="{value}"[^>]*>\s*<span class="breaks">.*?</label>', html, re.S)[
+            option = re.search(rf'name="{dim}"\s+value="{value}"[^>]*>\s*<bdi class="breaks">.*?</label>', html, re.S)[
                 0
             ]
             assert f"{figures.count(row['records'])} <span" in option

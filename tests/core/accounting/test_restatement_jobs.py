@@ -12,6 +12,7 @@ import pytest
 from django.db import connection
 from redis import Redis
 
+from core import locks
 from core.accounting import services, tasks
 from core.accounting.models import JobState, RestatementJob, View, ViewState
 from core.accounting.selectors import current_view
@@ -217,7 +218,7 @@ def test_a_job_waits_while_a_worker_restates_for_whomever(organization, figures)
         finally:
             connection.close()
 
-    with jobs._job_locked():
+    with locks.if_free(locks.JOB_LOCK):
         thread = threading.Thread(target=elsewhere)
         thread.start()
         thread.join()

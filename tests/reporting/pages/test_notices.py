@@ -49,7 +49,7 @@ def restate(organization, **fields):
     with organization_scope(organization.id):
         RestatementJob.objects.create(
             organization_id=organization.id,
-            factor_set=FactorSet.objects.get(),
+            factor_set=FactorSet.objects.earliest("id"),
             methodology="2026.1",
             from_day=date(2026, 7, 1),
             to_day=date(2026, 9, 30),
