@@ -335,6 +335,10 @@ def issue_token(
         raise OrganizationError(
             "A token for one team alone only sends: name the team, and give it the scope ingest alone."
         )
+    if team_only and source_id is not None:
+        raise OrganizationError(
+            "A token for one team alone writes as sources of that team's own: leave out the source, which others may share."
+        )
     if expires_at is not None and expires_at <= datetime.now(UTC):
         raise OrganizationError("The token would have expired already: choose a later time.")
     secret = f"wl_{organization_id}_{secrets.token_urlsafe(32)}"

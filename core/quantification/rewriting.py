@@ -119,12 +119,14 @@ def _rows_of(parts: pd.DataFrame, number: int) -> Booleans:
 def _named(parts: pd.DataFrame, rules: Sequence[Rewrite], moved: Booleans, catalog: Catalog) -> pd.DataFrame:
     """Give parts their new names; what was known of the former place is forgotten."""
     parts = parts.copy()
-    for number, rule in enumerate(rules):
-        own = _rows_of(parts, number)
+    for number, rule in enumerate(rules):  # all is forgotten before anything is named: their order says nothing
         if not set(PLACE).isdisjoint(rule.sets):
+            own = _rows_of(parts, number)
             forgotten = {"zone", "site"} if "zone" not in rule.sets else {"region", "site"}
             for name in forgotten - set(rule.sets):
                 parts[name] = parts[name].astype(object).where(~own, None)
+    for number, rule in enumerate(rules):
+        own = _rows_of(parts, number)
         for name, value in rule.sets.items():
             parts[name] = parts[name].astype(object).where(~own, value)
         if rule.techniques:

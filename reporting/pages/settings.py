@@ -173,8 +173,8 @@ def token_form(request: HttpRequest, data: Any = None) -> TokenForm:
     identity = request.identity  # type: ignore[attr-defined]
     known = sources(identity.organization_id) if may(identity, Action.SEE_SOURCES) else []
     form.fields["source"].choices = [("", "—"), *((str(each.id), str(each)) for each in known)]  # type: ignore[attr-defined]
-    hidden = [] if may(identity, Action.MANAGE_TOKENS) else ["scopes", "team", "team_only"]
-    for name in [*hidden, *([] if known else ["source"])]:
+    hidden = set() if may(identity, Action.MANAGE_TOKENS) else {"scopes", "team", "team_only", "source"}
+    for name in hidden if known else hidden | {"source"}:
         del form.fields[name]
     return form
 
@@ -201,7 +201,7 @@ def issue_token(request: HttpRequest) -> HttpResponse:
             team_only=fields["team_only"] if manages else True,
             project=fields["project"],
             stage=fields["stage"],
-            source_id=int(fields["source"]) if fields.get("source") else None,
+            source_id=int(fields["source"]) if manages and fields.get("source") else None,
             expires_at=datetime.combine(last_day, time.max, tzinfo=UTC) if last_day else None,
             created_by=request.user,  # type: ignore[arg-type]
         )

@@ -173,3 +173,10 @@ def test_it_sees_what_became_of_its_own_batches_only(
 
     assert client.get(f"/api/v1/batches/{mine}", headers=headers).status_code == 200
     assert client.get(f"/api/v1/batches/{theirs}", headers=headers).status_code == 404
+
+
+def test_a_token_of_a_team_alone_writes_as_no_source_that_others_share(organization: Any) -> None:
+    with pytest.raises(organizations.OrganizationError, match="leave out the source"):
+        organizations.issue_token(
+            organization_id=organization.id, name="x", scopes=["ingest"], team="search", team_only=True, source_id=1
+        )

@@ -61,3 +61,13 @@ def test_keys_that_are_prose_go_and_what_people_call_their_tags_stays() -> None:
 
 def test_columns_of_names_hold_no_word() -> None:
     assert not any(map(holds_a_word, ("ResourceName", "ResourceType", "ChargeDescription", "MeterSubCategory", "Tags")))
+
+
+def test_usage_types_of_bills_and_line_items_of_costs_are_names():
+    # the longest of AWS's list of 2026-10: 72 characters
+    usage_type = "USW2-anthropic.claude-opus-4-8-mantle-cache-write-tokens-global-standard"
+    item = "web search tool calls, gpt-4o search preview, medium context"
+
+    kept = brief({"line_item_usage_type": usage_type, "x_UsageType": usage_type, "line_item": item})
+
+    assert kept == {"line_item_usage_type": usage_type, "x_UsageType": usage_type, "line_item": item}

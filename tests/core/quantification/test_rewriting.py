@@ -182,6 +182,15 @@ def test_only_chosen_cells_are_touched():
     assert impacts(found)["energy_facility_kwh"].tolist() == pytest.approx([20.0])
 
 
+def test_a_place_that_one_rule_names_is_not_forgotten_by_another():
+    zone, hosting = Rewrite(sets={"zone": "SE"}), Rewrite(sets={"hosting": "colocated"})
+
+    either = [impacts(applied(table(metered(10.0)), *rules)) for rules in ((zone, hosting), (hosting, zone))]
+
+    pd.testing.assert_frame_equal(*either)
+    assert applied(table(metered(10.0)), zone, hosting).cells["zone"].tolist() == ["SE"]
+
+
 def test_order_of_rules_does_not_matter():
     cells = table(metered(10.0), metered(5.0, zone="FR"))
     first = Rewrite(share=0.5, factors={"pue": (1.2, 1.2, 1.2)}, source="x")
