@@ -1,0 +1,18 @@
+"""What reporting stores, one file a subject."""
+
+from reporting.models.denominators import DenominatorFigure
+from reporting.models.exports import Export, ExportPart, ExportState
+from reporting.models.saved import SavedFilter, ShortLink
+from reporting.models.scenarios import Scenario
+from reporting.models.targets import Target
+
+__all__ = [
+    "DenominatorFigure",
+    "Export",
+    "ExportPart",
+    "ExportState",
+    "SavedFilter",
+    "Scenario",
+    "ShortLink",
+    "Target",
+]
