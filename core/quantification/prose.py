@@ -41,6 +41,7 @@ _NAME_KEY: Final = re.compile(
     r"(?:^|_)(?:names?|alias|title|models?|slug|team|project|application|task|environment|site|hardware|product|description"
     r"|cpu|gpu|host|service|denial_reason|line_item)$"
 )
+_CODE_KEY: Final = re.compile(r"(?:^|_)usage_type$")
 _TAGS: Final = ("labels", "tags", "attributes")
 """Objects whose keys people choose: what stands under them are names."""
 _ID_KEY: Final = re.compile(r"(?:^|_)(?:u?u?id|ids|run|request|trace|account|cluster|corrects|snapshot|hash)$")
@@ -50,12 +51,12 @@ Brief = Callable[[str], str]
 
 def holds_a_word(key: str) -> bool:
     """
-    Tell whether a key's value is a word of a short list, a unit or a place, however the key is spelled.
+    Tell whether a key's value is a word of a short list, a unit, a place or a code, however the key is spelled.
 
     >>> [holds_a_word(key) for key in ("gen_ai.operation.name", "ConsumedUnit", "finish_reasons", "team", "ResourceType")]
     [True, True, True, False, False]
     """
-    return rule_of(key) in (word, place)
+    return rule_of(key) in (word, place, code)
 
 
 def word(text: str) -> str:
@@ -81,6 +82,16 @@ def place(text: str) -> str:
 def short(text: str) -> str:
     """Keep a few words, as of a place, or a single one of any length."""
     return place(text) if " " in text.strip() else name(text)
+
+
+def code(text: str) -> str:
+    """
+    Keep what looks like a code of a bill, which are long: usage types name service, model, region and meter.
+
+    >>> code("USE1-Claude4.5Sonnet-input-tokens-cross-region-global-cache-write-1h"), code("where may she keep her flat now")
+    ('USE1-Claude4.5Sonnet-input-tokens-cross-region-global-cache-write-1h', '(text, not kept)')
+    """
+    return short(text)
 
 
 def name(text: str) -> str:
@@ -119,6 +130,8 @@ def rule_of(key: str) -> Brief:
         return word
     if _PLACE_KEY.search(plain):
         return place
+    if _CODE_KEY.search(plain):
+        return code
     if _ID_KEY.search(plain):
         return identifier
     return name if _NAME_KEY.search(plain) else short
