@@ -18,6 +18,8 @@ setup: ## only the environment: .venv with the locked packages and the tools for
 
 test: setup ## every test, on servers of its own and a real browser, a process for each core; one: ARGS="-n0 tests/..."
 	@$(PYTHON) .ci/need.py chromium
+	@$(PYTHON) .ci/need.py pdftotext
+	@$(PYTHON) .ci/need.py soffice
 	@$(VENV) -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 quick: setup ## the tests that take under half a second each

@@ -6,8 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-PACKAGES = {"chromium": "chromium", "xgettext": "gettext"}  # program -> Debian package
-PLACES = {"chromium": ["chromium", "/usr/bin/chromium"], "xgettext": ["xgettext"]}
+PACKAGES = {  # program -> Debian package
+    "chromium": "chromium",
+    "pdftotext": "poppler-utils",
+    "soffice": "libreoffice-calc",
+    "xgettext": "gettext",
+}
+PLACES = {"chromium": ["chromium", "/usr/bin/chromium"]}
 INSTALL_SECONDS = 1200
 
 
@@ -31,7 +36,7 @@ def main(program: str) -> None:
 
 def found(program: str) -> bool:
     """Return whether the program is in PATH or in its usual place."""
-    return any(shutil.which(place) or Path(place).is_file() for place in PLACES[program])
+    return any(shutil.which(place) or Path(place).is_file() for place in PLACES.get(program, [program]))
 
 
 if __name__ == "__main__":
