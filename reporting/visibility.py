@@ -1,10 +1,8 @@
-"""Whether what filters cannot narrow may be shown to who asks: a record's own figure, and what is one for the organization."""
+"""Whether what filters cannot narrow may be shown to who asks: a record's own figure."""
 
 from __future__ import annotations
 
 from typing import Any
-
-from django.core.exceptions import PermissionDenied
 
 from core.organizations.identity import Identity
 from core.organizations.policy import Action, may, narrowing
@@ -20,9 +18,3 @@ def may_see_record(identity: Identity, tree: dict[str, Any]) -> bool:
     subjects = [plan["subjects"] for method in tree["children"] for plan in method["children"]]
     subjects += [entry["subjects"] for entry in tree["missing"]]
     return any(all(set(values) & set(subject.get(name, ())) for name, values in own.items()) for subject in subjects)
-
-
-def whole_organization(identity: Identity) -> None:
-    """Refuse whoever is narrowed to a team or project, where something is the whole organization's."""
-    if narrowing(identity):
-        raise PermissionDenied("This is the whole organization's: it is for those who may see all teams.")

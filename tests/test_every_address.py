@@ -392,6 +392,22 @@ def test_each_token_may_what_its_scope_says_and_fills_in_no_forms(name: str, tok
                 says(answer, 403)
 
 
+@pytest.mark.parametrize("narrowed", [{"team": "search"}, {"project": "rag"}])
+@pytest.mark.parametrize("name", sorted(WHO))
+def test_a_narrowed_token_is_kept_from_what_is_the_whole_organization_s(
+    name: str, narrowed: dict[str, str], organization: Organization
+) -> None:
+    of_a_part = {A.SEE_OWN_TEAM, A.SEE_REQUESTS, A.SEE_PROVIDERS, A.INGEST}
+    everything = [Scope.INGEST, Scope.READ, Scope.ADMIN]
+    token, secret = services.issue_token(organization_id=organization.id, name="part", scopes=everything, **narrowed)
+    asker = Asker(organization, "part", frozenset(), Client(), token_id=token.id, secret=secret)
+    path = path_of(name, asker)
+    kept_from = [call for call in WHO[name].calls if call.rights and not of_a_part & set(call.rights)]
+
+    for call in kept_from:
+        says(ask(asker, call, path), 403)
+
+
 @pytest.mark.parametrize("name", sorted(WHO))
 def test_a_person_without_an_organization_sees_nothing(
     name: str, stranger: Asker, organization: Organization, person: Person

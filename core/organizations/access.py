@@ -11,9 +11,10 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_cache_control
+from django.utils.translation import gettext
 from django_htmx.http import HttpResponseClientRedirect
 
-from core.organizations.policy import Action, may, roles_that_may
+from core.organizations.policy import Action, is_narrowed_away, may, refusal, roles_that_may
 
 View = Callable[..., HttpResponse]
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -36,7 +37,10 @@ def requires(action: Action) -> Callable[[View], View]:
                     return render(request, "no_organization.html", status=403)
                 return to_login(request)
             if not may(identity, action):
-                raise PermissionDenied(f"This page is for: {', '.join(roles_that_may(action))}.")
+                if is_narrowed_away(identity, action):
+                    raise PermissionDenied(refusal(identity, action))
+                roles = ", ".join(roles_that_may(action))
+                raise PermissionDenied(gettext("This page is for: %(roles)s.") % {"roles": roles})
             if identity.person_id is None and request.method not in SAFE_METHODS:
                 raise PermissionDenied("Forms are for people who sign in; a token writes through /api/v1/.")
             response = view(request, *args, **kwargs)

@@ -11,7 +11,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from core.organizations.identity import Identity
-from core.organizations.policy import Action, may, roles_that_may, scopes_that_may
+from core.organizations.policy import Action, may, refusal
 
 
 class RequestIdentity(BaseAuthentication):
@@ -68,9 +68,5 @@ class HasIdentity(BasePermission):
         needed: Action | None = getattr(view, "action_needed", None)
         if needed is None or may(identity, needed):
             return True
-        roles = ", ".join(roles_that_may(needed)) or "no role"
-        scopes = " or ".join(scopes_that_may(needed))
-        self.message = f"This needs the right {needed.value}: {roles}" + (
-            f", or a token of scope {scopes}." if scopes else "; no token has it."
-        )
+        self.message = refusal(identity, needed)
         return False

@@ -69,6 +69,9 @@ ALLOWED_BY_SCOPE: Final[dict[str, frozenset[Action]]] = {
     Scope.ADMIN: ALLOWED[Role.ADMIN] | {_A.INGEST},
 }
 
+ALLOWED_TO_A_PART: Final = frozenset({_A.SEE_OWN_TEAM, _A.SEE_REQUESTS, _A.SEE_PROVIDERS, _A.INGEST})
+"""What is left of its scopes to a token that is narrowed to a team or project: all else is the whole organization's."""
+
 
 def may(identity: Identity | None, action: Action) -> bool:
     """Tell whether a person's role, or any scope of a token, allows an action."""
@@ -76,10 +79,11 @@ def may(identity: Identity | None, action: Action) -> bool:
 
 
 def rights(identity: Identity) -> frozenset[Action]:
-    """List what a person's role, or the scopes of a token together, allow."""
+    """List what a person's role, or the scopes of a token together, allow; of a narrowed token what a part may."""
     if identity.role:
         return ALLOWED[identity.role]
-    return frozenset().union(*(ALLOWED_BY_SCOPE[scope] for scope in identity.scopes))
+    scopes = frozenset().union(*(ALLOWED_BY_SCOPE[scope] for scope in identity.scopes))
+    return scopes & ALLOWED_TO_A_PART if identity.team or identity.project else scopes
 
 
 def may_grant(identity: Identity, role: str) -> bool:
@@ -136,6 +140,21 @@ def narrowing_of_runs(identity: Identity) -> dict[str, tuple[str, ...]]:
 def scopes_that_may(action: Action) -> list[str]:
     """Name the scopes of a token that allow an action."""
     return [str(scope) for scope in Scope if action in ALLOWED_BY_SCOPE[scope]]
+
+
+def is_narrowed_away(identity: Identity, action: Action) -> bool:
+    """Tell whether a token's scopes allow an action, and only its being narrowed to a team or project does not."""
+    return not may(identity, action) and any(action in ALLOWED_BY_SCOPE[scope] for scope in identity.scopes)
+
+
+def refusal(identity: Identity, action: Action) -> str:
+    """Say to a program that may not do something who may, or that its token is narrowed too far for it."""
+    if is_narrowed_away(identity, action):
+        return "This token is narrowed to a team or project; what it asks for is the whole organization's."
+    roles, scopes = ", ".join(roles_that_may(action)) or "no role", " or ".join(scopes_that_may(action))
+    return f"This needs the right {action.value}: {roles}" + (
+        f", or a token of scope {scopes}." if scopes else "; no token has it."
+    )
 
 
 def roles_that_may(action: Action) -> list[str]:

@@ -66,9 +66,10 @@ def tokens(organization_id: int) -> QuerySet[ApiToken]:
     return ApiToken.objects.filter(organization_id=organization_id).select_related("created_by").order_by("-id")
 
 
-def teams(organization_id: int) -> QuerySet[Team]:
-    """List an organization's teams by name."""
-    return Team.objects.filter(organization_id=organization_id).order_by("name")
+def teams(organization_id: int, only: str | None = None) -> QuerySet[Team]:
+    """List an organization's teams by name; ``only``: the one that is all that the asker sees."""
+    found = Team.objects.filter(organization_id=organization_id).order_by("name")
+    return found if only is None else found.filter(name=only)
 
 
 def team_names(organization_id: int) -> list[str]:

@@ -135,6 +135,7 @@ def show(
         "who_sees": told.who_sees(),
         "doors": told.doors(organization.id),
         "groups": told.groups(organization),
+        "sees_all_teams": may(request.identity, Action.SEE_ALL_TEAMS),  # type: ignore[attr-defined]
         "kept": kept,
         "counting": user_counts.counting_of(organization.id),
         "user_counts": user_counts.counts(organization.id, organization.minimum_group_size),

@@ -19,7 +19,7 @@ from core.organizations import selectors, services
 from core.organizations.access import requires
 from core.organizations.identity import Identity
 from core.organizations.models import Role, Scope, Team
-from core.organizations.policy import Action, may, may_grant
+from core.organizations.policy import Action, may, may_grant, only_own_team
 from core.quantification.activity import STAGES
 from core.suggesting import Suggesting
 from reporting.pages.snippets import snippets
@@ -130,7 +130,7 @@ def show(
 ) -> HttpResponse:
     identity = request.identity  # type: ignore[attr-defined]
     context: dict[str, Any] = {
-        "teams": selectors.teams(identity.organization_id),
+        "teams": selectors.teams(identity.organization_id, only_own_team(identity)),
         "members": selectors.members(identity.organization_id) if may(identity, Action.MANAGE_PEOPLE) else None,
         "tokens": own_tokens(request),
         "secret": secret,
