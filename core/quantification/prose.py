@@ -24,8 +24,14 @@ MOST_WORDS_OF_A_PLACE: Final = 5
 """Words in a unit, a region, a category or a time: `1M Input Tokens`, `Other (AI and Machine Learning)`."""
 MOST_WORDS_OF_A_NAME: Final = 12
 """Words in a name or an identifier: processors have seven."""
-MOST_UNSPACED: Final = 60
-"""Characters beyond ASCII in a name: many scripts write sentences without spaces."""
+MOST_UNSPACED: Final = 36
+"""Characters in a name, of scripts that write sentences without spaces: a word of them has two or three."""
+MOST_UNSPACED_OF_A_WORD: Final = 12
+"""The same in a word, a unit or a place: `華東2（上海）`, `アジアパシフィック`."""
+_WITHOUT_SPACES: Final = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\ua4cf\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+"""Thai, Lao, Burmese, Khmer; Chinese and Japanese."""
 
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORD_KEY: Final = re.compile(
@@ -73,8 +79,8 @@ def place(text: str) -> str:
     """
     Keep what looks like a unit, a region or a category.
 
-    >>> place("US East (N. Virginia)"), place("please write a long poem about her")
-    ('US East (N. Virginia)', '(text, not kept)')
+    >>> place("US East (N. Virginia)"), place("Московская область"), place("please write a long poem about her")
+    ('US East (N. Virginia)', 'Московская область', '(text, not kept)')
     """
     return text if _is_short(text, MOST_WORDS_OF_A_PLACE) else TEXT
 
@@ -108,13 +114,21 @@ def is_prose(text: str) -> bool:
     """Tell whether a text is longer than names are, has lines, or is a sentence of a script without spaces."""
     if len(text) <= MOST_WORDS_OF_A_NAME:
         return False
-    beyond = 0 if text.isascii() else sum(not character.isascii() for character in text)
-    return len(text.split()) > MOST_WORDS_OF_A_NAME or "\n" in text.strip() or beyond > MOST_UNSPACED
+    return len(text.split()) > MOST_WORDS_OF_A_NAME or "\n" in text.strip() or _unspaced(text) > MOST_UNSPACED
 
 
 def _is_short(text: str, words: int) -> bool:
-    beyond = 0 if text.isascii() else sum(not character.isascii() for character in text)
-    return len(text) <= WORD_LENGTH and len(text.split()) <= words and "\n" not in text and beyond <= WORD_LENGTH // 8
+    return (
+        len(text) <= WORD_LENGTH
+        and len(text.split()) <= words
+        and "\n" not in text
+        and _unspaced(text) <= MOST_UNSPACED_OF_A_WORD
+    )
+
+
+def _unspaced(text: str) -> int:
+    """Count the characters of scripts that write sentences without spaces."""
+    return 0 if text.isascii() else len(_WITHOUT_SPACES.findall(text))
 
 
 @lru_cache(maxsize=16_384)

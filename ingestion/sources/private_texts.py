@@ -36,6 +36,15 @@ _SECRET: Final = re.compile(KEY_OF_KNOWN_MAKE.encode())
 _LABEL: Final = re.compile(r"^(?:labels?|tags?|attributes?|resource_?tags|x_labels?|x_tags?)[./:_]", re.IGNORECASE)
 _AFTER_KEY: Final = re.compile(rb'"\s*:')
 _AFTER_APOSTROPHE: Final = re.compile(rb"'\s*:")
+_WORD_OR_ODD: Final = (
+    rb"""(\\*"{1,2}|')\s*:\s*"""
+    rb"""(?:\1((?:(?!\1)[^\\"])*)\1\s*(?=[,}\n]|$)|\[\s*((?:\1(?:(?!\1)[^\\"])*\1\s*(?:,\s*)?)+)\]"""
+    rb"""|(?:null|None|[Tt]rue|[Ff]alse|-?[\d.eE+-]+)\s*(?=[,}\n]|$)|\{|\[\s*(?=[\]{])|(.|\n|$))"""
+)
+"""
+After a key: its quotes, then a text or a list of texts in the same quotes and without any inside, or else what has none to
+look at (a number, an object, whose keys are looked at by themselves), or else something odd.
+"""
 
 
 def no_private_column(name: str) -> bool:
@@ -114,12 +123,15 @@ def mentions_private(text: bytes, allowed: Set[str] = frozenset()) -> bool:
 
 
 def _mentions_prose(text: bytes, keys: Set[bytes]) -> bool:
-    """Tell whether a text under a key that takes a word is none; of lists the first text is looked at, and all between."""
+    """Tell whether a text under a key that takes a word is none, or is written so that it takes a reader of JSON to tell."""
     for key in keys:
         name = key.decode(errors="replace")
         if holds_a_word(name):
-            values = set(re.findall(re.escape(key) + rb'[\\"]+\s*:\s*\[?\s*[\\"]+([^\]\\"{}]+)', text))
-            if any(rule_of(name)(value.decode(errors="replace")) != value.decode(errors="replace") for value in values):
+            found = set(re.findall(re.escape(key) + _WORD_OR_ODD, text))
+            if any(odd for *_, odd in found):
+                return True
+            words = {one for quote, alone, listed, _ in found for one in (alone, *listed.split(quote)[1::2])}
+            if any(rule_of(name)(one.decode(errors="replace")) != one.decode(errors="replace") for one in words):
                 return True
     return False
 
