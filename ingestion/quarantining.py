@@ -34,7 +34,8 @@ _COPY: Final = (
 )
 # The same row of the same source, refused for the same reason, waits once: the latest delivery is the one to read it from. What
 # is equal within one delivery stays apart, since each of its rows is read again by itself. A row that could not be kept is
-# known by its place in an equal body. Read again and refused as before, a row goes on as what it was.
+# known by its place in an equal body. Read again and refused as before, a row goes on as what it was. It is
+# numbered in the order of the delivery and written in that of the key, so that no two workers wait for each other in a circle.
 _KEEP: Final = """
 with said as (
     select s.*, md5(concat_ws(':', s.reason, s.field,
@@ -52,13 +53,16 @@ with said as (
     select distinct on (source_id, fingerprint) *,
            sum(coalesce(times_sent, 1)) over (partition by source_id, fingerprint) as times
     from known order by source_id, fingerprint, batch_id desc
+), numbered as materialized (
+    select nextval(pg_get_serial_sequence('ingestion_quarantine', 'id')) as id, sorted.*
+    from (select * from latest order by batch_id, file, row_number) sorted
 )
 insert into ingestion_quarantine as standing (
-    organization_id, batch_id, source_id, file, "row", rows, record_id, field, reason, detail, payload, state, discard_reason,
+    id, organization_id, batch_id, source_id, file, "row", rows, record_id, field, reason, detail, payload, state, discard_reason,
     first_seen, times_sent, fingerprint)
-select %(organization)s, batch_id, source_id, file, row_number, row_count, record_id, field, reason, detail, payload::jsonb,
+select id, %(organization)s, batch_id, source_id, file, row_number, row_count, record_id, field, reason, detail, payload::jsonb,
        'open', '', coalesce(first_seen, now()), times, fingerprint
-from latest order by batch_id, file, row_number
+from numbered order by source_id, fingerprint
 on conflict (organization_id, source_id, fingerprint) where state = 'open' do update
 set batch_id = excluded.batch_id, file = excluded.file, "row" = excluded."row", rows = excluded.rows,
     detail = excluded.detail, record_id = excluded.record_id, payload = excluded.payload, last_seen = now(),

@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
+from django.db.models import F, Value
+from django.db.models.functions import Least
+
 from core.identifiers import uuid7
 from core.ledger.writer import Writer
 from core.organizations.services import record_event
@@ -71,7 +74,8 @@ def take_newer(organization_id: int, *, source_id: int, why: str, ids: Sequence[
 
 def take_back(organization_id: int, *, source_id: int, row_id: int, why: str) -> None:
     """
-    Take a correction by a later content back: what stood before stands again, and the row waits in quarantine once more.
+    Take a correction by a later content back: what stood before stands again, and the row waits in quarantine once more; one
+    that was sent again meanwhile waits already and goes on counting how often it was sent.
 
     Raises ResolveError when there is no such correction, a later one of the same id stands, its period is deleted, or no
     reason is given.
@@ -92,9 +96,23 @@ def take_back(organization_id: int, *, source_id: int, row_id: int, why: str) ->
         with Writer(organization_id) as writer:
             _stage_reversals(writer, row, uuid7(), written, start=0)
             writer.commit()
-        row.state, row.replayed_by, row.resolved_at = QuarantineState.OPEN, None, None
-        row.save(update_fields=["state", "resolved_at", "replayed_by"])
+        _wait_again(row)
         _record(organization_id, "take_back_content", source_id, [row], why)
+
+
+def _wait_again(row: QuarantinedRow) -> None:
+    same = {"source_id": row.source_id, "fingerprint": row.fingerprint, "fingerprint__isnull": False}
+    waiting = QuarantinedRow.objects.filter(
+        organization_id=row.organization_id, state=QuarantineState.OPEN, **same
+    ).select_for_update()
+    row.replayed_by = None
+    if waiting.update(
+        times_sent=F("times_sent") + row.times_sent, first_seen=Least("first_seen", Value(row.first_seen))
+    ):
+        row.state, row.discard_reason = QuarantineState.DISCARDED, "waits as it was sent again"
+    else:
+        row.state, row.resolved_at = QuarantineState.OPEN, None
+    row.save(update_fields=["state", "resolved_at", "replayed_by", "discard_reason"])
 
 
 def taken_rows(organization_id: int, source_id: int) -> Any:

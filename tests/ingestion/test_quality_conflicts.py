@@ -105,6 +105,25 @@ def test_a_correction_is_taken_back_and_can_be_taken_again(
     assert record_count(organization) == 1
 
 
+def test_a_content_sent_again_since_it_was_taken_waits_once_when_it_is_taken_back(
+    signed_in: Client, organization: Any, source: Source, address: str
+) -> None:
+    first = old("a", 1, 10.0)
+    send(organization, source, first)
+    send(organization, source, first | {"energy_kwh": 4.0})
+    row = row_of(organization)
+    signed_in.post(address, {"row": row, "verdict": "take", "why": "right"})
+    send(organization, source, first | {"energy_kwh": 4.0})
+    waiting = open_rows(organization, REASON)
+
+    answer = signed_in.post(f"{address}{row}/back/", {"why": "wrong after all"})
+
+    assert (waiting, answer.status_code) == (1, 302)
+    assert energy(organization) == (10.0, 10.0)
+    with organization_scope(organization.id):
+        assert [each.times_sent for each in selectors.quarantine(organization.id, reason=REASON)] == [2]
+
+
 def test_of_several_later_contents_the_latest_is_taken(
     signed_in: Client, organization: Any, source: Source, address: str
 ) -> None:
