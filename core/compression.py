@@ -47,6 +47,7 @@ def compression(respond: Respond) -> Respond:
         if isinstance(response, FileResponse):
             content = static_packed(b"".join(response.streaming_content), coding)  # type: ignore[arg-type]
             response.streaming_content = iter([content])
+            del response["ETag"]  # files are asked for again by their date: WhiteNoise takes no weak tag for its own
         elif isinstance(response, HttpResponse) and len(response.content) >= SMALLEST_BYTES:
             content = response.content = packed(response.content, coding)
         else:

@@ -13,16 +13,15 @@ from core.quantification import keys
 
 
 def standing_ids(organization_id: int, source_id: int, record_ids: Sequence[str]) -> set[str]:
-    """Tell which of these ids a source cannot use for a new record: those that stand and were not deleted."""
+    """Tell which of these ids a source cannot use for a new record: those that stand, be it as sent again after a deletion."""
     asked = list(dict.fromkeys(record_ids))
-    found = [UUID(bytes=key.tobytes()) for key in keys.record_keys(asked)]
-    deleted = deletions.sent_again(organization_id, source_id, asked).names
+    versions = deletions.sent_again(organization_id, source_id, asked).names
+    written = [versions.get(at, name) for at, name in enumerate(asked)]
+    found = [UUID(bytes=key.tobytes()) for key in keys.record_keys(written)]
     with organization_scope(organization_id), connection.cursor() as cursor:
         cursor.execute(
             "select key from ledger_identity where organization_id = %s and source_id = %s and key = any(%s)",
             [organization_id, source_id, found],
         )
         standing = {key for (key,) in cursor.fetchall()}
-    return {
-        name for at, (name, key) in enumerate(zip(asked, found, strict=True)) if key in standing and at not in deleted
-    }
+    return {name for name, key in zip(asked, found, strict=True) if key in standing}

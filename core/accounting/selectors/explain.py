@@ -246,12 +246,22 @@ def _with_mean(plan: Plan, scale: float) -> Plan:
 
 
 def _cells(organization_id: int, view: View, series_ids: list[int], asked: Filter) -> dict[tuple[int, int], int]:
-    """Count the cells of series by year. Whoever writes cells marks their days, so marks and rows tell the cells' state."""
+    """
+    Count the cells of series by year. Whoever writes cells marks their days, so marks and rows tell the cells' state; the rows
+    of a view that derive does not keep up to date tell nothing.
+    """
+    live = current_view(organization_id)
+    count = partial(_counted, organization_id, series_ids, asked)
+    if live is None or live.id != view.id:
+        return _by_series_and_year(count())
     with connection.cursor() as cursor:
         cursor.execute("select count(*), max(id) from ledger_dirty_day where organization_id = %s", [organization_id])
         question = {"cells": series_ids, "marks": list(cursor.fetchone())}
     days = (asked.from_day, asked.to_day)
-    found = remembered(organization_id, view, days, question, partial(_counted, organization_id, series_ids, asked))
+    return _by_series_and_year(remembered(organization_id, view, days, question, count))
+
+
+def _by_series_and_year(found: pd.DataFrame) -> dict[tuple[int, int], int]:
     return {(series_id, year): count for series_id, year, count in found.itertuples(index=False)}
 
 

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from core.accounting import services
 from core.accounting.figures import Filter
 from core.accounting.selectors import emissions
+from core.accounting.selectors.explain import explain
 from core.accounting.selectors.remembered import remembered
 from core.accounting.selectors.views import current_view
 from core.organizations.services import create_team
@@ -147,3 +148,25 @@ def test_outside_of_a_snapshot_nothing_is_kept(organization, factor_set, write):
     for _ in range(2):
         with organization_snapshot(organization.id):
             assert ask() == 2
+
+
+def test_cells_behind_a_view_that_is_not_kept_up_to_date_are_counted_as_they_are(organization, dirtier_germany, write):
+    write(facility(1, 10.0))
+    services.derive_dirty_days(organization.id)
+    with organization_scope(organization.id):
+        former = current_view(organization.id)
+    newer = services.begin_view(organization_id=organization.id, factor_set=dirtier_germany.name)
+    services.build_view(organization_id=organization.id, view_id=newer.id)
+    services.switch_view(organization_id=organization.id, view_id=newer.id)
+
+    def cells(view) -> int:
+        with organization_snapshot(organization.id):
+            tree = explain(organization.id, QUARTER, view=view)
+        return sum(plan["cells"] for method in tree["children"] for plan in method["children"])
+
+    counted = [cells(former), cells(None)]
+    write(facility(2, 5.0, day="2026-07-16"))
+    services.derive_dirty_days(organization.id)  # its mark comes and goes
+
+    assert counted == [1, 1]
+    assert [cells(former), cells(None)] == [2, 2]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from core.identifiers import uuid7
 from core.ledger import deletions, selectors, services
+from core.ledger.identities import standing_ids
 from core.ledger.models import Deletion, DeletionState
 from core.organizations.models import AuditEvent
 from core.organizations.tenancy import organization_scope
@@ -110,6 +111,19 @@ def test_what_is_sent_again_after_its_deletion_counts_once(organization, source,
     assert (once_more.written, once_more.duplicate) == (0, 1)
     assert total(organization) == 100
     assert sum(cell["records"] for cell in cells(organization)) == 1
+
+
+def test_an_id_is_free_after_its_deletion_until_it_is_sent_again(organization, source, write):
+    write({"record_id": "a"}, {"record_id": "b"})
+    before = standing_ids(organization.id, source.id, ["a", "b", "c"])
+    delete(source)
+    deleted = standing_ids(organization.id, source.id, ["a", "b", "c"])
+    write({"record_id": "b"})
+    sent_again = standing_ids(organization.id, source.id, ["a", "b", "c"])
+    delete(source)
+
+    assert (before, deleted, sent_again) == ({"a", "b"}, set(), {"b"})
+    assert standing_ids(organization.id, source.id, ["a", "b"]) == set()
 
 
 def test_it_may_be_sent_again_corrected(organization, source, write):
