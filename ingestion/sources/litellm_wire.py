@@ -19,6 +19,7 @@ from core.quantification.prose import brief
 from ingestion.sources import bill_tables, gateway_tags, json_stream
 from ingestion.sources.base import UnreadablePayload
 from ingestion.sources.byte_streams import open_maybe_compressed, unpacked, unpacked_head
+from ingestion.sources.sheets import brief_event
 from ingestion.sources.usage_pages import Shape, pruned
 
 WHAT: Final = "LiteLLM"
@@ -85,7 +86,7 @@ def plain_events(body: bytes) -> list[dict[str, Any]]:
         return list(csv_events(io.BytesIO(plain)))
     found = _json_values(plain)
     rows = [each for value in found for each in (value["data"] if _is_page(value) else [value])]
-    return [brief(_plain(value)) for value in rows]
+    return [brief_event(_plain(value)) for value in rows]
 
 
 def events_of(stream: BinaryIO) -> Iterator[dict[str, Any]]:
@@ -100,7 +101,7 @@ def events_of(stream: BinaryIO) -> Iterator[dict[str, Any]]:
         return
     values = json_stream.items(open_maybe_compressed(stream), WHAT, lambda body: _NOT_JSON.sub(b"null", body))
     for value, _ in values:
-        yield brief(_plain(value))
+        yield brief_event(_plain(value))
 
 
 def _json_values(plain: bytes) -> list[Any]:

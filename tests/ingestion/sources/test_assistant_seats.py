@@ -139,3 +139,11 @@ def test_bad_row_goes_alone(changes: dict[str, Any], field: str) -> None:
 def test_exports_that_are_not_known_are_refused(content: bytes) -> None:
     with pytest.raises(UnreadablePayload):
         read(assistant_seats, content)
+
+
+def test_what_is_wrong_with_a_line_is_still_said_once_the_file_is_stored() -> None:
+    sheet = b"month,vendor,product,seats\n2026-07,GitHub,copilot-business,3\n2026-07,GitHub\n"
+
+    stored = assistant_seats.scrub(sheet, "text/csv")
+
+    assert b"the line does not have the cells of the header" in stored

@@ -352,3 +352,10 @@ def test_file_of_the_spend_log_keeps_of_metadata_and_tags_what_the_callback_keep
     [parsed] = litellm.parse(io.BytesIO(kept), Context(RECEIVED_AT, setting={"labels": ["feature"]}))
     [record] = parsed.activity.to_dict("records")
     assert (record["team"], record["labels"], record["input_tokens"]) == ("nlp", {"feature": "rag"}, 10)
+
+
+def test_what_is_wrong_with_an_event_is_still_said_once_it_is_stored() -> None:
+    stored = litellm.scrub(b'[["my neighbour lost her job and may she keep the flat"]]', "application/json")
+
+    assert b"an event is an object, not list" in stored
+    assert b"neighbour" not in stored
