@@ -92,6 +92,8 @@ def rewrite(
 def _no_contradiction(rules: Sequence[Rewrite], chosen: Sequence[Booleans]) -> None:
     for (first, one), (second, other) in combinations(enumerate(rules), 2):
         differing = [name for name, value in one.changes.items() if other.changes.get(name, value) != value]
+        if {"region", "zone"} <= {*one.sets, *other.sets}:
+            differing.append("place")
         if differing and bool((chosen[first] & chosen[second]).any()):
             raise ScenarioError(
                 f"rules.{second + 1}",

@@ -20,7 +20,8 @@ from core.quantification.resolve import Catalog
 
 SETS: Final = ("hosting", "provider", "region", "zone", "model", "hardware", "instance_type", "tier")
 """Dimensions that a rule can give another value."""
-PLACE: Final = ("hosting", "provider", "region", "zone")
+PLACE: Final = ("provider", "region", "zone")
+"""What says where: giving one of them another value forgets what was known of the former place."""
 
 FACTORS: Final = ("pue", "grid_g_co2e_per_kwh", "market_g_co2e_per_kwh")
 """Factors that a rule can give: of the building, of the grid, and of a contract for electricity."""
@@ -169,6 +170,7 @@ def _rule(at: str, given: object) -> Rewrite:
         source=_text(f"{at}.source", given.get("source", "")) if given.get("source") else "",
     )
     _check_numbers(at, rule)
+    _check_sets(at, rule)
     return rule
 
 
@@ -252,6 +254,12 @@ def _check_numbers(at: str, rule: Rewrite) -> None:
         )
     if (rule.energy_saving is not None or rule.factors) and not rule.source:
         raise ScenarioError(f"{at}.source", "Say where the number comes from: a measurement, a contract, a paper.")
+
+
+def _check_sets(at: str, rule: Rewrite) -> None:
+    """Refuse what one use cannot be at once. Raises ScenarioError."""
+    if {"region", "zone"} <= set(rule.sets):
+        raise ScenarioError(f"{at}.sets.zone", "Give the region or the zone of the grid: a region lies in its own.")
     kinds = [each.partition(":")[0] for each in rule.techniques]
     if len(set(kinds)) < len(kinds):
         raise ScenarioError(f"{at}.techniques", "Two techniques of one kind cannot both be used.")

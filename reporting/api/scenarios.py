@@ -99,6 +99,7 @@ class ScenarioFiguresView(APIView):
     """A period as it was recorded, and as scenarios rewrite it."""
 
     action_needed = Action.SEE_ALL_TEAMS
+    one_snapshot = True
 
     @extend_schema(operation_id="scenario_figures", parameters=FILTERED, responses={200: OpenApiTypes.OBJECT})
     def get(self, request: Request) -> Response:

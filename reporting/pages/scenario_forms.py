@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from core.quantification.activity import HOSTINGS, TIERS
 from core.quantification.scenario import Rewrite, ScenarioError, as_plain, from_plain
 from core.suggesting import Suggesting
+from reporting.pages.words import said
 from reporting.services.scenarios import LONGEST_NAME, LONGEST_NOTE
 
 MOST_ROWS: Final = 8
@@ -86,7 +87,7 @@ class ScenarioForm(forms.Form):
         self.fields[f"share_{at}"] = _number(_("Share of them, %"), initial=100)
         for name, label in SETS.items():
             if name in CHOICES:
-                choices = [("", _now("as it is")), *((each, each) for each in CHOICES[name])]
+                choices = [("", _now("as it is")), *((each, said(name, each)) for each in CHOICES[name])]
                 self.fields[f"set_{name}_{at}"] = forms.ChoiceField(label=label, choices=choices, required=False)
             else:
                 self.fields[f"set_{name}_{at}"] = forms.CharField(
@@ -244,5 +245,5 @@ def _rounded(value: float) -> float:
 
 def rows_of(data: Mapping[str, Any]) -> int:
     """Count the rules that were sent, and one more where it was asked for."""
-    sent = [int(name.removeprefix("share_")) for name in data if name.startswith("share_") and name[6:].isdigit()]
+    sent = [int(name.removeprefix("share_")) for name in data if name.startswith("share_") and name[6:].isdecimal()]
     return max(sent, default=1) + (1 if "more" in data else 0)

@@ -25,7 +25,9 @@ def verdict_said(verdict: str) -> dict[str, str]:
         "not_comparable": {
             "text": _("not comparable"),
             "kind": "stated",
-            "means": _("some of it has no figure after the change, so the total is of less work"),
+            "means": _(
+                "some of it has a figure only before or only after the change, so the two totals are not of the same"
+            ),
         },
         "no_effect": {
             "text": _("no effect"),
@@ -43,6 +45,10 @@ def finding(verdicts: Sequence[tuple[str, str, float | None]]) -> str:
         verdicts: of each scenario its name, its verdict and the share of the baseline that it differs by.
     """
     apart = [(share, name) for name, verdict, share in verdicts if verdict in ("lower", "higher") and share is not None]
+    if len(verdicts) == 1 and not apart and verdicts[0][1] in ("lower", "higher"):  # of nothing there is no share
+        name, verdict, _unused = verdicts[0]
+        said = {"lower": _("{name} is below what was recorded"), "higher": _("{name} is above what was recorded")}
+        return said[verdict].format(name=name)
     best = min(apart, default=None)
     one = "" if best is None else _against(best[1], best[0])
     if len(verdicts) == 1 and best is None:
@@ -76,25 +82,29 @@ def rule_said(rule: Rewrite) -> dict[str, Any]:
     about = ", ".join(where) or _("all uses")
     if rule.share < 1.0:
         about = _("{share} of {uses}").format(share=figures.percent(rule.share), uses=about)
-    does = [f"{_name(name)} → {value}" for name, value in rule.sets.items()]
+    does = [f"{_name(name)} → {said(name, value)}" for name, value in rule.sets.items()]
     does += [_("with {technique}").format(technique=each) for each in rule.techniques]
-    does += [f"{_amount(name)} × {value:g}" for name, value in rule.scales.items()]
+    does += [f"{_amount(name)} × {_digits(value)}" for name, value in rule.scales.items()]
     if rule.energy_saving is not None:
         value, low, high = rule.energy_saving
         does.append(_("energy saved {share}").format(share=figures.percent(value)) + _spread(low, high, 100.0, " %"))
     for name, (value, low, high) in rule.factors.items():
         unit = "" if name == "pue" else " g CO2e/kWh"
-        does.append(f"{_factor(name)} {value:g}{unit}{_spread(low, high, 1.0, unit)}")
+        does.append(f"{_factor(name)} {_digits(value)}{unit}{_spread(low, high, 1.0, unit)}")
     if rule.price is not None:
-        does.append(_("cost × {price}").format(price=f"{rule.price:g}"))
+        does.append(_("cost × {price}").format(price=_digits(rule.price)))
     return {"about": about, "does": does, "source": rule.source}
 
 
 def _spread(low: float, high: float, factor: float, unit: str) -> str:
     if low == high:
         return ""
-    span = _("{low} to {high}").format(low=f"{low * factor:g}".replace("-", "−"), high=f"{high * factor:g}")
+    span = _("{low} to {high}").format(low=_digits(low * factor), high=_digits(high * factor))
     return f" ({span}{unit})"
+
+
+def _digits(value: float) -> str:
+    return figures.grouped(f"{value:g}")
 
 
 def _or(names: Any) -> str:

@@ -19,6 +19,7 @@ from core.accounting.figures import FilterError
 from core.accounting.selectors.attribution import known_names
 from core.accounting.selectors.scenarios import MOST_SCENARIOS, SideBySide, side_by_side
 from core.organizations.access import requires
+from core.organizations.middleware import one_snapshot
 from core.organizations.policy import Action, may
 from core.quantification.scenario import ScenarioError, from_plain
 from reporting import figures
@@ -64,6 +65,7 @@ def scenarios(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @requires(Action.SEE_ALL_TEAMS)
+@one_snapshot
 def scenario_figures(request: HttpRequest, ids: str) -> HttpResponse:
     """Show scenarios beside what was recorded in the period."""
     saved = _saved(_organization(request), ids)
@@ -184,7 +186,7 @@ def chart_of(found: SideBySide, named: list[Named], query: Query) -> Chart:
         }
     ]
     for each, outcome in zip(named, found.outcomes, strict=True):
-        known = base is not None and outcome.not_known_kg == 0.0
+        known = base is not None and outcome.comparable
         rows.append(
             {
                 "key": f"scenario-{each.id}",
@@ -243,9 +245,9 @@ def shown_of(found: SideBySide, named: list[Named]) -> dict[str, Any]:
                     | {
                         "records": round(effect.records),
                         "kg": effect.before_kg,
-                        "unchanged": figures.percent(effect.unchanged_kg / effect.before_kg)
-                        if effect.before_kg > 0.0 and effect.unchanged_kg > 0.0
-                        else "",
+                        "unchanged": figures.percent(
+                            effect.unchanged_kg / effect.rewritten_kg if effect.rewritten_kg > 0.0 else 0.0
+                        ),
                     }
                     for rule, effect in zip(each.rules, outcome.rules, strict=True)
                 ],
@@ -280,15 +282,15 @@ def _money(found: SideBySide) -> list[dict[str, Any]]:
     """Write costs by currency; where somebody did not say a price, how much of the cost before has none after."""
     rows = []
     for currency, before in sorted(found.money.items()):
-        cells = [f"{before:,.2f}"]
+        cells = [figures.money(before, currency)]
         for outcome in found.outcomes:
             own = next((each for each in outcome.money if each.currency == currency), None)
             if own is None:
                 cells.append(figures.UNKNOWN)
             elif own.not_known:
-                cells.append(_("not known for {amount} of it").format(amount=f"{own.not_known:,.2f}"))
+                cells.append(_("not known for {amount} of it").format(amount=figures.money(own.not_known, currency)))
             else:
-                cells.append(f"{own.after:,.2f}")
+                cells.append(figures.money(own.after, currency))
         rows.append({"currency": currency, "cells": cells})
     return rows
 

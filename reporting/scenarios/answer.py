@@ -35,12 +35,14 @@ def as_dict(found: SideBySide, named: Sequence[Named]) -> dict[str, Any]:
                 **counted(outcome.figures),
                 "difference": difference(found, outcome),
                 "not_known_kg_co2e": outcome.not_known_kg,
+                "newly_known_kg_co2e": outcome.newly_known_kg,
                 "cost": {money.currency: money.after if not money.not_known else None for money in outcome.money},
                 "cost_not_known": {money.currency: money.not_known for money in outcome.money},
                 "rules_about": [
                     {
                         "records": round(rule.records),
                         "before_kg_co2e": rule.before_kg,
+                        "rewritten_kg_co2e": rule.rewritten_kg,
                         "unchanged_kg_co2e": rule.unchanged_kg,
                     }
                     for rule in outcome.rules

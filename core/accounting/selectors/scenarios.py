@@ -52,11 +52,13 @@ class RuleEffect:
     Attributes:
         records: that fit its conditions.
         before_kg: their total before. [kg CO2e]
-        unchanged_kg: the part of it that the rule changes nothing of, since no factor of it depends on what the rule says.
+        rewritten_kg: the part of it that the rule rewrites: less where it takes a share. [kg CO2e]
+        unchanged_kg: the part of that which stays as it is, since no factor of it depends on what the rule says. [kg CO2e]
     """
 
     records: float
     before_kg: float
+    rewritten_kg: float
     unchanged_kg: float
 
 
@@ -78,19 +80,26 @@ class Outcome:
     Attributes:
         figures: records, requests, ``REPORTED`` and the total, each with low and high; None: not known.
         difference: of the total to the baseline.
-        not_known_kg: total before of what has no figure after; the two are then not comparable.
+        not_known_kg: part by part, what has no figure after; the two are then not comparable.
+        newly_known_kg: the same of what had no figure before.
     """
 
     figures: Mapping[str, float | None]
     difference: Difference
     rules: tuple[RuleEffect, ...]
     not_known_kg: float
+    newly_known_kg: float
     money: tuple[Money, ...]
+
+    @property
+    def comparable(self) -> bool:
+        """Tell whether all that has a figure on one side has one on the other: the difference is then that of the totals."""
+        return self.not_known_kg == self.newly_known_kg == 0.0
 
     @property
     def verdict(self) -> str:
         """Say how the scenario stands to the baseline: lower, higher, or why nobody can say."""
-        if self.not_known_kg > 0.0:
+        if not self.comparable:
             return "not_comparable"
         if abs(self.difference.value) <= SAME * max(abs(self.figures[TOTAL] or 0.0), units.PER_KG**-1):
             return "no_effect"
@@ -200,14 +209,15 @@ def _outcome(
     whole = pd.concat([base.sums[~found.touched], left, after], ignore_index=True)
     impacts = _added(base.asked)
     names = [impact.name for impact in impacts]
-    lost = before[names[0]].notna() & after[names[0]].isna()
+    one, other = before[names].to_numpy(dtype=float), after[names].to_numpy(dtype=float)
     return Outcome(
         figures=_reported(whole, errors, base.asked),
         difference=difference(before, after, impacts, errors, methodology),
         rules=tuple(
             _effect(base, own, number, parts, before[names], after[names]) for number, own in enumerate(chosen)
         ),
-        not_known_kg=float(np.nansum(before.loc[lost, names].to_numpy())),
+        not_known_kg=float(np.nansum(one[np.isnan(other)])),
+        newly_known_kg=float(np.nansum(other[np.isnan(one)])),
         money=_money(base, found.cells, found.touched),
     )
 
@@ -278,6 +288,7 @@ def _effect(
     return RuleEffect(
         records=float(base.sums.loc[own, "records"].sum()),
         before_kg=float(np.nansum(base.sums.loc[own, names].to_numpy(dtype=float))),
+        rewritten_kg=float(np.nansum(one)),
         unchanged_kg=float(np.nansum(one[same.all(axis=1)])),
     )
 

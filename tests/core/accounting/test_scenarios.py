@@ -257,6 +257,29 @@ def test_what_has_no_figure_after_is_not_comparable(organization, write):
     assert found.not_known_kg == pytest.approx(figures_of(organization, asked)["total_kg_co2e"])
 
 
+def test_what_has_a_figure_only_after_is_not_comparable_either(organization, write):
+    hours = {"instance_type": "g5g.16xlarge", "instance_hours": 5.0, "hardware": None, "device_hours": None}
+    write({**device(1, day="2026-07-02"), **hours, "device_utilization": None}, metered(2, 1.0))
+    derive_dirty_days(organization.id)
+    before = figures_of(organization)["total_kg_co2e"]
+
+    found = run(organization, {"where": {"hosting": ["cloud"]}, "sets": {"instance_type": "p4d.24xlarge"}}).outcomes[0]
+
+    assert found.verdict == "not_comparable"
+    assert found.newly_known_kg == pytest.approx(found.figures["total_kg_co2e"] - before)
+
+
+def test_a_share_says_how_much_of_what_it_rewrites_stays(organization, write):
+    write(metered(1, 100.0, model="gpt-4o"))  # measured: another model changes nothing
+    derive_dirty_days(organization.id)
+    total = figures_of(organization)["total_kg_co2e"]
+
+    found = run(organization, {"sets": {"model": "gpt-4o-mini"}, "share": 0.25}).outcomes[0]
+
+    about = found.rules[0]
+    assert [about.before_kg, about.rewritten_kg, about.unchanged_kg] == pytest.approx([total, total / 4, total / 4])
+
+
 def test_cost_stands_beside_where_its_price_was_said(organization, write):
     write(call(1, cost=4.0, currency="EUR"), call(2, cost=6.0, currency="USD"), call(3))
     derive_dirty_days(organization.id)

@@ -69,6 +69,12 @@ def test_lower_pue_takes_its_share_of_facility_energy():
     assert after["location_kg_co2e"].item() == pytest.approx(12.0 * 0.329)  # EEA: 329 g/kWh in Germany
 
 
+def test_another_host_in_the_same_place_keeps_its_grid():
+    after = impacts(applied(table(metered(10.0, energy_boundary="facility")), Rewrite(sets={"hosting": "colocated"})))
+
+    assert after["location_kg_co2e"].item() == pytest.approx(10.0 * 0.329)  # EEA: 329 g/kWh in Germany
+
+
 def test_share_of_a_cell_moves_and_the_rest_stays():
     cells = table(metered(10.0, energy_boundary="facility"))
     rule = Rewrite(share=0.3, factors={"grid_g_co2e_per_kwh": (100.0, 100.0, 100.0)}, source="wind park")
@@ -209,6 +215,8 @@ def test_rules_that_set_the_same_differently_contradict_each_other():
         applied(cells, *rules, about=[[True, True], [False, True]])
     apart = applied(cells, *rules, about=[[True, False], [False, True]])
 
+    with pytest.raises(ScenarioError, match="place of the same uses"):
+        applied(cells, Rewrite(sets={"zone": "FR"}), Rewrite(sets={"provider": "aws", "region": "eu-north-1"}))
     assert refused.value.field == "rules.2"
     assert sorted(apart.cells["zone"]) == ["FR", "SE"]
 

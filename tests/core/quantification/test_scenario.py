@@ -99,6 +99,13 @@ def test_names_without_a_factor_are_refused(pack, sets, field):
     assert refused.value.field == f"rules.2.sets.{field}"
 
 
+def test_a_region_and_a_zone_are_not_both_given():
+    with pytest.raises(ScenarioError, match="the region or the zone") as refused:
+        from_plain([{"sets": {"region": "eu-north-1", "zone": "FR"}}])
+
+    assert refused.value.field == "rules.1.sets.zone"
+
+
 @pytest.mark.parametrize(
     "sets",
     [

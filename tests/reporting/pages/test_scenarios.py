@@ -105,6 +105,7 @@ def test_another_rule_is_asked_for():
         ([("A", "not_distinguishable", -0.11)], "A is not distinguishable from what was recorded"),
         ([("A", "not_comparable", -0.11)], "A is not comparable with what was recorded"),
         ([("A", "no_effect", 0.0)], "A changes nothing"),
+        ([("A", "higher", None)], "A is above what was recorded"),  # of a total of 0 there is no share
         (
             [("A", "not_distinguishable", -0.4), ("B", "lower", -0.11), ("C", "lower", -0.2)],
             "1 of 3 scenarios not distinguishable from what was recorded; C is 20 % below what was recorded",
