@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from django.db.models import Q, QuerySet
 
-from core.organizations.models import ApiToken, AuditEvent, Membership, Organization, Team
+from core.organizations.models import ApiToken, AuditEvent, Membership, Organization, Role, Team
+from core.organizations.policy import ALLOWED, Action
 from core.organizations.tenancy import organization_scope, scoped_rows
 from core.quantification.scope import CONSOLIDATIONS
 
@@ -84,6 +85,13 @@ def members(organization_id: int) -> QuerySet[Membership]:
         .select_related("person", "team")
         .order_by("person__email")
     )
+
+
+def may_approve(organization_id: int) -> QuerySet[Membership]:
+    """List the memberships of today whose role approves periods."""
+    roles = [role for role in Role.values if Action.APPROVE_PERIOD in ALLOWED[role]]
+    current = Q(ends_on=None) | Q(ends_on__gte=datetime.now(UTC).date())
+    return members(organization_id).filter(current, role__in=roles, person__is_active=True)
 
 
 class LiveToken(NamedTuple):

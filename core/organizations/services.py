@@ -202,19 +202,25 @@ def dismiss_next_steps(*, organization_id: int) -> None:
         )
 
 
-def declare_single_reviewer(*, organization_id: int) -> None:
-    """Declare that one person prepares and approves: every export says so (disclosures, section 7)."""
+def declare_single_reviewer(*, organization_id: int, declared: bool = True) -> None:
+    """
+    Declare that one person prepares and approves, which every export then says (disclosures, section 7), or end that.
+
+    Raises OrganizationError where a second person may approve.
+    """
     with organization_scope(organization_id):
         organization = Organization.objects.select_for_update().get(id=organization_id)
-        before, organization.single_reviewer = organization.single_reviewer, True
+        if declared and selectors.may_approve(organization_id).count() > 1:
+            raise OrganizationError("More than one person here may approve: one prepares, another approves.")
+        before, organization.single_reviewer = organization.single_reviewer, declared
         organization.save(update_fields=["single_reviewer"])
         record_event(
             organization_id=organization_id,
-            action="declare_single_reviewer",
+            action="declare_single_reviewer" if declared else "end_single_reviewer",
             object_type="organization",
             object_id=organization.slug,
             before={"single_reviewer": before},
-            after={"single_reviewer": True},
+            after={"single_reviewer": declared},
         )
 
 
@@ -249,7 +255,7 @@ def add_member(
     *, organization_id: int, person: Person, role: str, team: Team | None = None, granted_by: Identity | None = None
 ) -> Membership:
     """
-    Give a person a role.
+    Give a person a role. A second one who may approve ends the declaration that only one reviews.
 
     Raises OrganizationError when they have one already, the role is unknown, or allows more than who grants it may do
     (``granted_by`` None: a command of the operator).
@@ -271,6 +277,9 @@ def add_member(
             object_id=membership.id,
             after={"person": person.id, "role": role, "team": team.name if team else None},
         )
+        declared = Organization.objects.only("single_reviewer").get(id=organization_id).single_reviewer
+        if declared and selectors.may_approve(organization_id).count() > 1:
+            declare_single_reviewer(organization_id=organization_id, declared=False)
     return membership
 
 

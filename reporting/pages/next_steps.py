@@ -75,7 +75,15 @@ def dismiss(request: HttpRequest) -> HttpResponse:
 @require_POST
 @requires(Action.MANAGE_PEOPLE)
 def only_reviewer(request: HttpRequest) -> HttpResponse:
-    """Declare that one person prepares and approves."""
-    services.declare_single_reviewer(organization_id=request.identity.organization_id)  # type: ignore[attr-defined]
-    messages.success(request, _("One person may prepare and approve here; every export says so."))
-    return redirect("overview")
+    """Declare that one person prepares and approves, or end that."""
+    declared = request.POST.get("declared", "yes") == "yes"
+    try:
+        services.declare_single_reviewer(organization_id=request.identity.organization_id, declared=declared)  # type: ignore[attr-defined]
+    except services.OrganizationError as error:
+        messages.error(request, str(error))
+        return redirect("settings")
+    if declared:
+        messages.success(request, _("One person may prepare and approve here; every export says so."))
+        return redirect("overview")
+    messages.success(request, _("From now on one person prepares and another approves."))
+    return redirect("settings")

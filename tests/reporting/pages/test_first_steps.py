@@ -93,6 +93,30 @@ def test_a_single_reviewer_is_declared_and_written_down(client, organization):
     assert (event.before, event.after) == ({"single_reviewer": False}, {"single_reviewer": True})
 
 
+def test_a_second_approver_ends_the_declaration_and_none_is_taken_after(client, organization):
+    deliver(organization, [metered("a", 1.0)])
+    owner = sign_in(client, organization, "owner")
+    owner.post("/next-steps/only-reviewer/")
+    owner.post("/next-steps/only-reviewer/", {"declared": "no"})
+    organization.refresh_from_db()
+    ended = organization.single_reviewer
+    owner.post("/next-steps/only-reviewer/")
+    auditor, lead = (Person.objects.create_user(f"{name}@example.org") for name in ("ada", "bob"))
+    services.add_member(organization_id=organization.id, person=auditor, role="auditor")
+    organization.refresh_from_db()
+    still = organization.single_reviewer
+
+    services.add_member(organization_id=organization.id, person=lead, role="sustainability_lead")
+    organization.refresh_from_db()
+    with_two = organization.single_reviewer
+    answer = owner.post("/next-steps/only-reviewer/", follow=True)
+
+    assert (ended, still, with_two) == (False, True, False)
+    assert "one prepares, another approves" in text_of(answer)
+    organization.refresh_from_db()
+    assert organization.single_reviewer is False
+
+
 def test_dismissed_steps_stay_away_and_others_never_see_them(client, organization):
     deliver(organization, [metered("a", 1.0)])
     owner = sign_in(client, organization, "owner")
