@@ -165,12 +165,14 @@ class Difference:
         value: the plain difference.
         low, high: 95 % interval, once the errors that both have are taken out.
         draws: of it. [draws]
+        after: draws of what was subtracted from. [draws]
     """
 
     value: float
     low: float
     high: float
     draws: Floats
+    after: Floats
 
     @property
     def distinguishable(self) -> bool:
@@ -197,18 +199,16 @@ def difference(
             one[impact.name + suffix] = one[impact.name + suffix].where(known[impact.name])
             other[impact.name + suffix] = other[impact.name + suffix].where(known[impact.name])
     sigmas = method_sigmas(errors.group.values(), methodology)
-    draws = _draws(other, impacts, errors, sigmas) - _draws(one, impacts, errors, sigmas)
+    drawn = draws_of(other, impacts, errors, sigmas)
+    draws = drawn - draws_of(one, impacts, errors, sigmas)
     value = float(np.nansum(other[names].to_numpy()) - np.nansum(one[names].to_numpy()))
-    return difference_of(value, draws)
-
-
-def difference_of(value: float, draws: Floats) -> Difference:
-    """Give a difference its interval, which contains it."""
     low, high = (float(each) for each in np.quantile(draws, QUANTILES))
-    return Difference(value, min(low, value), max(high, value), draws)
+    return Difference(value, min(low, value), max(high, value), draws, drawn)
 
 
-def _draws(sums: pd.DataFrame, impacts: Sequence[Impact], errors: SharedErrors, sigmas: Mapping[str, float]) -> Floats:
+def draws_of(
+    sums: pd.DataFrame, impacts: Sequence[Impact], errors: SharedErrors, sigmas: Mapping[str, float]
+) -> Floats:
     """Draw a total, one thing's own error after the other; savings have an error of their own in what follows from energy."""
     energy = [impact for impact in impacts if impact is not EMBODIED]
     rest = [impact for impact in impacts if impact is EMBODIED]

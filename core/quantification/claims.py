@@ -1,6 +1,6 @@
 """Check published footprints against their own inputs (methodology section 13).
 
-Waits for its caller: no claim can be entered yet; published cases hold the rules.
+The dossiers of procurement run every claim through it; published cases hold the rules.
 """
 
 from __future__ import annotations

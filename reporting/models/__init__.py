@@ -2,15 +2,27 @@
 
 from reporting.models.denominators import DenominatorFigure
 from reporting.models.exports import Export, ExportPart, ExportState
+from reporting.models.procurement import (
+    Evaluation,
+    EvaluationOffer,
+    EvidenceState,
+    FrozenEvaluation,
+    ProviderEvidence,
+)
 from reporting.models.saved import SavedFilter, ShortLink
 from reporting.models.scenarios import Scenario
 from reporting.models.targets import Target
 
 __all__ = [
     "DenominatorFigure",
+    "Evaluation",
+    "EvaluationOffer",
+    "EvidenceState",
     "Export",
     "ExportPart",
     "ExportState",
+    "FrozenEvaluation",
+    "ProviderEvidence",
     "SavedFilter",
     "Scenario",
     "ShortLink",

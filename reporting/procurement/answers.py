@@ -39,8 +39,8 @@ class Answer:
     Args:
         value, low, high: in the criterion's unit; None unless the state is ``known``.
         draws: of the value, where they were drawn together with those of other offers; equal errors cancel.
-        why: what stands in the way, for people.
-        ask: what to ask the provider.
+        why: code of what stands in the way; with the criterion it says what to ask.
+        detail: of it, such as a name.
         source: the document or formula behind it.
     """
 
@@ -50,7 +50,7 @@ class Answer:
     high: float | None = None
     draws: Floats | None = None
     why: str = ""
-    ask: str = ""
+    detail: str = ""
     source: str = ""
 
     @property

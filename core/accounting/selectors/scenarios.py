@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -14,10 +14,11 @@ import pandas as pd
 from core.accounting.aggregate import BASES, PARTS, TOTAL, SharedErrors, reported, with_market
 from core.accounting.columns import Impact
 from core.accounting.derive import HOURS_A_DAY, OUT_OF_RANGE
+from core.accounting.drawing import method_sigmas
 from core.accounting.figures import Filter, FilterError
 from core.accounting.models import View
 from core.accounting.pools import pools_of
-from core.accounting.rewritten import Derived, Difference, HourWeights, derive_parts, difference, weighted
+from core.accounting.rewritten import Derived, Difference, HourWeights, derive_parts, difference, draws_of, weighted
 from core.accounting.rows import hour_cells
 from core.accounting.rules import Rules
 from core.accounting.selectors.conditions import matches, sources_asked, unfolded
@@ -31,11 +32,13 @@ from core.ledger.selectors import series_by_id
 from core.organizations.tenancy import organization_snapshot
 from core.quantification import units
 from core.quantification.pack import FactorPack
+from core.quantification.plan import Plan
 from core.quantification.resolve import catalog_of
 from core.quantification.rewriting import rewrite
 from core.quantification.scenario import Rewrite, ScenarioError, check_names
 
 Booleans = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
 
 MOST_SCENARIOS: Final = 3
 NOT_NARROWED_BY: Final = ("run", "scope")
@@ -82,6 +85,9 @@ class Outcome:
         difference: of the total to the baseline.
         not_known_kg: part by part, what has no figure after; the two are then not comparable.
         newly_known_kg: the same of what had no figure before.
+        gaps: parts of the total that some use has no figure of afterwards.
+        after: draws of what was rewritten, afterwards; all of the total where every cell was. [draws]
+        plans: that what was rewritten is derived by, each once.
     """
 
     figures: Mapping[str, float | None]
@@ -90,6 +96,9 @@ class Outcome:
     not_known_kg: float
     newly_known_kg: float
     money: tuple[Money, ...]
+    gaps: tuple[str, ...]
+    after: Floats = field(repr=False)
+    plans: tuple[Plan, ...] = field(repr=False)
 
     @property
     def comparable(self) -> bool:
@@ -135,7 +144,7 @@ def side_by_side(
         FilterError: the filter asks for runs, scopes, cross-checks or the booking as disclosed.
         ScenarioError: a rule cannot be applied; ``field`` begins with the scenario's number where there are several.
     """
-    asked = _checked(asked)
+    asked = checked(asked)
     if not 1 <= len(scenarios) <= MOST_SCENARIOS:
         raise FilterError("scenario", f"Compare one to {MOST_SCENARIOS} scenarios at a time.")
     with organization_snapshot(organization_id):
@@ -146,10 +155,10 @@ def side_by_side(
         rules = rules_of(organization_id)
         pack = pack_of(view.factor_set.content_hash)
         for some in scenarios:
-            check_names(some, catalog_of(pack), _own_names(rules))
+            check_names(some, catalog_of(pack), own_names(rules))
         base = read_base(organization_id, view, asked, rules)
-        outcomes = tuple(_outcome(organization_id, base, some, rules, pack, view.methodology) for some in scenarios)
-    figures = _reported(base.sums, base.errors, asked)
+        outcomes = tuple(outcome_of(organization_id, base, some, rules, pack, view.methodology) for some in scenarios)
+    figures = reported_of(base.sums, base.errors, asked)
     money = base.cost.groupby(base.cells["currency"]).sum()
     return SideBySide(
         asked, figures, {str(name): float(each) for name, each in money.items()}, outcomes, as_of, view.id
@@ -163,10 +172,11 @@ def refuse_unknown_names(organization_id: int, rules: Sequence[Rewrite]) -> None
         factor_set = view.factor_set if view else shipped_factor_set()
     except NoFactorSet:
         return  # nothing can be derived either, and a scenario says so then
-    check_names(rules, catalog_of(pack_of(factor_set.content_hash)), _own_names(rules_of(organization_id)))
+    check_names(rules, catalog_of(pack_of(factor_set.content_hash)), own_names(rules_of(organization_id)))
 
 
-def _checked(asked: Filter) -> Filter:
+def checked(asked: Filter) -> Filter:
+    """Refuse filters that cells cannot be narrowed by. Raises FilterError."""
     for name in NOT_NARROWED_BY:
         if name in asked.dims:
             raise FilterError(name, f"A scenario cannot be narrowed to a {name}.")
@@ -177,7 +187,7 @@ def _checked(asked: Filter) -> Filter:
     return replace(asked, by=(), grain="total")
 
 
-def _own_names(rules: Rules) -> dict[str, frozenset[str]]:
+def own_names(rules: Rules) -> dict[str, frozenset[str]]:
     """List the names that own factors are about: what they say is known of a name that the catalog does not have."""
     names: dict[str, set[str]] = {}
     for factor in rules.own_factors:
@@ -189,9 +199,10 @@ def _own_names(rules: Rules) -> dict[str, frozenset[str]]:
 # --- one scenario -----------------------------------------------------------------------------------------------------
 
 
-def _outcome(
+def outcome_of(
     organization_id: int, base: Base, some: Sequence[Rewrite], rules: Rules, pack: FactorPack, methodology: str
 ) -> Outcome:
+    """Derive one scenario over cells that were read, inside `organization_scope`. Raises ScenarioError."""
     catalog = catalog_of(pack)
     chosen = [_chosen(organization_id, base, rule, number) for number, rule in enumerate(some, start=1)]
     found = rewrite(base.cells, some, chosen, catalog, rules.own_factors, methodology)
@@ -207,18 +218,25 @@ def _outcome(
     after = with_market(derived.sums.assign(pool=_pools(organization_id, base, parts)), derived.errors, rates)
     left = weighted(base.sums.iloc[rest["cell"]].reset_index(drop=True), rest["weight"].to_numpy())
     whole = pd.concat([base.sums[~found.touched], left, after], ignore_index=True)
-    impacts = _added(base.asked)
+    impacts = added_by(base.asked)
     names = [impact.name for impact in impacts]
     one, other = before[names].to_numpy(dtype=float), after[names].to_numpy(dtype=float)
+    changed = difference(before, after, impacts, errors, methodology)
+    drawn = changed.after
+    if np.isnan(one[~np.isnan(other)]).any():  # the difference leaves out what had no figure before
+        drawn = draws_of(after, impacts, errors, method_sigmas(errors.group.values(), methodology))
     return Outcome(
-        figures=_reported(whole, errors, base.asked),
-        difference=difference(before, after, impacts, errors, methodology),
+        figures=reported_of(whole, errors, base.asked),
+        difference=changed,
         rules=tuple(
             _effect(base, own, number, parts, before[names], after[names]) for number, own in enumerate(chosen)
         ),
         not_known_kg=float(np.nansum(one[np.isnan(other)])),
         newly_known_kg=float(np.nansum(other[np.isnan(one)])),
         money=_money(base, found.cells, found.touched),
+        gaps=gaps_of(whole, base.asked),
+        after=drawn,
+        plans=tuple(dict.fromkeys(derived.plans)),
     )
 
 
@@ -320,10 +338,17 @@ def _money(base: Base, parts: pd.DataFrame, touched: Booleans) -> tuple[Money, .
     return tuple(Money(str(currency), *amounts) for currency, amounts in numbers)
 
 
-def _added(asked: Filter) -> list[Impact]:
+def added_by(asked: Filter) -> list[Impact]:
+    """List what the total adds up."""
     return [BASES[asked.basis], *(PARTS[part] for part in asked.include)]
 
 
-def _reported(sums: pd.DataFrame, errors: SharedErrors, asked: Filter) -> dict[str, float | None]:
+def gaps_of(sums: pd.DataFrame, asked: Filter) -> tuple[str, ...]:
+    """Name the parts of the total that some row has no figure of."""
+    return tuple(impact.name for impact in added_by(asked) if sums[impact.name].isna().any())
+
+
+def reported_of(sums: pd.DataFrame, errors: SharedErrors, asked: Filter) -> dict[str, float | None]:
+    """Add sums up to one row of figures, None where one is not known."""
     row = reported(sums, [], errors, basis=asked.basis, include=asked.include).iloc[0]
     return {str(name): None if pd.isna(value) else float(value) for name, value in row.items()}

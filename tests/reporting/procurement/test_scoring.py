@@ -107,7 +107,7 @@ def test_errors_that_offers_share_cancel():
 
 
 def test_what_is_not_known_scores_nothing_and_is_listed():
-    silent = Answer(state="not_disclosed", ask="Which PUE?")
+    silent = Answer(state="not_disclosed", why="no_evidence")
     result = evaluate([EMISSIONS, COST], {"A": [known(100.0), silent], "B": [known(100.0), known(400.0)]})
 
     assert by_name(result)["A"].total == pytest.approx(0.6)
