@@ -16,6 +16,8 @@ class Action(StrEnum):
     SEE_ALL_TEAMS = "see_all_teams"
     SEE_REQUESTS = "see_requests"
     EDIT_TARGETS = "edit_targets"
+    EDIT_TEAM_TARGETS = "edit_team_targets"
+    APPROVE_TARGETS = "approve_targets"
     EDIT_DENOMINATORS = "edit_denominators"
     SHARE_FILTERS = "share_filters"
     EDIT_PROVIDERS = "edit_providers"
@@ -44,16 +46,17 @@ ALLOWED: Final[dict[str, frozenset[Action]]] = {
         _EVERY_FIGURE
         | {_A.EDIT_TARGETS, _A.EDIT_PROVIDERS, _A.SEE_SOURCES, _A.MANAGE_SOURCES, _A.SEE_AUDIT_LOG, _A.MANAGE_PEOPLE}
         | {_A.MANAGE_TOKENS, _A.ISSUE_INGEST_TOKEN, _A.EDIT_DENOMINATORS, _A.MANAGE_INSTRUMENTS}
-        | {_A.SHARE_FILTERS, _A.EDIT_SCENARIOS}
+        | {_A.SHARE_FILTERS, _A.EDIT_SCENARIOS, _A.EDIT_TEAM_TARGETS, _A.APPROVE_TARGETS}
     ),
     Role.SUSTAINABILITY_LEAD: frozenset(
         _EVERY_FIGURE
         | {_A.EDIT_TARGETS, _A.EDIT_PROVIDERS, _A.MANAGE_FACTORS, _A.SEE_SOURCES, _A.MANAGE_SOURCES}
         | {_A.PREPARE_PERIOD, _A.APPROVE_PERIOD, _A.SEE_AUDIT_LOG, _A.EDIT_DENOMINATORS, _A.MANAGE_INSTRUMENTS}
-        | {_A.SHARE_FILTERS, _A.EDIT_SCENARIOS}
+        | {_A.SHARE_FILTERS, _A.EDIT_SCENARIOS, _A.EDIT_TEAM_TARGETS, _A.APPROVE_TARGETS}
     ),
     Role.TEAM_LEAD: frozenset(
         {_A.SEE_OWN_TEAM, _A.SEE_ALL_TEAMS, _A.SEE_REQUESTS, _A.SEE_PROVIDERS, _A.SEE_SOURCES, _A.ISSUE_INGEST_TOKEN}
+        | {_A.EDIT_TEAM_TARGETS}
     ),
     Role.PROCUREMENT: frozenset(
         {_A.SEE_OWN_TEAM, _A.SEE_ALL_TEAMS, _A.SEE_PROVIDERS, _A.EDIT_PROVIDERS, _A.EDIT_SCENARIOS}
@@ -65,8 +68,8 @@ ALLOWED: Final[dict[str, frozenset[Action]]] = {
 ALLOWED_BY_SCOPE: Final[dict[str, frozenset[Action]]] = {
     Scope.INGEST: frozenset({_A.INGEST}),
     Scope.READ: frozenset({_A.SEE_OWN_TEAM, _A.SEE_ALL_TEAMS, _A.SEE_REQUESTS, _A.SEE_PROVIDERS, _A.SEE_PERIODS}),
-    # Like role admin, by API; it never approves a period.
-    Scope.ADMIN: ALLOWED[Role.ADMIN] | {_A.INGEST},
+    # Like role admin, by API; it never approves a period, nor a target.
+    Scope.ADMIN: (ALLOWED[Role.ADMIN] - {_A.APPROVE_TARGETS}) | {_A.INGEST},
 }
 
 ALLOWED_TO_A_PART: Final = frozenset({_A.SEE_OWN_TEAM, _A.SEE_REQUESTS, _A.SEE_PROVIDERS, _A.INGEST})

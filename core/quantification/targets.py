@@ -1,6 +1,6 @@
 """Targets and base years (methodology section 10).
 
-Waits for its caller: a target is a yearly limit so far, not a path; published cases hold the rules.
+Formulas alone; reporting.targets makes paths, words and recalculations of them.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from reporting.models.denominators import DenominatorFigure
 from reporting.models.exports import Export, ExportPart, ExportState
+from reporting.models.limits import YearlyLimit
 from reporting.models.procurement import (
     Evaluation,
     EvaluationOffer,
@@ -11,9 +12,10 @@ from reporting.models.procurement import (
 )
 from reporting.models.saved import SavedFilter, ShortLink
 from reporting.models.scenarios import Scenario
-from reporting.models.targets import Target
+from reporting.models.targets import BaseYearEvent, Target, TargetVersion, VersionKind, VersionState
 
 __all__ = [
+    "BaseYearEvent",
     "DenominatorFigure",
     "Evaluation",
     "EvaluationOffer",
@@ -27,4 +29,8 @@ __all__ = [
     "Scenario",
     "ShortLink",
     "Target",
+    "TargetVersion",
+    "VersionKind",
+    "VersionState",
+    "YearlyLimit",
 ]

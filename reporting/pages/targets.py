@@ -12,8 +12,8 @@ from django.views.decorators.http import require_http_methods
 from core.organizations.access import requires
 from core.organizations.policy import Action, may
 from reporting.pages.asked import today
-from reporting.selectors import targets as selectors
-from reporting.services import targets as services
+from reporting.selectors import limits as selectors
+from reporting.services import limits as services
 
 
 class TargetForm(forms.Form):
@@ -50,7 +50,7 @@ def targets(request: HttpRequest) -> HttpResponse:
         "reporting/targets.html",
         {
             "title": _("Targets"),
-            "targets": selectors.targets(organization_id),
+            "targets": selectors.limits(organization_id),
             "form": form if editable else None,
         },
     )
@@ -63,7 +63,7 @@ def save(request: HttpRequest) -> HttpResponse:
     form = TargetForm(request.POST)
     if form.is_valid():
         try:
-            services.set_target(
+            services.set_limit(
                 organization_id=organization_id,
                 name=form.cleaned_data["name"],
                 limit_kg_co2e_per_year=form.cleaned_data["limit_t"] * 1000,
@@ -71,10 +71,10 @@ def save(request: HttpRequest) -> HttpResponse:
                 ends_on=form.cleaned_data["ends_on"],
                 created_by=request.user,  # type: ignore[arg-type]
             )
-        except services.TargetError as error:
+        except services.LimitError as error:
             form.add_error(None, str(error))
         else:
             messages.success(request, _("The target is set."))
             return redirect("targets")
-    context = {"title": _("Targets"), "targets": selectors.targets(organization_id), "form": form}
+    context = {"title": _("Targets"), "targets": selectors.limits(organization_id), "form": form}
     return render(request, "reporting/targets.html", context, status=400)

@@ -13,7 +13,7 @@ from django.db.models import Q
 from core.accounting.selectors.conditions import source_names
 from core.organizations.models import Membership, Organization
 from core.organizations.selectors import NEXT_STEPS_DISMISSED
-from reporting.selectors.targets import target_rows
+from reporting.selectors.limits import limit_rows
 
 STEPS: Final = ("second_source", "target", "colleague", "reviewer", "draft")
 """In the order in which they are proposed; nothing tells whether a draft was read, so that one stays as long as the list."""
@@ -52,7 +52,7 @@ def next_steps(organization: Organization, today: date) -> list[Step]:
     alone = people.count() < 2
     done = {
         "second_source": len(source_names(organization.id)) > 1,
-        "target": bool(target_rows(organization.id)),
+        "target": bool(limit_rows(organization.id)),
         "colleague": not alone,
         "reviewer": organization.single_reviewer or not alone,
         "draft": False,

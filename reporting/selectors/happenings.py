@@ -12,7 +12,7 @@ from django.db.models import F
 from core.accounting.models import JobState, RestatementJob
 from core.accounting.selectors.conditions import source_names
 from core.organizations.tenancy import once_a_snapshot
-from reporting.selectors.targets import target_rows
+from reporting.selectors.limits import limit_rows
 
 MOST_READ: Final = 200
 
@@ -68,7 +68,7 @@ def happenings(organization_id: int) -> Happenings:
             for job in jobs.order_by("-id")[:MOST_READ]
         ],
         outages(organization_id),
-        [Began(row.starts_on, row.name, row.limit_kg_co2e_per_year) for row in target_rows(organization_id)],
+        [Began(row.starts_on, row.name, row.limit_kg_co2e_per_year) for row in limit_rows(organization_id)],
     )
 
 

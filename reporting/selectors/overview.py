@@ -13,9 +13,9 @@ from core.accounting.figures import INCLUDES, UNATTRIBUTED, Filter
 from core.accounting.models import View
 from core.accounting.selectors import EmissionsResult, emissions, watermark
 from reporting.query import METRICS
+from reporting.selectors.limits import limits_kg_co2e
 from reporting.selectors.periods import Activity, covered_share, elapsed
 from reporting.selectors.projection import Projection, is_projected, projection_of
-from reporting.selectors.targets import limits_kg_co2e
 
 TOTAL: Final = "total_kg_co2e"
 LEADING: Final = (TOTAL, "energy_facility_kwh", "water_l")

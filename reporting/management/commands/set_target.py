@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from core.organizations import selectors
-from reporting.services import targets
+from reporting.services import limits
 
 
 class Command(BaseCommand):
@@ -27,13 +27,13 @@ class Command(BaseCommand):
         if organization is None:
             raise CommandError(f"There is no organization {options['organization']!r}.")
         try:
-            target = targets.set_target(
+            target = limits.set_limit(
                 organization_id=organization.id,
                 name=options["name"],
                 limit_kg_co2e_per_year=options["kg_per_year"],
                 starts_on=options["starts_on"],
                 ends_on=options["ends_on"],
             )
-        except targets.TargetError as error:
+        except limits.LimitError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{target.name}: {target.limit_kg_co2e_per_year:g} kg CO2e a year from {target.starts_on}.")

@@ -8,7 +8,7 @@ import pytest
 from core.organizations import services
 from core.organizations.models import AuditEvent, Person
 from core.organizations.tenancy import organization_scope
-from reporting.services.targets import set_target
+from reporting.services.limits import set_limit
 from tests.deliver import deliver, metered
 
 pytestmark = [pytest.mark.usefixtures("committed_db"), pytest.mark.slow]
@@ -71,7 +71,7 @@ def test_steps_are_ticked_as_they_are_done_and_go_when_all_are(client, organizat
 
     assert "Next steps" in text_of(owner.get("/"))
     assert done() == []
-    set_target(organization_id=organization.id, name="t", limit_kg_co2e_per_year=1.0, starts_on=date(2026, 1, 1))
+    set_limit(organization_id=organization.id, name="t", limit_kg_co2e_per_year=1.0, starts_on=date(2026, 1, 1))
     deliver(organization, [metered("b", 1.0)], source="second")
     assert done() == ["Add a second source", "Set a target"]
     colleague = Person.objects.create_user("bob@example.org", "correct horse battery")

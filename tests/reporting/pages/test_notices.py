@@ -12,7 +12,7 @@ from core.organizations import services
 from core.organizations.models import Person
 from core.organizations.tenancy import organization_scope
 from ingestion.models import SourceAlert
-from reporting.services.targets import set_target
+from reporting.services.limits import set_limit
 from tests.deliver import deliver, metered
 
 pytestmark = [pytest.mark.usefixtures("committed_db"), pytest.mark.slow]
@@ -143,8 +143,8 @@ def test_a_member_is_told_without_a_link_to_pages_that_are_not_theirs(september,
 
 
 def test_the_chart_marks_what_happened_inside_the_period(september, organization):
-    set_target(organization_id=organization.id, name="half", limit_kg_co2e_per_year=36_500, starts_on=date(2026, 8, 3))
-    set_target(organization_id=organization.id, name="old", limit_kg_co2e_per_year=73_000, starts_on=date(2026, 1, 1))
+    set_limit(organization_id=organization.id, name="half", limit_kg_co2e_per_year=36_500, starts_on=date(2026, 8, 3))
+    set_limit(organization_id=organization.id, name="old", limit_kg_co2e_per_year=73_000, starts_on=date(2026, 1, 1))
     restate(organization, state=JobState.DONE, ended_at=datetime(2026, 9, 1, tzinfo=UTC))
     silence(organization, datetime(2026, 8, 20, tzinfo=UTC), datetime(2026, 8, 25, tzinfo=UTC))
 
