@@ -68,8 +68,8 @@ ALLOWED: Final[dict[str, frozenset[Action]]] = {
 ALLOWED_BY_SCOPE: Final[dict[str, frozenset[Action]]] = {
     Scope.INGEST: frozenset({_A.INGEST}),
     Scope.READ: frozenset({_A.SEE_OWN_TEAM, _A.SEE_ALL_TEAMS, _A.SEE_REQUESTS, _A.SEE_PROVIDERS, _A.SEE_PERIODS}),
-    # Like role admin, by API; it never approves a period, nor a target.
-    Scope.ADMIN: (ALLOWED[Role.ADMIN] - {_A.APPROVE_TARGETS}) | {_A.INGEST},
+    # Like role admin, by API; it never approves a period, nor a target, which takes a person.
+    Scope.ADMIN: ALLOWED[Role.ADMIN] | {_A.INGEST},
 }
 
 ALLOWED_TO_A_PART: Final = frozenset({_A.SEE_OWN_TEAM, _A.SEE_REQUESTS, _A.SEE_PROVIDERS, _A.INGEST})
