@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -77,7 +78,8 @@ def _write(sheet: Any, row: int, column: int, value: object, style: Any) -> None
     """Write a cell by its kind; a number that a workbook cannot hold exactly is text, and a longer text is cut."""
     if value is None:
         return
-    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**53:
+    exact = isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53)
+    if exact and math.isfinite(value):  # type: ignore[arg-type]  # a number, as just found
         sheet.write_number(row, column, value, style)
     else:
         sheet.write_string(row, column, str(value)[:LONGEST_CELL], style)

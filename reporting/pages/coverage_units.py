@@ -254,7 +254,6 @@ def _page(
     whole = replace(query.filter, dims={}, role=("counted",), booking="life-cycle")
     found = reconciled_units(organization_id, whole)
     statements = unlinked_statements(organization_id, whole)
-    stating = {each.source_id for each in statements}
     context: dict[str, Any] = {
         "title": _("Coverage units"),
         "query_errors": query.errors,
@@ -271,8 +270,7 @@ def _page(
                 "records": each.records,
                 "kg_co2e": each.kg_co2e,
             }
-            for each in overlap_warnings(organization_id, whole)
-            if each.source_id not in stating
+            for each in overlap_warnings(organization_id, whole, statements=False)
         ],
         "suggested": [
             {

@@ -29,6 +29,13 @@ from reporting.selectors.happenings import happenings
 from reporting.selectors.overview import PLACE, ranked
 
 MOST_ROWS: Final = 5
+TREND_FILES: Final = {
+    "emissions": "emissions-by-stage",
+    "target": "emissions-and-target",
+    "intensity": "emissions-per-1000-requests",
+    "measured": "emissions-by-evidence",
+}
+"""What the file of the leading chart is called, by what the chart is of."""
 
 
 @require_safe
@@ -45,7 +52,7 @@ def overview_page(request: HttpRequest) -> HttpResponse:
     chart = main_chart(shown, query, events_of(query, happened))
     table = file_asked(request) and request.GET.get("tab")
     if table == "trend":
-        return period_file(request, chart.table, "emissions-by-stage", query)
+        return period_file(request, chart.table, TREND_FILES[shown.metric], query)
     if table in {"team", "model", PLACE}:
         rows = ranked(organization_id, query.filter, query.comparison, table, view=view_of(request))
         return period_file(request, entity_frame(rows, table), f"emissions-by-{table}", query)

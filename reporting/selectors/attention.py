@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from django.apps import apps
@@ -38,7 +38,7 @@ def attention(organization_id: int, shown: Overview, *, now: datetime) -> list[I
     """List what needs somebody, the most kilograms at stake first."""
     items = [
         *over_limit(shown),
-        *heading_over(shown),
+        *heading_over(shown, now.date()),
         *unattributed(shown),
         *uncertain(shown),
         *late(shown, now),
@@ -68,7 +68,7 @@ def over_limit(shown: Overview) -> list[Item]:
     ]
 
 
-def heading_over(shown: Overview) -> list[Item]:
+def heading_over(shown: Overview, today: date) -> list[Item]:
     """The period will pass its limit if it goes on like this, and has not yet."""
     projected, limit_kg = shown.projection, shown.limits.to_the_end
     if projected is None or limit_kg is None or (day := passes_on(projected, limit_kg)) is None:
@@ -77,6 +77,11 @@ def heading_over(shown: Overview) -> list[Item]:
     text = _(
         "of this period will be passed about {day} if it goes on like this: {amount} {unit} ({range}) of {limit} {unit}."
     )
+    if day < today:
+        text = _(
+            "of this period was passed about {day} if days without records are like those before; at its end {amount} {unit}"
+            " ({range}) of {limit} {unit}."
+        )
     return [
         Item(
             _("The target"),

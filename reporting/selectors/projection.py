@@ -18,6 +18,8 @@ MOST_DAYS: Final = 91
 FEWEST_DAYS: Final = 14
 SHORTEST_STRETCH: Final = 7
 """Shorter stretches would compare weekends with working days."""
+STALEST: Final = timedelta(days=28)
+"""After so long without a record the latest days say nothing of those to come."""
 FARTHEST: Final = timedelta(days=366)
 """Ends of periods that lie farther ahead are not projected."""
 
@@ -72,16 +74,27 @@ def projection_of(
     """
     if span.first_day is None or span.last_day is None or not is_projected(filtered, today):
         return None
-    unknown_from = max(min(today, span.last_day + timedelta(days=1)), filtered.from_day)
-    since = min(filtered.from_day, unknown_from - timedelta(days=MOST_DAYS))
+    known_to = min(today, span.last_day + timedelta(days=1))
+    if today - known_to > STALEST:
+        return None
+    unknown_from = max(known_to, filtered.from_day)
+    since = min(filtered.from_day, known_to - timedelta(days=MOST_DAYS))
     asked = replace(filtered, by=(), grain="day", from_day=since, to_day=today)
     rows = emissions(organization_id, asked, bounds=False, view=view).rows
     days = pd.Series(rows["total_kg_co2e"].to_numpy(float), index=pd.to_datetime(rows["start"], utc=True).dt.date)
-    return project(days, filtered.from_day, slots, first_day=span.first_day, unknown_from=unknown_from)
+    return project(
+        days, filtered.from_day, slots, first_day=span.first_day, unknown_from=unknown_from, known_to=known_to
+    )
 
 
 def project(
-    days: pd.Series, from_day: date, slots: list[tuple[date, date]], *, first_day: date, unknown_from: date
+    days: pd.Series,
+    from_day: date,
+    slots: list[tuple[date, date]],
+    *,
+    first_day: date,
+    unknown_from: date,
+    known_to: date | None = None,
 ) -> Projection | None:
     """
     Carry the mean of the latest days on to the end of the slots.
@@ -92,6 +105,7 @@ def project(
     Args:
         days: emissions by day, those without any left out. [kg CO2e]
         unknown_from: first day that is projected.
+        known_to: the first day that is not looked at, where that lies before; days between are of no kind that is known.
 
     Returns:
         None with less than two weeks of history.
@@ -102,11 +116,12 @@ def project(
     >>> (found.value, found.low, found.high, found.days, found.stretch_days)
     (29.0, 29.0, 29.0, 14, 7)
     """
-    looked_at = min(MOST_DAYS, (unknown_from - first_day).days)
+    known_to = known_to or unknown_from
+    looked_at = min(MOST_DAYS, (known_to - first_day).days)
     if looked_at < FEWEST_DAYS:
         return None
     remaining = (slots[-1][1] - unknown_from).days + 1
-    since = [unknown_from - timedelta(days=back) for back in range(looked_at, 0, -1)]
+    since = [known_to - timedelta(days=back) for back in range(looked_at, 0, -1)]
     each = days.reindex(since, fill_value=0.0)
     length = max(SHORTEST_STRETCH, min(remaining, looked_at // 2))
     stretches = each.rolling(length).mean().dropna()

@@ -11,7 +11,7 @@ from core.accounting.selectors.conditions import source_names
 from core.accounting.selectors.emissions import emissions
 from core.accounting.selectors.rules import rules_of
 from core.organizations.tenancy import organization_scope
-from core.quantification.coverage import units_of
+from core.quantification.coverage import STATED, units_of
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,14 @@ class OverlapWarning:
     records: int
 
 
-def overlap_warnings(organization_id: int, asked: Filter) -> list[OverlapWarning]:
+def overlap_warnings(organization_id: int, asked: Filter, *, statements: bool = True) -> list[OverlapWarning]:
     """
     List the sources that count without a link, the heaviest first; they are silent once linked or declared independent.
 
     An organization's only source overlaps with nothing, so it raises no warning.
+
+    Args:
+        statements: whether what providers state is among it; it has a list of its own (`unlinked_statements`).
     """
     with organization_scope(organization_id):
         sources = {title: number for number, title in source_names(organization_id).items()}
@@ -44,15 +47,17 @@ def overlap_warnings(organization_id: int, asked: Filter) -> list[OverlapWarning
             return []
         links = rules_of(organization_id).links
         rows = emissions(
-            organization_id, replace(asked, by=("source", "account"), grain="total", role=("counted",)), bounds=False
+            organization_id,
+            replace(asked, by=("source", "account", "evidence"), grain="total", role=("counted",)),
+            bounds=False,
         ).rows
-    rows = rows.assign(source_id=rows["source"].map(sources))
+    rows = rows[statements | (rows["evidence"] != STATED)].assign(source_id=lambda each: each["source"].map(sources))
     unlinked = rows[pd.Series([unit is None for unit in units_of(rows, links)], index=rows.index, dtype=bool)]
     found = [
         OverlapWarning(
             source_id=int(own["source_id"].iloc[0]),
             source=str(name),
-            accounts=tuple(None if pd.isna(account) else str(account) for account in own["account"]),
+            accounts=tuple(None if pd.isna(account) else str(account) for account in own["account"].drop_duplicates()),
             kg_co2e=None if own["total_kg_co2e"].isna().all() else float(own["total_kg_co2e"].sum()),
             records=int(own["records"].sum()),
         )

@@ -197,3 +197,29 @@ def test_a_statement_without_a_link_stands_beside(sign_in, organization, factor_
     table = page.split('id="statements"')[1].split("</table>")[0]
     cells = re.findall(r"nowrap\">([0-9.]+)[^0-9]*kg<", table)
     assert [float(each) for each in cells] == [6, 3, 3]  # all of it, of AI, of all else
+
+
+def test_what_a_source_counts_beside_its_statement_is_warned_of(sign_in, organization, factor_set, write):
+    stated = {"evidence": "stated", "reported_kg_co2e": 5.0, "reported_basis": "location", "account": "stated-7"}
+    write(call(1, **stated), call(2, output_tokens=5_000_000, account="used-8"))
+    write(call(3), source="another")
+    accounting.derive_dirty_days(organization.id)
+
+    page = sign_in(Role.SUSTAINABILITY_LEAD).get("/quality/units/?period=2026").content.decode()
+    unlinked = page.split('id="unlinked"')[1].split("</section>")[0]
+
+    assert "used-8" in unlinked
+    assert "stated-7" not in unlinked
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_an_account_that_was_seen_is_expected_from_its_first_day_in_any_language(
+    sign_in, organization, factor_set, write, language
+):
+    write(call(1, account="12345"))
+    accounting.derive_dirty_days(organization.id)
+    client = sign_in(Role.SUSTAINABILITY_LEAD)
+
+    page = client.get("/quality/completeness/?period=2026", headers={"accept-language": language}).content.decode()
+
+    assert re.search(r'name="since"\s+value="2026-\d\d-\d\d"', page)

@@ -46,6 +46,23 @@ def test_days_without_emissions_count_and_slots_that_have_ended_stay():
     assert found.low == pytest.approx(7)  # nine days without any
 
 
+def test_days_between_the_last_record_and_the_period_are_not_taken_for_calm_ones():
+    """Fourteen days of 3 kg to 20 October, then no record: all of November is projected at 3 kg a day, not at less."""
+    days = by_day(date(2026, 10, 7), *[3.0] * 14)
+    november = date(2026, 11, 1)
+
+    found = project(
+        days,
+        november,
+        NOVEMBER,
+        first_day=date(2026, 10, 7),
+        unknown_from=november,
+        known_to=date(2026, 10, 21),
+    )
+
+    assert (found.value, found.low, found.high, found.days) == pytest.approx((90.0, 90.0, 90.0, 14))
+
+
 def test_the_day_on_which_a_limit_is_passed():
     """42 kg up to yesterday and 3 kg a day: 46 kg are passed within the second day from today on."""
     days = by_day(date(2026, 11, 7), *[3.0] * 14)
