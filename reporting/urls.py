@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, path
 from reporting.api.attribution import AttributionRulesView
 from reporting.api.coverage import CoverageView
 from reporting.api.denominators import DenominatorsView
+from reporting.api.destinations import DeliveriesView, DestinationsView, DestinationTestView, DestinationView
 from reporting.api.factors import FactorsView
 from reporting.api.figures import EmissionsView, ExplainView
 from reporting.api.instruments import InstrumentsView
@@ -21,6 +22,7 @@ from reporting.pages import (
     completeness,
     coverage_units,
     denominators,
+    destinations,
     disclosures,
     explain,
     factor_names,
@@ -145,6 +147,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/attribution/<int:rule_id>/", attribution.rule, name="attribution_rule"),
     path("settings/attribution/<int:rule_id>/move/", attribution.move, name="attribution_move"),
     path("settings/attribution/<int:rule_id>/end/", attribution.end, name="attribution_end"),
+    path("settings/destinations/", destinations.destinations, name="destinations"),
+    path("settings/destinations/<int:destination_id>/", destinations.destination, name="destination"),
+    path(
+        "settings/destinations/<int:destination_id>/change/",
+        destinations.change_destination,
+        name="change_destination",
+    ),
     path("settings/sites/", sites.sites, name="sites"),
     path("settings/sites/<slug:slug>/", sites.site, name="site"),
     path("settings/consolidation/", sites.consolidation, name="consolidation"),
@@ -156,6 +165,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/explain", ExplainView.as_view(), name="api_explain"),
     path("api/v1/runs/<path:run>", RunView.as_view(), name="api_run"),
     path("api/v1/sci", SciView.as_view(), name="api_sci"),
+    path("api/v1/destinations", DestinationsView.as_view(), name="api_destinations"),
+    path("api/v1/destinations/<int:destination_id>", DestinationView.as_view(), name="api_destination"),
+    path("api/v1/destinations/<int:destination_id>/test", DestinationTestView.as_view(), name="api_destination_test"),
+    path("api/v1/deliveries", DeliveriesView.as_view(), name="api_deliveries"),
     path("api/v1/scenarios", ScenariosView.as_view(), name="api_scenarios"),
     path("api/v1/scenarios/figures", ScenarioFiguresView.as_view(), name="api_scenario_figures"),
     path("api/v1/scenarios/<int:scenario_id>", ScenarioView.as_view(), name="api_scenario"),

@@ -11,6 +11,7 @@ from django.test import Client
 
 from core.accounting.models import JobState, RestatementJob
 from core.accounting.services import add_instruments, add_rule, add_site
+from core.delivery.services import add_destination
 from core.factors import own
 from core.factors.pack import load_pack
 from core.factors.services import load_factor_set
@@ -189,6 +190,13 @@ def rule_of(asker: Asker) -> int:
     rule = Rule((parse_condition("account is prod"),), {"team": "Search"})
     made = add_rule(organization_id=asker.organization.id, rule=rule).rule
     assert made is not None
+    return made.id
+
+
+def destination_of(asker: Asker) -> int:
+    made, _secret = add_destination(
+        organization_id=asker.organization.id, name=f"{uuid4()}", channel="email", address="team@example.org"
+    )
     return made.id
 
 

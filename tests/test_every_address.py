@@ -18,6 +18,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from core.organizations import services
 from core.organizations.models import Organization, Person, Role, Scope
 from core.organizations.policy import ALLOWED, ALLOWED_BY_SCOPE, Action
+from tests.addresses import OF_DECISIONS
 from tests.askers import (
     Address,
     Asker,
@@ -225,6 +226,7 @@ WHO: dict[str, Address] = {
     "consolidation": Address((do(A.MANAGE_SOURCES, 400),)),
     "register_upload": Address((see(A.MANAGE_SOURCES), do(A.MANAGE_SOURCES, 400))),
     "register_template": Address((see(A.SEE_PERIODS),)),
+    **OF_DECISIONS,
     # the API's own description
     "schema": Address((Call("GET", (), 200),)),
     "docs": Address((Call("GET", (), 200),)),
@@ -238,6 +240,7 @@ IDS_OF_ORGANIZATIONS = (
     "rule_id",
     "deletion_id",
     "scenario_id",
+    "destination_id",
 )
 ACCOUNTS_OPEN_TO_STRANGERS = {
     "account_login",

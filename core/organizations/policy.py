@@ -32,6 +32,7 @@ class Action(StrEnum):
     SEE_PERIODS = "see_periods"
     SEE_AUDIT_LOG = "see_audit_log"
     MANAGE_PEOPLE = "manage_people"
+    MANAGE_DESTINATIONS = "manage_destinations"
     MANAGE_TOKENS = "manage_tokens"
     ISSUE_INGEST_TOKEN = "issue_ingest_token"  # noqa: S105  (a right, no password)
     INGEST = "ingest"
@@ -46,7 +47,7 @@ ALLOWED: Final[dict[str, frozenset[Action]]] = {
         _EVERY_FIGURE
         | {_A.EDIT_TARGETS, _A.EDIT_PROVIDERS, _A.SEE_SOURCES, _A.MANAGE_SOURCES, _A.SEE_AUDIT_LOG, _A.MANAGE_PEOPLE}
         | {_A.MANAGE_TOKENS, _A.ISSUE_INGEST_TOKEN, _A.EDIT_DENOMINATORS, _A.MANAGE_INSTRUMENTS}
-        | {_A.SHARE_FILTERS, _A.EDIT_SCENARIOS, _A.EDIT_TEAM_TARGETS, _A.APPROVE_TARGETS}
+        | {_A.SHARE_FILTERS, _A.EDIT_SCENARIOS, _A.EDIT_TEAM_TARGETS, _A.APPROVE_TARGETS, _A.MANAGE_DESTINATIONS}
     ),
     Role.SUSTAINABILITY_LEAD: frozenset(
         _EVERY_FIGURE

@@ -13,6 +13,7 @@ import core.local as embedded
 
 from .databases import connection
 from .environment import boolean, integer, text
+from .mail import mail_server, networks
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 VERSION = "0.1.0"
@@ -74,6 +75,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "rest_framework",
     "core.organizations",
+    "core.delivery",
     "core.catalog",
     "core.factors",
     "core.ledger",
@@ -230,10 +232,21 @@ CELERY_BEAT_SCHEDULE = {
     "sweep inbox": {"task": "ingestion.sweep", "schedule": 10.0, "options": {"expires": 10}},
     "sweep dirty days": {"task": "accounting.sweep", "schedule": 10.0, "options": {"expires": 10}},
     "sweep exports": {"task": "reporting.sweep", "schedule": 10.0, "options": {"expires": 10}},
+    "sweep deliveries": {"task": "delivery.sweep", "schedule": 10.0, "options": {"expires": 10}},
     "watch sources": {"task": "ingestion.watch_sources", "schedule": 60.0, "options": {"expires": 60}},
     "make room ahead": {"task": "ingestion.housekeeping", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 CACHES = {"default": {"BACKEND": "core.cache.ForgivingRedisCache", "LOCATION": REDIS_URL}}
+
+# Messages
+_mail = mail_server(text("EMAIL_URL", ""), BASE_URL)
+EMAIL_CONFIGURED = bool(_mail.host)
+EMAIL_HOST, EMAIL_PORT = _mail.host, _mail.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.starts_tls, _mail.is_tls
+EMAIL_TIMEOUT = 20  # [s]
+DEFAULT_FROM_EMAIL = _mail.sender
+WEBHOOK_NETWORKS = networks(text("WEBHOOK_NETWORKS", ""))
 
 LOG_LEVEL = text("LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
 LOG_FORMAT = text("LOG_FORMAT", "json" if PRODUCTION else "console", choices=("json", "console"))

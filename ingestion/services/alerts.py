@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from core.delivery.services import announce
 from core.organizations.models import Organization
 from core.organizations.services import record_event
 from core.organizations.tenancy import organization_scope
 from ingestion import selectors
+from ingestion.announcements import SOURCE_BACK, SOURCE_TROUBLE
 from ingestion.arrivals import ALARMING, SourceState
 from ingestion.models import SourceAlert
 
@@ -39,11 +41,13 @@ def _settle(organization_id: int, source: SourceState, alert: SourceAlert | None
             before, alert.state = alert.state, source.state
             alert.save(update_fields=["state"])
             _record("change_source_alert", alert, source, before={"state": before}, after={"state": source.state})
+            _announce(alert, source, now)
             return "changed"
     elif alert is not None:
         alert.closed_at = now
         alert.save(update_fields=["closed_at"])
         _record("close_source_alert", alert, source, before={"state": alert.state}, after={"state": source.state})
+        _announce(alert, source, now)
         return "closed"
     return ""
 
@@ -60,7 +64,25 @@ def _raise(organization_id: int, source: SourceState, latest_arrival: datetime, 
         return ""
     after = {"state": source.state, "latest_arrival": latest_arrival.isoformat(), "expected_every_h": source.expected_h}
     _record("raise_source_alert", alert, source, after=after)
+    _announce(alert, source, now)
     return "raised"
+
+
+def _announce(alert: SourceAlert, source: SourceState, now: datetime) -> None:
+    """Tell who wants to know, once for each state of an alert."""
+    state = "back" if alert.closed_at is not None else alert.state
+    announce(
+        organization_id=alert.organization_id,
+        kind=SOURCE_BACK if alert.closed_at is not None else SOURCE_TROUBLE,
+        key=f"source-alert-{alert.id}-{state}",
+        data={
+            "source_id": source.id,
+            "source": source.name,
+            "state": state,
+            "latest_arrival": alert.latest_arrival.isoformat(),
+        },
+        occurred_at=now,
+    )
 
 
 def _record(

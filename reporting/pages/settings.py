@@ -138,6 +138,7 @@ def show(
         "password": password,
         "snippets": snippets(site.BASE_URL, secret) if secret else [],
         "may_see_sources": may(identity, Action.SEE_SOURCES),
+        "may_manage_destinations": may(identity, Action.MANAGE_DESTINATIONS),
         "may_issue": may(identity, Action.ISSUE_INGEST_TOKEN),
         "team_of_tokens": "" if may(identity, Action.MANAGE_TOKENS) else identity.team,
         "may_manage_people": may(identity, Action.MANAGE_PEOPLE),

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from core.delivery.models import Message
 from core.identifiers import uuid7
 from core.ledger.models import Source
 from core.ledger.services import create_source, update_source
@@ -135,3 +136,19 @@ def test_alerts_of_one_organization_are_not_seen_by_another(source: Source, othe
 
     with organization_scope(other_organization.id):
         assert not SourceAlert.objects.exists()
+
+
+def test_who_wants_to_know_is_told_once_for_each_state(source: Source) -> None:
+    arrive(source, NOON)
+
+    for hours in (25, 26, 200, 201):
+        watch_sources(NOON + timedelta(hours=hours))
+    arrive(source, NOON + timedelta(hours=202))
+    watch_sources(NOON + timedelta(hours=203))
+    with organization_scope(source.organization_id):
+        said = list(Message.objects.order_by("id").values_list("kind", "data__state", "data__source"))
+    assert said == [
+        ("source.trouble", "late", "Agent"),
+        ("source.trouble", "silent", "Agent"),
+        ("source.back", "back", "Agent"),
+    ]

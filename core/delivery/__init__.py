@@ -1,0 +1,1 @@
+"""Tell people and programs that something happened: messages, where they go, and what became of each."""
