@@ -2,6 +2,7 @@
 
 from reporting.models.denominators import DenominatorFigure
 from reporting.models.exports import Export, ExportPart, ExportState
+from reporting.models.inventories import LOCKED, Inventory, PeriodState
 from reporting.models.limits import YearlyLimit
 from reporting.models.procurement import (
     Evaluation,
@@ -15,6 +16,7 @@ from reporting.models.scenarios import Scenario
 from reporting.models.targets import BaseYearEvent, Target, TargetVersion, VersionKind, VersionState
 
 __all__ = [
+    "LOCKED",
     "BaseYearEvent",
     "DenominatorFigure",
     "Evaluation",
@@ -24,6 +26,8 @@ __all__ = [
     "ExportPart",
     "ExportState",
     "FrozenEvaluation",
+    "Inventory",
+    "PeriodState",
     "ProviderEvidence",
     "SavedFilter",
     "Scenario",
