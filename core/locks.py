@@ -24,6 +24,7 @@ OWN_FACTOR_LOCK: Final = 0x57A84  # its own factors change
 REGISTER_LOCK: Final = 0x57A90  # its register of sites and assets changes
 DELETION_LOCK: Final = 0x57A91  # a worker goes on with its deletions of source data
 DENOMINATOR_LOCK: Final = 0xDE40  # its deliveries of denominators are entered one after the other
+PERIOD_LOCK: Final = 0x57A9A  # its periods are closed one after the other
 
 EXPORT_LOCK: Final = 0x57A94  # a worker writes its exports
 

@@ -7,7 +7,9 @@ from typing import Any, Final
 
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import override
 
+from reporting import figures
 from reporting.disclosures import Inventory, csv_tables, inventory_json, notices
 from reporting.inventories.draft import NO_ACTIVITY
 
@@ -15,8 +17,14 @@ Render = Callable[[Inventory], dict[str, bytes]]
 
 
 def html(inventory: Inventory) -> dict[str, bytes]:
-    """Render the one-page report, complete in itself but for the style sheet of the product."""
-    return {"report.html": render_to_string("reporting/disclosures/report.html", report(inventory)).encode()}
+    """
+    Render the one-page report, complete in itself but for the style sheet of the product.
+
+    Always in English: who asks, and in which language, changes no byte.
+    """
+    with override("en"), figures.written_in("en"):
+        text = render_to_string("reporting/disclosures/report.html", report(inventory))
+    return {"report.html": text.encode()}
 
 
 FORMATS: Final[dict[str, Render]] = {
@@ -24,6 +32,26 @@ FORMATS: Final[dict[str, Render]] = {
     csv_tables.NAME: csv_tables.render,
     "html": html,
 }
+
+
+PLANNED: Final = (
+    *(
+        "pdf",
+        "xlsx",
+        "esrs-e1",
+        "esrs-e1-package",
+        "esrs-e1-json",
+        "vsme",
+        "ifrs-s2",
+        "gri",
+        "cdp",
+        "sb253",
+        "secr",
+        "eed",
+    ),
+    *("gpai", "model-card", "boamps", "sci", "sci-ai", "if-manifest", "pact", "carbon-txt", "evidence"),
+)
+"""Formats that have a name and are not written yet."""
 
 
 def render(name: str, inventory: Inventory) -> dict[str, bytes]:

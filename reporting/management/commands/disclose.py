@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
 
-from core.accounting.figures import FilterError
+from core.accounting.figures import FilterError, parse_period
 from core.organizations import selectors
-from reporting.disclosures import RefusedError
-from reporting.inventories.documents import FORMATS, render
+from core.organizations.models import Organization
+from core.organizations.tenancy import organization_scope
+from reporting.disclosures import Inventory, RefusedError
+from reporting.inventories.documents import FORMATS, PLANNED, render
 from reporting.inventories.draft import draft_inventory
+from reporting.models import PeriodState
+from reporting.selectors.inventories import document_of, standing
+
+NOT_WRITTEN: Final = "This release does not write it yet."
 
 
 class Command(BaseCommand):
@@ -29,26 +36,48 @@ class Command(BaseCommand):
         organization = selectors.organization_by_slug(options["organization"])
         if organization is None:
             raise CommandError(f"There is no organization {options['organization']!r}.")
-        wanted = list(FORMATS) if options["format"] == "all" else options["format"].split(",")
-        unknown = [name for name in wanted if name not in FORMATS]
-        if unknown:
+        everything = options["format"] == "all"
+        wanted = list(FORMATS) if everything else [each.strip() for each in options["format"].split(",")]
+        if unknown := [name for name in wanted if name not in FORMATS and name not in PLANNED]:
             raise CommandError(
                 f"No format is called {', '.join(unknown)}; there are {', '.join(FORMATS)}.", returncode=2
             )
-        if not options["draft"]:
-            raise CommandError(
-                f"{options['period']} has no approved inventory: --draft renders what there is, marked as a draft."
-            )
+        if planned := [name for name in wanted if name in PLANNED]:
+            raise CommandError(f"{', '.join(planned)}: {NOT_WRITTEN} There are {', '.join(FORMATS)}.")
         try:
-            inventory = draft_inventory(organization, options["period"])
+            inventory = self.inventory(organization, options["period"], draft=options["draft"])
             files = {path: content for name in wanted for path, content in render(name, inventory).items()}
         except FilterError as error:
             raise CommandError(str(error), returncode=2) from error
         except RefusedError as error:
             raise CommandError(" ".join(error.reasons)) from error
+        if everything:
+            refused = {name: [NOT_WRITTEN] for name in PLANNED}
+            files["refused.json"] = json.dumps(refused, indent=1, sort_keys=True).encode() + b"\n"
         folder = options["output"] / options["period"]
         for path, content in sorted(files.items()):
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
             self.stdout.write(str(target))
+
+    def inventory(self, organization: Organization, period: str, *, draft: bool) -> Inventory:
+        """
+        Find the document of a period that is approved or, as a draft, its snapshot, else what there is now.
+
+        Raises FilterError, RefusedError.
+        """
+        named = parse_period(period, organization.fiscal_year_start_month)
+        with organization_scope(organization.id):
+            found = standing(organization.id, named.from_day, named.to_day)
+        if found is not None and (found.is_locked != draft):
+            return document_of(found)
+        if draft:
+            return draft_inventory(organization, period)
+        state = str(PeriodState(found.state).label) if found is not None else "open"
+        raise RefusedError(
+            [
+                f"{period} is {state} and has no approved inventory: close it first (close_period),",
+                "or --draft renders what there is, marked as a draft.",
+            ]
+        )
