@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import date
+from uuid import UUID
 
 from reporting.disclosures import Inventory as Document
 from reporting.inventories.locked import ChainFault, chain_fault
@@ -17,7 +18,7 @@ def inventories(organization_id: int) -> list[Inventory]:
     return list(rows.select_related("prepared_by", "approved_by").order_by("-from_day", "to_day", "-id"))
 
 
-def inventory_of(organization_id: int, inventory_id: object) -> Inventory | None:
+def inventory_of(organization_id: int, inventory_id: UUID | str) -> Inventory | None:
     """Find one by its id."""
     rows = Inventory.objects.filter(organization_id=organization_id, id=inventory_id)
     return rows.select_related("prepared_by", "approved_by").first()
