@@ -11,7 +11,7 @@ import core.identifiers
 class Migration(migrations.Migration):
     dependencies = [
         ("organizations", "0006_apitoken_team_only"),
-        ("reporting", "0009_scenario"),
+        ("reporting", "0012_target"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

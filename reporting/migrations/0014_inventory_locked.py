@@ -95,7 +95,7 @@ def no_overlap(name: str, states: str) -> migrations.RunSQL:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("reporting", "0010_inventory"),
+        ("reporting", "0013_inventory"),
         ("organizations", "0003_partition_privileges"),
     ]
 
