@@ -47,7 +47,7 @@ def said(finding: Finding) -> str:
         return _without(finding, names)
     if finding.item == "cross_checks":
         if not finding.open:
-            return _("What two sources say of the same agrees within 5\u202f%.")
+            return _("What two sources say of the same agrees within five per cent.")
         return _("{names}: sources disagree by {gap}, or cannot be compared.").format(
             names=names, gap=figures.quantity(facts["gap_kg_co2e"], "mass")
         )

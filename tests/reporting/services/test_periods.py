@@ -16,7 +16,6 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
-from django.utils import translation
 
 import reporting.disclosures
 from core.accounting.figures import Filter
@@ -32,42 +31,17 @@ from reporting.selectors.checklist import Finding
 from reporting.selectors.inventories import chain_fault_of, document_of
 from reporting.services import periods
 from reporting.services.periods import PeriodError
+from tests.closing import TODAY, close, opened, somebody, two_leads
 from tests.deliver import deliver, metered
 
 pytestmark = [pytest.mark.usefixtures("committed_db"), pytest.mark.slow]
 
-TODAY = date(2026, 11, 25)
 SCHEMA = json.loads((Path(reporting.disclosures.__file__).parent / "inventory.schema.json").read_text())
 
 
 @pytest.fixture
 def leads(organization):
-    """Two people who may close periods, an auditor who may not, and 1,200 kWh of AI in the third quarter."""
-    deliver(organization, [metered("own", 1000.0), metered("rented", 200.0, hosting="cloud", stage="training")])
-    return [somebody(organization, name) for name in ("ada", "grace")]
-
-
-def somebody(organization, name, role="sustainability_lead"):
-    person = Person.objects.create_user(f"{name}@example.org", name=name.title())
-    people.add_member(organization_id=organization.id, person=person, role=role)
-    return person
-
-
-def close(organization, people, period="2026-Q3", **accepted):
-    preparer, approver = people
-    return periods.close(
-        organization=Organization.objects.get(id=organization.id),
-        period=period,
-        prepared_by_id=preparer.pk,
-        approved_by_id=approver.pk,
-        accepted=accepted,
-        today=TODAY,
-    )
-
-
-def opened(organization, person, period="2026-Q3"):
-    reading = periods.read_period(organization, period, today=TODAY)
-    return periods.soft_close(organization=organization, reading=reading, person_id=person.pk), reading
+    return two_leads(organization)
 
 
 def handed_in(organization, person, period="2026-Q3", **accepted):
@@ -446,65 +420,3 @@ def test_another_organization_sees_no_inventory(organization, other_organization
             inventory_id=inventory.id,
             person_id=somebody(other_organization, "mallory").pk,
         )
-
-
-def disclosed(organization, folder, period="2026-Q3", formats="all", **options):
-    call_command("disclose", organization=organization.slug, period=period, format=formats, output=folder, **options)
-    root = folder / period
-    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
-
-
-def test_a_locked_period_renders_the_same_bytes_in_any_language_and_after_more_has_come(
-    organization, leads, tmp_path, capsys
-):
-    inventory = close(organization, leads)
-    first = disclosed(organization, tmp_path / "first")
-    deliver(organization, [metered("late", 100.0)])
-    with translation.override("de"):
-        second = disclosed(organization, tmp_path / "second")
-
-    assert first == second
-    assert first["inventory.json"] == inventory.document.encode() + b"\n"
-    assert set(json.loads(first["refused.json"])) >= {"pdf", "xlsx", "evidence"}
-    for name in ("csv/summary.csv", "report.html"):
-        text = first[name].decode()
-        assert "a part of the entity" in text
-        assert "Draft" not in text
-        assert inventory.sha256 in text
-    # 0.329 t of the meter, whatever the language
-    assert b"scope2_location,0.329,t CO2e" in first["csv/summary.csv"]
-    capsys.readouterr()
-
-
-def test_files_of_who_reviews_alone_say_so(organization, tmp_path):
-    deliver(organization, [metered("own", 1000.0)])
-    alone = somebody(organization, "ada")
-    people.declare_single_reviewer(organization_id=organization.id)
-    close(organization, (alone, alone))
-
-    files = disclosed(organization, tmp_path)
-
-    assert b"Not independently reviewed" in files["csv/summary.csv"]
-    assert b"Not independently reviewed" in files["report.html"]
-    assert json.loads(files["inventory.json"])["evidence"]["single_reviewer"] is True
-
-
-def test_an_open_period_is_not_disclosed_but_as_a_draft(organization, leads, tmp_path):
-    opened(organization, leads[0])
-
-    with pytest.raises(CommandError, match="soft close and has no approved inventory") as error:
-        disclosed(organization, tmp_path)
-    assert error.value.returncode == 1
-    files = disclosed(organization, tmp_path, draft=True)
-    assert json.loads(files["inventory.json"])["status"] == "draft"
-    assert b"Draft, not approved" in files["report.html"]
-    close(organization, leads)
-    assert b"Draft, not approved" in disclosed(organization, tmp_path, draft=True)["report.html"]
-
-
-def test_a_format_that_is_not_written_yet_is_named(organization, leads, tmp_path):
-    close(organization, leads)
-
-    with pytest.raises(CommandError, match="pdf: This release does not write it yet") as error:
-        disclosed(organization, tmp_path, formats="csv,pdf")
-    assert error.value.returncode == 1
