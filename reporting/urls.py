@@ -135,6 +135,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("methodology/<slug:name>/", methodology.methodology_page, name="methodology_page"),
     path("audit/", audit.audit, name="audit"),
     path("settings/", settings.settings, name="settings"),
+    path("settings/own/", settings.save_own, name="save_own"),
     path("settings/organization/", settings.update_organization, name="update_organization"),
     path("settings/tokens/", settings.issue_token, name="issue_token"),
     path("settings/tokens/<int:token_id>/revoke/", settings.revoke_token, name="revoke_token"),

@@ -218,6 +218,7 @@ WHO: dict[str, Address] = {
     "attribution_move": Address((do(A.MANAGE_SOURCES, 302),), RULE),
     "attribution_end": Address((do(A.MANAGE_SOURCES, 302),), RULE),
     "api_attribution_rules": Address((see(A.SEE_SOURCES), do(A.MANAGE_SOURCES, 400))),
+    "save_own": Address((do(A.SEE_OWN_TEAM, 302),)),
     "add_member": Address((do(A.MANAGE_PEOPLE, 400),)),
     "add_team": Address((do(A.MANAGE_PEOPLE, 400),)),
     "update_organization": Address((do(A.MANAGE_PEOPLE, 400),)),

@@ -11,7 +11,10 @@ class OrganizationsConfig(AppConfig):
     label = "organizations"
 
     def ready(self) -> None:
+        from core.organizations import preferences
+
         connection_created.connect(refuse_bypass_once, dispatch_uid="refuse_bypass")
+        preferences.connect()
 
 
 def refuse_bypass_once(sender: Any, connection: Any, **kwargs: Any) -> None:

@@ -53,6 +53,12 @@ class Person(AbstractBaseUser):
     name = models.CharField(max_length=200, blank=True)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    preferences = models.JSONField(
+        default=dict,
+        blank=True,
+        db_default=models.Value({}, models.JSONField()),
+        help_text="language, theme, density",
+    )
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"

@@ -101,6 +101,7 @@ class Migration(migrations.Migration):
                 (
                     "supersedes",
                     models.ForeignKey(
+                        db_constraint=False,
                         db_index=False,
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,

@@ -46,7 +46,9 @@ class Inventory(models.Model):
     sha256 = models.CharField(max_length=64, help_text="of the document without this hash")
     previous_sha256 = models.CharField(max_length=64, null=True, help_text="of the one locked before it")
     sequence = models.PositiveIntegerField(null=True, help_text="in which order they were locked, from 1")
-    supersedes = models.ForeignKey("self", models.PROTECT, null=True, db_index=False, related_name="+")
+    supersedes = models.ForeignKey(
+        "self", models.PROTECT, null=True, db_index=False, db_constraint=False, related_name="+"
+    )
     prepared_by = models.ForeignKey(Person, models.PROTECT, related_name="+")
     approved_by = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
     single_reviewer = models.BooleanField(default=False, help_text="declared before it was submitted")

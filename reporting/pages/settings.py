@@ -11,6 +11,8 @@ from django.contrib import messages
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import translation
+from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -20,6 +22,7 @@ from core.organizations.access import requires
 from core.organizations.identity import Identity
 from core.organizations.models import Role, Scope, Team
 from core.organizations.policy import Action, may, may_grant, only_own_team
+from core.organizations.preferences import save_preferences, speak
 from core.quantification.activity import STAGES
 from core.suggesting import Suggesting
 from reporting.pages.snippets import snippets
@@ -71,6 +74,25 @@ class MemberForm(forms.Form):
         self.fields["role"].choices = [choice for choice in Role.choices if may_grant(identity, choice[0])]  # type: ignore[attr-defined]
 
 
+class OwnForm(forms.Form):
+    """What a person chooses for themselves."""
+
+    language = forms.ChoiceField(label=_("Language"), required=False)
+    theme = forms.ChoiceField(
+        label=_("Colours"),
+        required=False,
+        choices=[("", _("as the device has them")), ("light", _("light")), ("dark", _("dark"))],
+    )
+    density = forms.ChoiceField(
+        label=_("Rows of tables"), required=False, choices=[("", _("comfortable")), ("compact", _("compact"))]
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        names = [(code, get_language_info(code)["name_local"]) for code, _name in site.LANGUAGES]
+        self.fields["language"].choices = [("", _("as the browser asks for")), *names]  # type: ignore[attr-defined]
+
+
 class TeamForm(forms.Form):
     """A team and how many people are in it: below the minimum group size it is shown only with others."""
 
@@ -98,6 +120,22 @@ class OrganizationForm(forms.Form):
         """Show what is there."""
         organization = request.organization  # type: ignore[attr-defined]
         return cls(initial={name: getattr(organization, name) for name in services.ORGANIZATION_FIELDS})
+
+
+@require_POST
+@requires(Action.SEE_OWN_TEAM)
+def save_own(request: HttpRequest) -> HttpResponse:
+    """Keep a person's language, colours and density, on every machine that they sign in at."""
+    form = OwnForm(request.POST)
+    if not form.is_valid():
+        return show(request, own_form=form, status=400)
+    save_preferences(person_id=request.identity.person_id, **form.cleaned_data)  # type: ignore[attr-defined]
+    speak(request, form.cleaned_data["language"])
+    with translation.override(form.cleaned_data["language"] or translation.get_language()):
+        messages.success(request, str(_("Your own settings are kept.")))
+    answer = redirect("settings")
+    answer.delete_cookie(site.LANGUAGE_COOKIE_NAME)
+    return answer
 
 
 @require_POST
@@ -145,6 +183,9 @@ def show(
         "token_form": bound.get("token_form") or token_form(request),
         "member_form": bound.get("member_form") or MemberForm(identity=identity),
         "team_form": bound.get("team_form") or TeamForm(),
+        "own_form": None
+        if identity.person_id is None
+        else bound.get("own_form") or OwnForm(initial=request.user.preferences),  # type: ignore[union-attr]
         "organization_form": bound.get("organization_form") or OrganizationForm.of(request),
         "title": _("Settings"),
     }

@@ -11,16 +11,18 @@ function remember(key, value) {
   }
 }
 
-// Theme: the other one than what is seen now.
+// Theme: the other one than what is seen now; remembered here unless it is the person's own, or else the system's.
 for (const button of document.querySelectorAll("[data-theme-toggle]")) {
   button.addEventListener("click", () => {
     const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+    const usual = root.dataset.usualTheme ?? system;
     const next = (root.dataset.theme ?? system) === "dark" ? "light" : "dark";
     root.dataset.theme = next;
-    remember("theme", next === system ? null : next);
-    if (next === system) delete root.dataset.theme;
+    remember("theme", next === usual ? null : next);
+    if (next === usual && !root.dataset.usualTheme) delete root.dataset.theme;
   });
 }
+document.querySelector("#own form")?.addEventListener("submit", () => remember("theme", null));
 
 // Menus close when something else is clicked, and by Escape, which gives the focus back.
 const MENUS = "details.menu[open], details.filter[open]";
