@@ -10,6 +10,13 @@ from reporting.api.destinations import DeliveriesView, DestinationsView, Destina
 from reporting.api.factors import FactorsView
 from reporting.api.figures import EmissionsView, ExplainView
 from reporting.api.instruments import InstrumentsView
+from reporting.api.procurement import (
+    DossierView,
+    EvaluationFiguresView,
+    EvaluationsView,
+    EvaluationView,
+    FrozenEvaluationsView,
+)
 from reporting.api.runs import RunView
 from reporting.api.scenarios import ScenarioFiguresView, ScenariosView, ScenarioView
 from reporting.api.sci import SciView
@@ -24,11 +31,14 @@ from reporting.pages import (
     denominators,
     destinations,
     disclosures,
+    dossiers,
+    evaluations,
     explain,
     factor_names,
     factor_sets,
     factors,
     filters,
+    frozen_evaluations,
     gallery,
     grid_series,
     instruments,
@@ -65,6 +75,29 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("models/", models.models, name="models"),
     path("models/<path:model>/", models.model, name="model"),
     path("providers/", providers.providers, name="providers"),
+    path("providers/dossiers/", dossiers.dossiers, name="dossiers"),
+    path("providers/dossiers/<slug:supplier>/", dossiers.dossier, name="dossier"),
+    path("providers/dossiers/<slug:supplier>/questions.xlsx", dossiers.questionnaire_file, name="questionnaire"),
+    path("providers/dossiers/<slug:supplier>/answers/", dossiers.return_questionnaire, name="questionnaire_back"),
+    path("providers/evidence/<int:evidence_id>/", dossiers.decide_evidence, name="evidence"),
+    path("providers/evaluations/", evaluations.evaluations, name="evaluations"),
+    path("providers/evaluations/add/", evaluations.add_evaluation, name="evaluation_add"),
+    path("providers/evaluations/<int:evaluation_id>/", evaluations.evaluation, name="evaluation"),
+    path("providers/evaluations/<int:evaluation_id>/change/", evaluations.change_evaluation, name="evaluation_change"),
+    path("providers/evaluations/<int:evaluation_id>/weights/", evaluations.weigh_evaluation, name="evaluation_weigh"),
+    path("providers/evaluations/<int:evaluation_id>/remove/", evaluations.remove_evaluation, name="evaluation_remove"),
+    path("providers/evaluations/<int:evaluation_id>/freeze/", evaluations.freeze_evaluation, name="evaluation_freeze"),
+    path("providers/evaluations/<int:evaluation_id>/offers/", evaluations.add_offer, name="offer_add"),
+    path("providers/evaluations/<int:evaluation_id>/offers/<int:offer_id>/", evaluations.change_offer, name="offer"),
+    path(
+        "providers/evaluations/<int:evaluation_id>/offers/<int:offer_id>/remove/",
+        evaluations.remove_offer,
+        name="offer_remove",
+    ),
+    path("providers/frozen/<int:frozen_id>/", frozen_evaluations.frozen_evaluation, name="frozen_evaluation"),
+    path(
+        "providers/frozen/<int:frozen_id>/evaluation.<str:ending>", frozen_evaluations.frozen_file, name="frozen_file"
+    ),
     path("requests/", requests.requests, name="requests"),
     path("requests/spread/", requests.requests_spread, name="requests_spread"),
     path("requests/export/", requests.requests_export, name="requests_export"),
@@ -173,6 +206,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/scenarios", ScenariosView.as_view(), name="api_scenarios"),
     path("api/v1/scenarios/figures", ScenarioFiguresView.as_view(), name="api_scenario_figures"),
     path("api/v1/scenarios/<int:scenario_id>", ScenarioView.as_view(), name="api_scenario"),
+    path("api/v1/evaluations", EvaluationsView.as_view(), name="api_evaluations"),
+    path("api/v1/evaluations/<int:evaluation_id>", EvaluationView.as_view(), name="api_evaluation"),
+    path(
+        "api/v1/evaluations/<int:evaluation_id>/figures", EvaluationFiguresView.as_view(), name="api_evaluation_figures"
+    ),
+    path(
+        "api/v1/evaluations/<int:evaluation_id>/frozen", FrozenEvaluationsView.as_view(), name="api_frozen_evaluations"
+    ),
+    path("api/v1/dossiers/<slug:supplier>", DossierView.as_view(), name="api_dossier"),
     path("api/v1/variance", VarianceView.as_view(), name="api_variance"),
     path("api/v1/attribution-rules", AttributionRulesView.as_view(), name="api_attribution_rules"),
     path("api/v1/denominators", DenominatorsView.as_view(), name="api_denominators"),

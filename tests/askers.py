@@ -25,6 +25,10 @@ from core.quantification.attribution_rules import Rule
 from core.quantification.attribution_text import parse_condition
 from core.quantification.scenario import Rewrite
 from ingestion.models import Batch
+from reporting.procurement.claims_given import read_claim
+from reporting.procurement.criteria import Criterion
+from reporting.procurement.workloads import Workload
+from reporting.services import procurement
 from reporting.services.scenarios import save_scenario
 
 
@@ -209,3 +213,43 @@ def factor_file(_: Asker) -> str:
     pack = load_pack()
     load_factor_set(pack)
     return next(iter(pack.blobs))
+
+
+def evaluation_of(asker: Asker) -> int:
+    made = procurement.save_evaluation(
+        organization_id=asker.organization.id,
+        name=f"Evaluation {uuid4()}",
+        workload=Workload("typical", template="chat", year=2026),
+        criteria=[Criterion("emissions", 1.0)],
+    )
+    return made.id
+
+
+def frozen_of(asker: Asker) -> int:
+    criterion = {"subject": "emissions", "weight": 1.0, "share": 1.0, "unit": "kg CO2e"}
+    document = {
+        **dict.fromkeys(("note", "currency", "as_of", "evidence_as_of"), ""),
+        **{key: [] for key in ("offers", "turns", "left_out")},
+        "name": "Assistant",
+        "workload": {"kind": "typical", "template": "chat", "amounts_held": {}, "filter": {}},
+        "criteria": [criterion],
+        "verdict": "none_left",
+        "emissions": {"verdict": "not_comparable", "best": "", "others": []},
+        "simulation": {"draws": 10_000},
+        "view_id": None,
+        "factor_set": "sha256:0",
+        "methodology": "2026.1",
+    }
+    made = procurement.freeze_evaluation(
+        organization_id=asker.organization.id,
+        evaluation_id=evaluation_of(asker),
+        document=document,
+        now=datetime(2026, 11, 1, tzinfo=UTC),
+    )
+    return made.id
+
+
+def evidence_of(asker: Asker) -> int:
+    claim = read_claim({"metric": "pue", "value": 1.2})
+    (made,) = procurement.add_evidence(organization_id=asker.organization.id, provider="aws", claims=[claim])
+    return made.id

@@ -29,7 +29,7 @@ from core.organizations.identity import Actor, Identity
 from core.organizations.models import Organization, Person, Role, Scope, Team
 from core.organizations.services import add_member, create_organization, create_project, create_team, issue_token
 from core.organizations.tenancy import organization_scope
-from ingestion.demo import azure, bills, bought, business, cluster, contracts, questions, register
+from ingestion.demo import azure, bills, bought, business, buying, cluster, contracts, questions, register
 from ingestion.payloads import from_body, new_name
 from ingestion.services.accept import accept_payload
 from ingestion.services.drain import drain_inbox
@@ -100,6 +100,7 @@ def create_demo(now: datetime) -> Made:
     )
     enter_business_figures(today)
     ask_questions(organization.id, today)
+    compare_offers(organization.id, today)
     organization.settings[COMPLETE] = now.astimezone(UTC).isoformat()
     organization.save(update_fields=["settings"])
     return Made(organization, counts)
@@ -126,6 +127,21 @@ def ask_questions(organization_id: int, today: date) -> None:
                 continue
             file.write_text(json.dumps(rules))
             call_command("scenario", organization=SLUG, rules=str(file), save=name, stdout=Silent(), **year)
+
+
+def compare_offers(organization_id: int, today: date) -> None:
+    """Save evaluations of offers, as somebody who buys would; an attempt that was cut short may have saved some."""
+    with organization_scope(organization_id):
+        evaluations = apps.get_model("reporting", "Evaluation").objects.filter(organization_id=organization_id)
+        saved = set(evaluations.values_list("name", flat=True))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "evaluation.json"
+        for given in buying.evaluations(today):
+            freeze = given.pop("freeze")
+            if given["name"] in saved:
+                continue
+            file.write_text(json.dumps(given))
+            call_command("evaluation", organization=SLUG, file=str(file), freeze=freeze, stdout=Silent())
 
 
 def is_complete() -> bool:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from core.organizations.access import requires
 from core.organizations.middleware import one_snapshot
-from core.organizations.policy import Action
+from core.organizations.policy import Action, may
 from core.quantification import units
 from core.quantification.operational import WORLD
 from reporting import figures
@@ -53,6 +53,7 @@ def providers(request: HttpRequest) -> HttpResponse:
         "csv": query.link(format="csv", tab="chart"),
         "file": query.link(format="csv"),
         "as_of": as_of,
+        "evaluations": may(request.identity, Action.SEE_ALL_TEAMS),  # type: ignore[attr-defined]
     }
     return render(request, "reporting/providers.html", context)
 

@@ -6,6 +6,7 @@ Claims come from what providers publish (rows of the factor set), from people, a
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -118,12 +119,12 @@ def supplier_of(name: str) -> str:
     """
     Name the supplier behind a provider's slug.
 
-    >>> supplier_of("google"), supplier_of("amazon-bedrock"), supplier_of("Hetzner"), supplier_of("mistral_ai")
-    ('gcp', 'aws', 'hetzner', 'mistral')
+    >>> supplier_of("google"), supplier_of("amazon-bedrock"), supplier_of("Our Host, Bonn"), supplier_of("mistral_ai")
+    ('gcp', 'aws', 'our-host-bonn', 'mistral')
     """
-    slug = name.strip().casefold()
+    slug = re.sub(r"[^a-z0-9_.]+", "-", name.strip().casefold()).strip("-.")
     vendor = API_PROVIDERS.get(slug, slug)
-    return cloud_of(slug) or VENDORS.get(vendor, vendor)
+    return cloud_of(slug) or VENDORS.get(vendor, vendor.replace(".", "-"))
 
 
 def published(pack: FactorPack) -> list[Evidence]:

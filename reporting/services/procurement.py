@@ -80,6 +80,42 @@ def save_evaluation(
     return evaluation
 
 
+def save_described(*, organization_id: int, given: Mapping[str, Any], created_by_id: int | None = None) -> Evaluation:
+    """
+    Keep an evaluation with its offers from plain values; where one of them is refused, nothing is kept.
+
+    Args:
+        given: ``name``, ``note``, ``workload``, ``criteria`` and ``offers``.
+
+    Raises:
+        ProcurementError: naming the first field that cannot be, such as ``offers.2.region``.
+    """
+    for name in ("name", "note"):
+        if not isinstance(given.get(name, ""), str):
+            raise ProcurementError(name, f"{name} is text.")
+    workload = workloads.from_plain(given.get("workload"))
+    criteria = criteria_module.from_plain(given.get("criteria"))
+    offered = given.get("offers", [])
+    if not isinstance(offered, list):
+        raise ProcurementError("offers", "Offers are a list of objects.")
+    with organization_scope(organization_id):
+        saved = save_evaluation(
+            organization_id=organization_id,
+            name=given.get("name", ""),
+            note=given.get("note", ""),
+            workload=workload,
+            criteria=criteria,
+            created_by_id=created_by_id,
+        )
+        for number, each in enumerate(offered, start=1):
+            try:
+                offer = offers_module.from_plain(each)
+                save_offer(organization_id=organization_id, evaluation_id=saved.id, offer=offer)
+            except ProcurementError as error:
+                raise ProcurementError(f"offers.{number}.{error.field}", str(error)) from error
+    return saved
+
+
 def remove_evaluation(*, organization_id: int, evaluation_id: int) -> bool:
     """Remove an evaluation with its offers; what was frozen of it stays. False where there is no such."""
     with organization_scope(organization_id):
