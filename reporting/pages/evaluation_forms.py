@@ -50,6 +50,7 @@ class EvaluationForm(forms.Form):
     Args:
         names: those of each dimension, to suggest.
         year: of typical workloads unless one is given.
+        period: of own ones.
     """
 
     name = forms.CharField(label=_("Name"), max_length=100)
@@ -63,7 +64,12 @@ class EvaluationForm(forms.Form):
     )
 
     def __init__(
-        self, *args: Any, names: Mapping[str, Sequence[str]] | None = None, year: int = 2026, **kwargs: Any
+        self,
+        *args: Any,
+        names: Mapping[str, Sequence[str]] | None = None,
+        year: int = 2026,
+        period: str = "",
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.workload: Workload | None = None
@@ -78,7 +84,7 @@ class EvaluationForm(forms.Form):
             label=_("Period"),
             required=False,
             max_length=60,
-            initial=f"{year}-Q1",
+            initial=period,
             help_text=_("Such as 2026-Q3, 2026-07 or 2026."),
         )
         for name, label in NARROWED.items():
@@ -200,7 +206,7 @@ def initial_criteria(criteria: Sequence[Criterion]) -> dict[str, Any]:
         filled |= {
             f"subject_{at}": OWN_POINTS if own else each.subject,
             f"points_{at}": each.name if own else "",
-            f"weight_{at}": each.weight,
+            f"weight_{at}": f"{each.weight:g}",
             f"at_most_{at}": each.at_most,
             f"at_least_{at}": each.at_least,
             f"known_{at}": each.must_be_known,
@@ -349,7 +355,7 @@ def initial_offer(offer: Offer, rated: Sequence[str]) -> dict[str, Any]:
     for at, name in enumerate(rated, start=1):
         if name in offer.ratings:
             value, low, high = offer.ratings[name]
-            filled |= {f"rating_{at}": value}
+            filled |= {f"rating_{at}": f"{value:g}"}
             if low != high:
-                filled |= {f"rating_{at}_low": low, f"rating_{at}_high": high}
+                filled |= {f"rating_{at}_low": f"{low:g}", f"rating_{at}_high": f"{high:g}"}
     return filled

@@ -38,6 +38,7 @@ from reporting.procurement.document import Asked
 from reporting.procurement.offers import Offer
 from reporting.procurement.offers import from_plain as offer_from_plain
 from reporting.procurement.workloads import Workload
+from reporting.query import latest_quarter
 from reporting.selectors import procurement as selectors
 from reporting.services import procurement as services
 
@@ -271,7 +272,7 @@ def _save(request: HttpRequest, asked: Asked, evaluation_id: int | None) -> Eval
 
 def _edited(request: HttpRequest, saved: tuple[Found, Asked] | None) -> HttpResponse:
     names = known_names(_organization(request), [*SUGGESTED[:4]])
-    options: dict[str, Any] = {"names": names, "year": today().year}
+    options: dict[str, Any] = {"names": names, "year": today().year, "period": latest_quarter(today())}
     if request.method != "POST":
         if saved is None:
             preset = PRESETS.get(request.GET.get("preset", ""), PRESETS["balanced"])

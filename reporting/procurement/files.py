@@ -199,6 +199,9 @@ def _sheet(workbook: Any, name: str, rows: Sequence[Row], styles: Mapping[str, A
     """Write a table; text stays text whatever it begins with, what is not known is an empty cell."""
     sheet = workbook.add_worksheet(name)
     sheet.freeze_panes(1, 1)
+    sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
+    sheet.repeat_rows(0)
     for at, row in enumerate(rows):
         for column, value in enumerate(row):
             if value is None or value == "":
@@ -299,7 +302,7 @@ def printed(document: Mapping[str, Any], about: Sequence[tuple[str, str]], organ
                         cell["text"] or cell["state_text"],
                         cell["range"],
                         figures.number(100.0 * offer["scores"][number], figures.plain_scale([100.0])),
-                        cell["why"] or cell["detail"] or cell["source"],
+                        _source(criterion, cell),
                     ]
                     for offer, cell in zip(document["offers"], columns[number], strict=True)
                 ],
@@ -317,12 +320,8 @@ def printed(document: Mapping[str, Any], about: Sequence[tuple[str, str]], organ
         "evidence_columns": [
             {"label": each} for each in (_("Offer"), _("Claim"), _("About"), _("Document"), _("Grade"), _("Check"))
         ],
-        "factors": [
-            [offer["name"], str(each["name"]), f"{each['value']:.5g} {each['unit']}", str(each["source"])]
-            for offer in document["offers"]
-            for each in offer["factors"]
-        ],
-        "factors_columns": [{"label": each} for each in (_("Offer"), _("Factor"), _("Value"), _("Source"))],
+        "factors": _printed_factors(document),
+        "factors_columns": [{"label": each} for each in (_("Factor"), _("Value"), _("Offers"), _("Source"))],
         "footer": f"{organization}: {document['name']}",
     }
 
@@ -380,7 +379,7 @@ def _chart(document: Mapping[str, Any]) -> dict[str, Any]:
             {
                 "label": name,
                 **{end: share(each[end]) for end in ("low", "value", "high")},
-                "text": cell["text"] or cell["state_text"],
+                "text": cell["text"] + (f" ({cell['range']})" if cell["range"] else "") or cell["state_text"],
             }
             for (name, each), cell in zip(answers, texts, strict=True)
         ],
@@ -401,6 +400,34 @@ def _limit(criterion: Mapping[str, Any]) -> str:
     if criterion.get("must_be_known"):
         parts.append(_("must be shown"))
     return ", ".join(parts)
+
+
+def _printed_factors(document: Mapping[str, Any]) -> list[list[str]]:
+    """List each factor once, with the offers that it is behind."""
+    found: dict[tuple[str, str, float], tuple[Mapping[str, Any], list[str]]] = {}
+    for offer in document["offers"]:
+        for each in offer["factors"]:
+            found.setdefault((each["name"], each["id"], each["value"]), (each, []))[1].append(offer["name"])
+    whole = sum(bool(offer["factors"]) for offer in document["offers"])
+    return [
+        [
+            str(each["name"]),
+            f"{each['value']:.5g} {'' if each['unit'] == '1' else each['unit']}".strip(),
+            _("all") if len(names) == whole > 1 else ", ".join(names),
+            str(each["source"]),
+        ]
+        for each, names in sorted(found.values(), key=lambda one: (one[0]["name"], one[1], one[0]["value"]))
+    ]
+
+
+def _source(criterion: Mapping[str, Any], cell: Mapping[str, str]) -> str:
+    """Say where a value comes from, or what stands in the way of one."""
+    if cell["why"] or cell["detail"] or cell["source"]:
+        return cell["why"] or cell["detail"] or cell["source"]
+    kinds = {"cost": _("price sheet")}
+    if criterion["subject"].startswith("rating:"):
+        return _("points given by the evaluators")
+    return kinds.get(criterion["subject"], _("derived from the workload"))
 
 
 def _printed_evidence(document: Mapping[str, Any]) -> list[list[str]]:

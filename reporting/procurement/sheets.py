@@ -47,6 +47,9 @@ WIDTHS: Final = {
     "url": 30,
     "note": 40,
 }
+ROW_HEIGHT: Final = 36
+"""Room for a question of two lines, in points."""
+A3: Final = 8
 INSTRUCTIONS: Final = (
     "Please answer on the sheet Questions. Leave an answer empty where nothing can be disclosed; it is then counted as such.",
     "Please give one price for each unit on the sheet Prices, in one currency; leave out what you do not charge for.",
@@ -83,6 +86,7 @@ def questionnaire(asker: str, supplier: str, day: date) -> bytes:
         sheet = workbook.add_worksheet(QUESTIONS)
         _head(sheet, (*ASKED, *ANSWERED), head)
         for row, (key, metric) in enumerate(METRICS.items(), start=1):
+            sheet.set_row(row, ROW_HEIGHT)
             for column, text in enumerate((key, metric.label, metric.question, metric.unit)):
                 sheet.write_string(row, column, text, wrapped)
             for column in range(len(ANSWERED)):
@@ -91,6 +95,7 @@ def questionnaire(asker: str, supplier: str, day: date) -> bytes:
             sheet.write_comment(0, column, HINTS[name], {"author": asker, "visible": False})
         sheet.freeze_panes(1, 2)
         sheet.set_landscape()
+        sheet.set_paper(A3)
         sheet.fit_to_pages(1, 0)
         sheet.repeat_rows(0)
         sheet = workbook.add_worksheet(PRICES)

@@ -171,8 +171,10 @@ def emissions_said(document: Mapping[str, Any]) -> str:
 
 def turns_said(document: Mapping[str, Any]) -> list[str]:
     """Say at which weight of each criterion the second best would lead."""
+    more = _("{rival} leads where {criterion} weighs more than {share} of all (now {now}).")
+    less = _("{rival} leads where {criterion} weighs less than {share} of all (now {now}).")
     return [
-        _("{rival} leads once {criterion} weighs {share} of all (now {now}).").format(
+        (more if each["share"] >= each["now"] else less).format(
             rival=each["rival"],
             criterion=subject_said(each["criterion"]),
             share=figures.percent(each["share"]),
