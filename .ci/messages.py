@@ -41,6 +41,8 @@ def texts_of_plain_parts() -> Iterator[str]:
     from ingestion.sources.ai_services import rules
     from reporting.handbook.contents import contents
     from reporting.intensities.units import BUILT_IN, STANDARD
+    from reporting.procurement.metrics import GRADES, METRICS
+    from reporting.procurement.workloads import TEMPLATES
 
     yield from notes.TEXTS.values()
     yield from (text for reason in REASONS.values() for text in (reason.sentence, reason.remedy))
@@ -50,6 +52,9 @@ def texts_of_plain_parts() -> Iterator[str]:
     yield from arrivals.TONES
     yield from (registry.dropped(name) for name in registry.SOURCES)
     yield from (rule.reason for rule in rules())
+    yield from (text for metric in METRICS.values() for text in (metric.label, metric.question))
+    yield from GRADES.values()
+    yield from (text for template in TEMPLATES.values() for text in (template.label, template.about))
     for group in contents():
         yield group.title
         yield from (text for entry in group.entries for text in (entry.title, entry.line))

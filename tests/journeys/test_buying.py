@@ -72,7 +72,7 @@ def test_a_buyer_compares_turns_the_order_freezes_and_hands_over(signed_in, tmp_
     # 1,000,000 requests at 5.20 EUR a thousand
     assert document["offers"][0]["answers"][0 if document["criteria"][0]["subject"] == "cost" else 1]["value"] == 5200.0
     assert tab.violations() == []
-    assert tab.complaints == []
+    assert complaints(tab) == []
 
 
 def test_a_questionnaire_goes_out_and_its_answers_come_back(signed_in, tmp_path):
@@ -93,7 +93,12 @@ def test_a_questionnaire_goes_out_and_its_answers_come_back(signed_in, tmp_path)
     expect(page.get_by_role("row", name=re.compile("PUE"))).to_contain_text("1.26")
     assert tab.violations() == []
     assert tab.overflow() == 0
-    assert tab.complaints == []
+    assert complaints(tab) == []
+
+
+def complaints(tab):
+    """What the browser said, without the pages that were not loaded since they are files."""
+    return [each for each in tab.complaints if not re.match(r"not loaded: .*\.(pdf|xlsx|json)$", each)]
 
 
 def plain(text):
