@@ -1,11 +1,11 @@
-"""Addresses of what an organization decides on and is told: destinations of messages, budgets, policies, labels."""
+"""Addresses of what an organization decides on and is told: destinations of messages, budgets, policies, labels; and buying."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from core.organizations.policy import Action as A  # noqa: N817  (as in the table that this is part of)
-from tests.askers import Address, Call, destination_of, do, see
+from tests.askers import Address, Call, destination_of, do, evaluation_of, evidence_of, frozen_of, see
 
 DESTINATION: Final = {"destination_id": destination_of}
 OF_DECISIONS: Final[dict[str, Address]] = {
@@ -16,4 +16,31 @@ OF_DECISIONS: Final[dict[str, Address]] = {
     "api_destination": Address((Call("DELETE", (A.MANAGE_DESTINATIONS,), 204),), DESTINATION),
     "api_destination_test": Address((do(A.MANAGE_DESTINATIONS, 202),), DESTINATION),
     "api_deliveries": Address((see(A.MANAGE_DESTINATIONS),)),
+}
+
+EVALUATION: Final = {"evaluation_id": evaluation_of}
+SUPPLIER: Final = {"supplier": lambda _: "aws"}
+OF_BUYING: Final[dict[str, Address]] = {
+    "dossiers": Address((see(A.SEE_PROVIDERS),)),
+    "dossier": Address((see(A.SEE_PROVIDERS), do(A.EDIT_PROVIDERS, 400)), SUPPLIER),
+    "questionnaire": Address((see(A.SEE_PROVIDERS),), SUPPLIER),
+    "questionnaire_back": Address((do(A.EDIT_PROVIDERS, 400),), SUPPLIER),
+    "evidence": Address((do(A.EDIT_PROVIDERS, 302),), {"evidence_id": evidence_of}),
+    "evaluations": Address((see(A.SEE_ALL_TEAMS),)),
+    "evaluation_add": Address((see(A.EDIT_PROVIDERS), do(A.EDIT_PROVIDERS, 400))),
+    "evaluation": Address((see(A.SEE_ALL_TEAMS),), EVALUATION),
+    "evaluation_change": Address((see(A.EDIT_PROVIDERS), do(A.EDIT_PROVIDERS, 400)), EVALUATION),
+    "evaluation_weigh": Address((do(A.EDIT_PROVIDERS, 302),), EVALUATION),
+    "evaluation_remove": Address((do(A.EDIT_PROVIDERS, 302),), EVALUATION),
+    "evaluation_freeze": Address((do(A.EDIT_PROVIDERS, 302),), EVALUATION),
+    "offer_add": Address((see(A.EDIT_PROVIDERS), do(A.EDIT_PROVIDERS, 400)), EVALUATION),
+    "offer": Address((see(A.EDIT_PROVIDERS, 404), do(A.EDIT_PROVIDERS, 404)), EVALUATION | {"offer_id": lambda _: 0}),
+    "offer_remove": Address((do(A.EDIT_PROVIDERS, 404),), EVALUATION | {"offer_id": lambda _: 0}),
+    "frozen_evaluation": Address((see(A.SEE_ALL_TEAMS),), {"frozen_id": frozen_of}),
+    "frozen_file": Address((see(A.SEE_ALL_TEAMS),), {"frozen_id": frozen_of, "ending": lambda _: "pdf"}),
+    "api_evaluations": Address((see(A.SEE_ALL_TEAMS), do(A.EDIT_PROVIDERS, 400))),
+    "api_evaluation": Address((see(A.SEE_ALL_TEAMS), Call("DELETE", (A.EDIT_PROVIDERS,), 204)), EVALUATION),
+    "api_evaluation_figures": Address((see(A.SEE_ALL_TEAMS, 400),), EVALUATION),  # without an offer
+    "api_frozen_evaluations": Address((see(A.SEE_ALL_TEAMS), do(A.EDIT_PROVIDERS, 400)), EVALUATION),
+    "api_dossier": Address((see(A.SEE_PROVIDERS), do(A.EDIT_PROVIDERS, 400)), SUPPLIER),
 }

@@ -18,7 +18,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from core.organizations import services
 from core.organizations.models import Organization, Person, Role, Scope
 from core.organizations.policy import ALLOWED, ALLOWED_BY_SCOPE, Action
-from tests.addresses import OF_DECISIONS
+from tests.addresses import OF_BUYING, OF_DECISIONS
 from tests.askers import (
     Address,
     Asker,
@@ -28,10 +28,7 @@ from tests.askers import (
     deletion_of,
     do,
     door,
-    evaluation_of,
-    evidence_of,
     factor_file,
-    frozen_of,
     instrument_of,
     open_to_all,
     own_factor,
@@ -58,8 +55,6 @@ RULE = {"rule_id": rule_of}
 SOURCE = {"source_id": source_of}
 BILL = {"source_id": bill_of}
 SCENARIO = {"scenario_id": scenario_of}
-EVALUATION = {"evaluation_id": evaluation_of}
-SUPPLIER = {"supplier": lambda _: "aws"}
 WHO: dict[str, Address] = {
     # operators
     "healthz": Address((open_to_all(200),)),
@@ -169,28 +164,6 @@ WHO: dict[str, Address] = {
     "scenario_change": Address((see(A.EDIT_SCENARIOS), do(A.EDIT_SCENARIOS, 400)), SCENARIO),
     "scenario_remove": Address((do(A.EDIT_SCENARIOS, 302),), SCENARIO),
     "scenario_figures": Address((see(A.SEE_ALL_TEAMS),), {"ids": lambda asker: str(scenario_of(asker))}),
-    "dossiers": Address((see(A.SEE_PROVIDERS),)),
-    "dossier": Address((see(A.SEE_PROVIDERS), do(A.EDIT_PROVIDERS, 400)), SUPPLIER),
-    "questionnaire": Address((see(A.SEE_PROVIDERS),), SUPPLIER),
-    "questionnaire_back": Address((do(A.EDIT_PROVIDERS, 400),), SUPPLIER),
-    "evidence": Address((do(A.EDIT_PROVIDERS, 302),), {"evidence_id": evidence_of}),
-    "evaluations": Address((see(A.SEE_ALL_TEAMS),)),
-    "evaluation_add": Address((see(A.EDIT_PROVIDERS), do(A.EDIT_PROVIDERS, 400))),
-    "evaluation": Address((see(A.SEE_ALL_TEAMS),), EVALUATION),
-    "evaluation_change": Address((see(A.EDIT_PROVIDERS), do(A.EDIT_PROVIDERS, 400)), EVALUATION),
-    "evaluation_weigh": Address((do(A.EDIT_PROVIDERS, 302),), EVALUATION),
-    "evaluation_remove": Address((do(A.EDIT_PROVIDERS, 302),), EVALUATION),
-    "evaluation_freeze": Address((do(A.EDIT_PROVIDERS, 302),), EVALUATION),
-    "offer_add": Address((see(A.EDIT_PROVIDERS), do(A.EDIT_PROVIDERS, 400)), EVALUATION),
-    "offer": Address((see(A.EDIT_PROVIDERS, 404), do(A.EDIT_PROVIDERS, 404)), EVALUATION | {"offer_id": lambda _: 0}),
-    "offer_remove": Address((do(A.EDIT_PROVIDERS, 404),), EVALUATION | {"offer_id": lambda _: 0}),
-    "frozen_evaluation": Address((see(A.SEE_ALL_TEAMS),), {"frozen_id": frozen_of}),
-    "frozen_file": Address((see(A.SEE_ALL_TEAMS),), {"frozen_id": frozen_of, "ending": lambda _: "pdf"}),
-    "api_evaluations": Address((see(A.SEE_ALL_TEAMS), do(A.EDIT_PROVIDERS, 400))),
-    "api_evaluation": Address((see(A.SEE_ALL_TEAMS), Call("DELETE", (A.EDIT_PROVIDERS,), 204)), EVALUATION),
-    "api_evaluation_figures": Address((see(A.SEE_ALL_TEAMS, 400),), EVALUATION),  # without an offer
-    "api_frozen_evaluations": Address((see(A.SEE_ALL_TEAMS), do(A.EDIT_PROVIDERS, 400)), EVALUATION),
-    "api_dossier": Address((see(A.SEE_PROVIDERS), do(A.EDIT_PROVIDERS, 400)), SUPPLIER),
     "disclosures": Address((see(A.SEE_PERIODS),)),
     "disclosure_draft": Address((see(A.SEE_PERIODS, 409),), {"period": lambda _: "2026-Q3"}),
     "factors": Address((see(A.SEE_OWN_TEAM),)),
@@ -255,6 +228,7 @@ WHO: dict[str, Address] = {
     "register_upload": Address((see(A.MANAGE_SOURCES), do(A.MANAGE_SOURCES, 400))),
     "register_template": Address((see(A.SEE_PERIODS),)),
     **OF_DECISIONS,
+    **OF_BUYING,
     # the API's own description
     "schema": Address((Call("GET", (), 200),)),
     "docs": Address((Call("GET", (), 200),)),
