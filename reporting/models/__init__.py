@@ -1,5 +1,6 @@
 """What reporting stores, one file a subject."""
 
+from reporting.models.budgets import Budget, CarbonPrice
 from reporting.models.denominators import DenominatorFigure
 from reporting.models.exports import Export, ExportPart, ExportState
 from reporting.models.inventories import LOCKED, Inventory, PeriodState
@@ -18,6 +19,8 @@ from reporting.models.targets import BaseYearEvent, Target, TargetVersion, Versi
 __all__ = [
     "LOCKED",
     "BaseYearEvent",
+    "Budget",
+    "CarbonPrice",
     "DenominatorFigure",
     "Evaluation",
     "EvaluationOffer",
