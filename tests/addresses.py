@@ -1,11 +1,11 @@
-"""Addresses of what an organization decides on and is told: destinations of messages, budgets, policies, labels; and buying."""
+"""Addresses of what an organization decides on and is told: messages, budgets, policies, labels, buying and targets."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from core.organizations.policy import Action as A  # noqa: N817  (as in the table that this is part of)
-from tests.askers import Address, Call, destination_of, do, evaluation_of, evidence_of, frozen_of, see
+from tests.askers import Address, Call, destination_of, do, evaluation_of, evidence_of, frozen_of, see, target_of
 
 DESTINATION: Final = {"destination_id": destination_of}
 OF_DECISIONS: Final[dict[str, Address]] = {
@@ -43,4 +43,17 @@ OF_BUYING: Final[dict[str, Address]] = {
     "api_evaluation_figures": Address((see(A.SEE_ALL_TEAMS, 400),), EVALUATION),  # without an offer
     "api_frozen_evaluations": Address((see(A.SEE_ALL_TEAMS), do(A.EDIT_PROVIDERS, 400)), EVALUATION),
     "api_dossier": Address((see(A.SEE_PROVIDERS), do(A.EDIT_PROVIDERS, 400)), SUPPLIER),
+}
+
+TARGET: Final = {"target_id": target_of}
+OF_TARGETS: Final[dict[str, Address]] = {
+    "targets": Address((see(A.SEE_OWN_TEAM), do(A.EDIT_TARGETS, 400))),
+    "target_add": Address((see(A.EDIT_TEAM_TARGETS), do(A.EDIT_TEAM_TARGETS, 400))),
+    "target": Address((see(A.SEE_ALL_TEAMS),), TARGET),
+    "target_change": Address((see(A.EDIT_TARGETS), do(A.EDIT_TARGETS, 400)), TARGET),
+    "target_decide": Address((do(A.APPROVE_TARGETS, 302),), TARGET),
+    "target_base": Address((do(A.EDIT_TARGETS, 400),), TARGET),
+    "target_retire": Address((do(A.EDIT_TARGETS, 302),), TARGET),
+    "api_targets": Address((see(A.SEE_OWN_TEAM), do(A.EDIT_TEAM_TARGETS, 400))),
+    "api_target": Address((see(A.SEE_ALL_TEAMS),), TARGET),
 }

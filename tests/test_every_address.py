@@ -18,7 +18,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from core.organizations import services
 from core.organizations.models import Organization, Person, Role, Scope
 from core.organizations.policy import ALLOWED, ALLOWED_BY_SCOPE, Action
-from tests.addresses import OF_BUYING, OF_DECISIONS
+from tests.addresses import OF_BUYING, OF_DECISIONS, OF_TARGETS
 from tests.askers import (
     Address,
     Asker,
@@ -46,7 +46,6 @@ pytestmark = pytest.mark.django_db
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 NOT_FOUND = "/api/v1/nothing-of-this-name"
-
 
 A = Action
 BATCH = {"batch_id": batch_of}
@@ -158,7 +157,6 @@ WHO: dict[str, Address] = {
     "api_emissions": Address((see(A.SEE_OWN_TEAM),)),
     "api_explain": Address((see(A.SEE_OWN_TEAM, 404),)),
     # decide, report
-    "targets": Address((see(A.SEE_OWN_TEAM), do(A.EDIT_TARGETS, 400))),
     "scenarios": Address((see(A.SEE_ALL_TEAMS),)),
     "scenario_add": Address((see(A.EDIT_SCENARIOS), do(A.EDIT_SCENARIOS, 400))),
     "scenario_change": Address((see(A.EDIT_SCENARIOS), do(A.EDIT_SCENARIOS, 400)), SCENARIO),
@@ -229,6 +227,7 @@ WHO: dict[str, Address] = {
     "register_template": Address((see(A.SEE_PERIODS),)),
     **OF_DECISIONS,
     **OF_BUYING,
+    **OF_TARGETS,
     # the API's own description
     "schema": Address((Call("GET", (), 200),)),
     "docs": Address((Call("GET", (), 200),)),
@@ -246,6 +245,7 @@ IDS_OF_ORGANIZATIONS = (
     "evaluation_id",
     "evidence_id",
     "frozen_id",
+    "target_id",
 )
 ACCOUNTS_OPEN_TO_STRANGERS = {
     "account_login",
