@@ -84,6 +84,46 @@ def test_a_target_is_proposed_in_a_form_and_approved_by_another(filled):
 
 
 @time_machine.travel(NOW, tick=False)
+def test_a_target_is_created_missed_rebased_and_approved_end_to_end(filled):
+    """
+    At 0.3636 kg/kWh the base of 3,000 kWh is 1,090.8 kg; April to October came to 7,000 kWh, 2,545.2 kg.
+
+    30 % of the base, 327.24 kg, is bought: 1,418.04 kg. Below the threshold of 5 % (1 %, 10.9 kg) nothing moves.
+    """
+    lead, owner = sign_in(filled, Role.SUSTAINABILITY_LEAD), sign_in(filled, Role.OWNER)
+    page = lead.post("/targets/add/", FORM).url
+
+    def decide(client, decision="approve"):
+        with organization_scope(filled.id):
+            version = TargetVersion.objects.latest("number")
+        return text_of(client.post(f"{page}decide/", {"version": version.id, "decision": decision}, follow=True))
+
+    def rebase(client, kg):
+        change = {"kind": "acquisition", "base_year_kg": kg, "existed": "on", "note": "a lab in Lyon"}
+        return text_of(client.post(f"{page}base/", change, follow=True))
+
+    assert "does not decide on it: ask another person" in decide(lead)
+    missed = decide(owner)
+    assert "off path" in missed
+    assert "1.09 t" in missed
+    assert "2.55 t" in missed
+
+    assert "it stays" in rebase(owner, "10.9")
+    rebased = rebase(owner, "316.34")
+    assert "a re-based version is proposed" in rebased
+    assert "a lab in Lyon" in rebased
+    assert "1.42 t" in decide(lead)
+
+    with organization_scope(filled.id):
+        versions = list(TargetVersion.objects.order_by("number"))
+    assert [(each.kind, each.state) for each in versions] == [("new", "superseded"), ("rebased", "approved")]
+    assert versions[1].base["value"] == pytest.approx(1.3 * 3000 * 0.3636, rel=1e-9)
+    retired = text_of(owner.post(f"{page}retire/", {"reason": "a better one comes"}, follow=True))
+    assert "The target is retired." in retired
+    assert "a better one comes" in text_of(lead.get("/targets/"))
+
+
+@time_machine.travel(NOW, tick=False)
 @pytest.mark.parametrize(
     ("change", "said"),
     [
