@@ -165,6 +165,10 @@ WHO: dict[str, Address] = {
     "scenario_remove": Address((do(A.EDIT_SCENARIOS, 302),), SCENARIO),
     "scenario_figures": Address((see(A.SEE_ALL_TEAMS),), {"ids": lambda asker: str(scenario_of(asker))}),
     "disclosures": Address((see(A.SEE_PERIODS),)),
+    "period_prepare": Address((do(A.PREPARE_PERIOD, 404),), {"period": lambda _: "2026-Q3"}),  # without a step
+    "period_review": Address((do(A.APPROVE_PERIOD, 404),), {"period": lambda _: "2026-Q3"}),
+    "api_inventories": Address((see(A.SEE_PERIODS),)),
+    "api_inventory": Address((see(A.SEE_PERIODS, 404),), {"inventory_id": lambda _: uuid4()}),
     "disclosure_draft": Address((see(A.SEE_PERIODS, 409),), {"period": lambda _: "2026-Q3"}),
     "factors": Address((see(A.SEE_OWN_TEAM),)),
     "restatements": Address((see(A.SEE_ALL_TEAMS), do(A.MANAGE_FACTORS, 400))),

@@ -23,11 +23,11 @@ from reporting.disclosures import RefusedError
 from reporting.inventories.documents import FORMATS, report
 from reporting.inventories.documents import render as render_format
 from reporting.inventories.draft import draft_inventory
-from reporting.models import Inventory
+from reporting.models import Inventory, PeriodState
 from reporting.pages.asked import activity, today
 from reporting.pages.periods import buttons, findings_shown, kept_findings, state_of
 from reporting.selectors.checklist import checklist
-from reporting.selectors.inventories import chain_fault_of, document_of, inventories, of_period
+from reporting.selectors.inventories import document_of, inventories, of_period
 from reporting.selectors.periods import Activity, quarter_name, quarter_start
 from reporting.services.periods import moved_since, organization_alone
 
@@ -43,12 +43,10 @@ def disclosures(request: HttpRequest) -> HttpResponse:
 
 def _list(request: HttpRequest, *, refused: str = "", status: int = 200) -> HttpResponse:
     organization_id = request.organization.id  # type: ignore[attr-defined]
-    fault = chain_fault_of(organization_id)
     context = {
         "title": _("Disclosures"),
         "periods": periods_listed(inventories(organization_id), activity(request), today()),
         "refused": refused,
-        "fault": f"{fault.id}: {fault.why}" if fault else "",
     }
     return render(request, "reporting/disclosures/list.html", context, status=status)
 
@@ -93,7 +91,7 @@ def _standing(request: HttpRequest, named: Period, shown: Inventory | None, docu
     organization_id, identity = request.organization.id, request.identity  # type: ignore[attr-defined]
     over = named.to_day < today()
     steps = buttons(identity, shown, over=over, alone=organization_alone(organization_id))
-    if shown is not None and (shown.is_locked or (shown.submitted_at is not None and "submit" not in steps)):
+    if shown is not None and shown.state != PeriodState.SOFT_CLOSED:
         findings = kept_findings(shown)
     else:
         findings = checklist(organization_id, named, today=today())
@@ -133,9 +131,11 @@ def periods_listed(found: list[Inventory], span: Activity, now: date) -> list[di
     standing = [each for each in found if each.superseded_at is None]
     rows = [_row(each.period, each.from_day, each.to_day, each) for each in standing]
     taken = {(each.from_day, each.to_day) for each in standing}
-    for quarter in quarters(span, now):
-        if (quarter["from_day"], quarter["to_day"]) not in taken:
-            rows.append(_row(quarter["name"], quarter["from_day"], quarter["to_day"], None))
+    rows += [
+        _row(quarter["name"], quarter["from_day"], quarter["to_day"], None)
+        for quarter in quarters(span, now)
+        if (quarter["from_day"], quarter["to_day"]) not in taken
+    ]
     return sorted(rows, key=lambda row: (row["to_day"], row["from_day"]), reverse=True)
 
 
