@@ -18,7 +18,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from core.organizations import services
 from core.organizations.models import Organization, Person, Role, Scope
 from core.organizations.policy import ALLOWED, ALLOWED_BY_SCOPE, Action
-from tests.addresses import OF_BUYING, OF_DECISIONS
+from tests.addresses import OF_BUYING, OF_CLOSING, OF_DECISIONS
 from tests.askers import (
     Address,
     Asker,
@@ -165,10 +165,6 @@ WHO: dict[str, Address] = {
     "scenario_remove": Address((do(A.EDIT_SCENARIOS, 302),), SCENARIO),
     "scenario_figures": Address((see(A.SEE_ALL_TEAMS),), {"ids": lambda asker: str(scenario_of(asker))}),
     "disclosures": Address((see(A.SEE_PERIODS),)),
-    "period_prepare": Address((do(A.PREPARE_PERIOD, 404),), {"period": lambda _: "2026-Q3"}),  # without a step
-    "period_review": Address((do(A.APPROVE_PERIOD, 404),), {"period": lambda _: "2026-Q3"}),
-    "api_inventories": Address((see(A.SEE_PERIODS),)),
-    "api_inventory": Address((see(A.SEE_PERIODS, 404),), {"inventory_id": lambda _: uuid4()}),
     "disclosure_draft": Address((see(A.SEE_PERIODS, 409),), {"period": lambda _: "2026-Q3"}),
     "factors": Address((see(A.SEE_OWN_TEAM),)),
     "restatements": Address((see(A.SEE_ALL_TEAMS), do(A.MANAGE_FACTORS, 400))),
@@ -232,6 +228,7 @@ WHO: dict[str, Address] = {
     "register_upload": Address((see(A.MANAGE_SOURCES), do(A.MANAGE_SOURCES, 400))),
     "register_template": Address((see(A.SEE_PERIODS),)),
     **OF_DECISIONS,
+    **OF_CLOSING,
     **OF_BUYING,
     # the API's own description
     "schema": Address((Call("GET", (), 200),)),
