@@ -1,4 +1,4 @@
-"""Addresses of what an organization decides on and is told: destinations of messages, budgets, policies, labels; buying; and closing a period."""
+"""Addresses of what an organization decides on and is told, of buying, and of closing a period."""
 
 from __future__ import annotations
 
@@ -53,3 +53,6 @@ OF_CLOSING: Final[dict[str, Address]] = {
     "api_inventories": Address((see(A.SEE_PERIODS),)),
     "api_inventory": Address((see(A.SEE_PERIODS, 404),), {"inventory_id": lambda _: uuid4()}),
 }
+
+ELSEWHERE: Final = {**OF_DECISIONS, **OF_BUYING, **OF_CLOSING}
+"""All of the above, for the table that they are part of."""

@@ -45,7 +45,7 @@ def _list(request: HttpRequest, *, refused: str = "", status: int = 200) -> Http
     organization_id = request.organization.id  # type: ignore[attr-defined]
     context = {
         "title": _("Disclosures"),
-        "periods": periods_listed(inventories(organization_id), activity(request), today()),
+        "periods": periods_listed(inventories(organization_id), activity(request)),
         "refused": refused,
     }
     return render(request, "reporting/disclosures/list.html", context, status=status)
@@ -126,14 +126,14 @@ def download(files: dict[str, bytes], name: str) -> HttpResponse:
     return response
 
 
-def periods_listed(found: list[Inventory], span: Activity, now: date) -> list[dict[str, Any]]:
+def periods_listed(found: list[Inventory], span: Activity) -> list[dict[str, Any]]:
     """Put quarters with activity and periods with an inventory into one list, the latest first."""
     standing = [each for each in found if each.superseded_at is None]
     rows = [_row(each.period, each.from_day, each.to_day, each) for each in standing]
     taken = {(each.from_day, each.to_day) for each in standing}
     rows += [
         _row(quarter["name"], quarter["from_day"], quarter["to_day"], None)
-        for quarter in quarters(span, now)
+        for quarter in quarters(span)
         if (quarter["from_day"], quarter["to_day"]) not in taken
     ]
     return sorted(rows, key=lambda row: (row["to_day"], row["from_day"]), reverse=True)
@@ -151,7 +151,7 @@ def _row(name: str, from_day: date, to_day: date, inventory: Inventory | None) -
     }
 
 
-def quarters(span: Activity, now: date) -> list[dict[str, Any]]:
+def quarters(span: Activity) -> list[dict[str, Any]]:
     """Name the quarters that have records, the latest first; at most ``QUARTERS``."""
     found: list[dict[str, Any]] = []
     if span.first_day is None or span.last_day is None:
@@ -159,6 +159,13 @@ def quarters(span: Activity, now: date) -> list[dict[str, Any]]:
     start = quarter_start(span.last_day)
     while start >= quarter_start(span.first_day) and len(found) < QUARTERS:
         end = quarter_start(start + timedelta(days=100)) - timedelta(days=1)
-        found.append({"name": quarter_name(start), "from_day": start, "to_day": end})
+        found.append(
+            {
+                "name": quarter_name(start),
+                "label": f"Q{quarter_name(start)[6]} {start.year}",
+                "from_day": start,
+                "to_day": end,
+            }
+        )
         start = quarter_start(start - timedelta(days=1))
     return found
