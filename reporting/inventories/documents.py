@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
 
 from reporting import figures
-from reporting.disclosures import Inventory, csv_tables, inventory_json, notices
+from reporting.disclosures import Inventory, csv_tables, inventory_json, notices, workbook
 from reporting.inventories.draft import NO_ACTIVITY
 
 Render = Callable[[Inventory], dict[str, bytes]]
@@ -31,13 +31,13 @@ FORMATS: Final[dict[str, Render]] = {
     inventory_json.NAME: inventory_json.render,
     csv_tables.NAME: csv_tables.render,
     "html": html,
+    workbook.NAME: workbook.render,
 }
 
 
 PLANNED: Final = (
     *(
         "pdf",
-        "xlsx",
         "esrs-e1",
         "esrs-e1-package",
         "esrs-e1-json",
