@@ -30,7 +30,9 @@ NAME: Final = "xlsx"
 FILE: Final = "report.xlsx"
 OMITTED: Final = "omitted because "
 LONGEST_CELL: Final = 32_000
-WIDEST: Final = 60
+WIDEST: Final = 46
+LINE_HEIGHT: Final = 15
+"""Of a line of text; rows are given their height, as not every program finds it. [points]"""
 EXACT: Final = "exact value: "
 TABLES: Final = {
     "summary": "Summary",
@@ -75,8 +77,7 @@ def workbook(inventory: Inventory) -> bytes:
             "strong": book.add_format({"bold": True}),
             "notice": book.add_format({"bold": True, "bg_color": "#FFF3D6", "text_wrap": True, "valign": "top"}),
             "text": book.add_format({"text_wrap": True, "valign": "top"}),
-            "number": book.add_format({"valign": "top", "num_format": "#,##0.0##########"}),
-            "count": book.add_format({"valign": "top", "num_format": "0"}),
+            "number": book.add_format({"valign": "top"}),
             "omitted": book.add_format({"italic": True, "font_color": "#5B6676", "text_wrap": True, "valign": "top"}),
         }
         _cover(book, inventory, styles)
@@ -185,7 +186,7 @@ def sources(inventory: Inventory, answered: dict[str, list[Answer]]) -> list[Row
         )
     for entry in inventory["energy"]:
         what = f"energy: {entry['carrier']}, {entry['origin']}, {entry['mix']}".replace("_", " ")
-        measured = {True: "measured", False: "not measured"}.get(entry.get("measured", ""), None)
+        measured = {True: "measured", False: "not measured"}.get(entry.get("measured", ""))
         rows.append(
             (
                 *(entry["id"], what, None, None, None, None, entry["mwh"], "MWh", None, None, measured, None),
@@ -205,10 +206,12 @@ def _pointer(inventory: Inventory, line: str, totals: list[str]) -> str:
 def omitted(answered: dict[str, list[Answer]]) -> list[Row]:
     """List every datapoint without a value."""
     rows: list[Row] = [("standard", "datapoint", "name", "why")]
-    for standard in STANDARDS:
-        for each in answered[standard.key]:
-            if each.value is None:
-                rows.append((standard.name, each.point.code or each.point.other_code, each.point.name, each.reason))
+    rows += [
+        (standard.name, each.point.code or each.point.other_code, each.point.name, each.reason)
+        for standard in STANDARDS
+        for each in answered[standard.key]
+        if each.value is None
+    ]
     return rows
 
 
@@ -280,18 +283,18 @@ def _sheet(book: Any, name: str, note: str, rows: Sequence[Row], styles: dict[st
     sheet.freeze_panes(top + 1, 1)
     sheet.repeat_rows(top)
     head = [str(each) for each in rows[0]]
+    widths = [width_of(text, [row[column] for row in rows[1:]]) for column, text in enumerate(head)]
     for column, text in enumerate(head):
-        longest = max((len(str(row[column])) for row in rows[1:] if row[column] is not None), default=8)
-        sheet.set_column(column, column, min(max(longest + 2, 12, len(text) // 2 + 2), WIDEST))
+        sheet.set_column(column, column, widths[column])
         sheet.write_string(top, column, text, styles["head"])
+    sheet.set_row(top, height_of(head, widths))
     for at, row in enumerate(rows[1:], start=top + 1):
         inexact = ""
+        sheet.set_row(at, height_of(row, widths))
         for column, value in enumerate(row):
             number = number_of(value, head[column])
             if number is not None:
-                whole = number == number.to_integral_value() and head[column] in ("records",)
-                year = "unit" in head and row[head.index("unit")] == "year"
-                sheet.write_number(at, column, float(number), styles["count" if whole or year else "number"])
+                sheet.write_number(at, column, float(number), styles["number"])
                 if not held(number):
                     inexact = EXACT + decimal_text(number)
             elif value is not None and value != "":
@@ -300,6 +303,18 @@ def _sheet(book: Any, name: str, note: str, rows: Sequence[Row], styles: dict[st
         if inexact and "note" in head:
             noted = str(row[head.index("note")] or "")
             sheet.write_string(at, head.index("note"), "; ".join(filter(None, (noted, inexact))), styles["text"])
+
+
+def width_of(head: str, values: Sequence[object]) -> int:
+    """Choose a column's width: that of its longest text, within reason."""
+    longest = max((len(str(value)) for value in values if value is not None), default=8)
+    return min(max(longest + 2, 12, len(head) // 2 + 2), WIDEST)
+
+
+def height_of(row: Row, widths: Sequence[int]) -> int:
+    """Choose a row's height by the lines that its longest text wraps to, within what a program shows."""
+    lines = [-(-len(str(value)) * 11 // (10 * width)) for value, width in zip(row, widths, strict=True) if value]
+    return LINE_HEIGHT * min(max(lines, default=1), 20)
 
 
 def number_of(value: object, column: str) -> Decimal | None:
