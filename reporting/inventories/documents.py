@@ -11,7 +11,9 @@ from django.utils.translation import override
 
 from reporting import figures
 from reporting.disclosures import Inventory, csv_tables, inventory_json, notices, workbook
+from reporting.inventories import report_pdf
 from reporting.inventories.draft import NO_ACTIVITY
+from reporting.inventories.report_words import STAGES
 
 Render = Callable[[Inventory], dict[str, bytes]]
 
@@ -31,13 +33,13 @@ FORMATS: Final[dict[str, Render]] = {
     inventory_json.NAME: inventory_json.render,
     csv_tables.NAME: csv_tables.render,
     "html": html,
+    report_pdf.NAME: report_pdf.render,
     workbook.NAME: workbook.render,
 }
 
 
 PLANNED: Final = (
     *(
-        "pdf",
         "esrs-e1",
         "esrs-e1-package",
         "esrs-e1-json",
@@ -54,21 +56,16 @@ PLANNED: Final = (
 """Formats that have a name and are not written yet."""
 
 
-def render(name: str, inventory: Inventory) -> dict[str, bytes]:
-    """Give the files of a format, by their path below the period's folder."""
-    return FORMATS[name](inventory)
+def render(name: str, inventory: Inventory, language: str = "en") -> dict[str, bytes]:
+    """
+    Give the files of a format, by their path below the period's folder.
+
+    Args:
+        language: of the PDF; every other format has one form.
+    """
+    return report_pdf.render(inventory, language) if name == report_pdf.NAME else FORMATS[name](inventory)
 
 
-STAGES: Final = {
-    "training": _("Training"),
-    "experiments": _("Experiments"),
-    "inference": _("Inference"),
-    "facility": _("Facility overhead"),
-    "embodied": _("Embodied hardware"),
-    "end_of_life": _("End of life"),
-    "upstream_energy": _("Upstream of electricity"),
-    "other": _("Other"),
-}
 KINDS: Final = {
     "grid_location": _("Grid, location-based"),
     "grid_residual": _("Residual mix"),
