@@ -10,6 +10,7 @@ from reporting.api.destinations import DeliveriesView, DestinationsView, Destina
 from reporting.api.factors import FactorsView
 from reporting.api.figures import EmissionsView, ExplainView
 from reporting.api.instruments import InstrumentsView
+from reporting.api.inventories import InventoriesView, InventoryView
 from reporting.api.procurement import (
     DossierView,
     EvaluationFiguresView,
@@ -49,6 +50,7 @@ from reporting.pages import (
     next_steps,
     overview,
     own_factors,
+    periods,
     providers,
     request,
     request_files,
@@ -140,6 +142,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("scenarios/<str:ids>/", scenarios.scenario_figures, name="scenario_figures"),
     path("disclosures/", disclosures.disclosures, name="disclosures"),
     path("disclosures/<str:period>/", disclosures.draft, name="disclosure_draft"),
+    path("disclosures/<str:period>/prepare/", periods.prepare, name="period_prepare"),
+    path("disclosures/<str:period>/review/", periods.review, name="period_review"),
     path("factors/", factors.factors, name="factors"),
     path("factors/restatements/", restatements.restatements, name="restatements"),
     path("factors/restatements/<int:job_id>/", restatements.restatement, name="restatement"),
@@ -203,6 +207,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/destinations/<int:destination_id>", DestinationView.as_view(), name="api_destination"),
     path("api/v1/destinations/<int:destination_id>/test", DestinationTestView.as_view(), name="api_destination_test"),
     path("api/v1/deliveries", DeliveriesView.as_view(), name="api_deliveries"),
+    path("api/v1/inventories", InventoriesView.as_view(), name="api_inventories"),
+    path("api/v1/inventories/<uuid:inventory_id>", InventoryView.as_view(), name="api_inventory"),
     path("api/v1/scenarios", ScenariosView.as_view(), name="api_scenarios"),
     path("api/v1/scenarios/figures", ScenarioFiguresView.as_view(), name="api_scenario_figures"),
     path("api/v1/scenarios/<int:scenario_id>", ScenarioView.as_view(), name="api_scenario"),

@@ -1,8 +1,9 @@
-"""Addresses of what an organization decides on and is told: destinations of messages, budgets, policies, labels; and buying."""
+"""Addresses of what an organization decides on and is told, of buying, and of closing a period."""
 
 from __future__ import annotations
 
 from typing import Final
+from uuid import uuid4
 
 from core.organizations.policy import Action as A  # noqa: N817  (as in the table that this is part of)
 from tests.askers import Address, Call, destination_of, do, evaluation_of, evidence_of, frozen_of, see
@@ -44,3 +45,14 @@ OF_BUYING: Final[dict[str, Address]] = {
     "api_frozen_evaluations": Address((see(A.SEE_ALL_TEAMS), do(A.EDIT_PROVIDERS, 400)), EVALUATION),
     "api_dossier": Address((see(A.SEE_PROVIDERS), do(A.EDIT_PROVIDERS, 400)), SUPPLIER),
 }
+
+PERIOD: Final = {"period": lambda _: "2026-Q3"}
+OF_CLOSING: Final[dict[str, Address]] = {
+    "period_prepare": Address((do(A.PREPARE_PERIOD, 404),), PERIOD),  # without a step
+    "period_review": Address((do(A.APPROVE_PERIOD, 404),), PERIOD),
+    "api_inventories": Address((see(A.SEE_PERIODS),)),
+    "api_inventory": Address((see(A.SEE_PERIODS, 404),), {"inventory_id": lambda _: uuid4()}),
+}
+
+ELSEWHERE: Final = {**OF_DECISIONS, **OF_BUYING, **OF_CLOSING}
+"""All of the above, for the table that they are part of."""

@@ -18,7 +18,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from core.organizations import services
 from core.organizations.models import Organization, Person, Role, Scope
 from core.organizations.policy import ALLOWED, ALLOWED_BY_SCOPE, Action
-from tests.addresses import OF_BUYING, OF_DECISIONS
+from tests.addresses import ELSEWHERE
 from tests.askers import (
     Address,
     Asker,
@@ -227,8 +227,7 @@ WHO: dict[str, Address] = {
     "consolidation": Address((do(A.MANAGE_SOURCES, 400),)),
     "register_upload": Address((see(A.MANAGE_SOURCES), do(A.MANAGE_SOURCES, 400))),
     "register_template": Address((see(A.SEE_PERIODS),)),
-    **OF_DECISIONS,
-    **OF_BUYING,
+    **ELSEWHERE,
     # the API's own description
     "schema": Address((Call("GET", (), 200),)),
     "docs": Address((Call("GET", (), 200),)),

@@ -25,7 +25,7 @@ from core.organizations.policy import Action, may
 from core.quantification.methods import METHODOLOGIES, methodology_of, setting_names, setting_of
 from reporting import figures
 from reporting.charts import Chart, Part, waterfall
-from reporting.pages.asked import activity, period_name, today
+from reporting.pages.asked import activity, period_name
 from reporting.pages.disclosures import quarters
 from reporting.pages.files import file_asked, table_file
 from reporting.templatetags.figures import locale
@@ -71,7 +71,7 @@ class RestatementForm(forms.Form):
     def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         sets = [(each.name, each.name) for each in factor_sets.factor_sets()]
-        spans = [(each["name"], each["label"]) for each in quarters(activity(request), today())]
+        spans = [(each["name"], each["label"]) for each in quarters(activity(request))]
         self.fields["factor_set"].choices = sets  # type: ignore[attr-defined]
         self.fields["period"].choices = spans  # type: ignore[attr-defined]
 

@@ -31,6 +31,9 @@ QUARANTINE_SHARE: Final = 0.001
 GAP_SHARE: Final = 0.05
 """Of what a unit counts: a cross-check that differs by more needs an explanation (materiality, five per cent)."""
 
+BY: Final = ("source", "account", "model", "scope", "stage", "hosting", "evidence", "method", "zone", "site")
+"""As fine as the lines of an inventory, so that nothing without a figure hides in a sum with something that has one."""
+
 MOST_NAMES: Final = 20
 DAY: Final = r"^\d{4}-\d{2}-\d{2}$"
 
@@ -56,7 +59,7 @@ class Finding:
 
 def checklist(organization_id: int, named: Period, *, today: date) -> list[Finding]:
     """Look at everything that may be missing from a period, or wrong in it; always the same items in the same order."""
-    asked = Filter(named.from_day, named.to_day, by=("source", "account", "model"))
+    asked = Filter(named.from_day, named.to_day, by=BY)
     with organization_scope(organization_id):
         if (view := current_view(organization_id)) is None:
             return []

@@ -7,15 +7,26 @@ from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
+from django.db.models import JSONField
+from django.db.models.fields.json import KeyTransform
+from django.db.models.functions import Cast
+
 from reporting.disclosures import Inventory as Document
 from reporting.inventories.locked import ChainFault, chain_fault
 from reporting.models import LOCKED, Inventory, PeriodState
 
 
 def inventories(organization_id: int) -> list[Inventory]:
-    """List all, the latest period first, of one period the newest first; without their documents."""
+    """List all, the latest period first, of one period the newest first; of the document its ``totals`` alone."""
     rows = Inventory.objects.filter(organization_id=organization_id).defer("document")
+    rows = rows.annotate(totals=KeyTransform("totals", Cast("document", JSONField())))
     return list(rows.select_related("prepared_by", "approved_by").order_by("-from_day", "to_day", "-id"))
+
+
+def of_period(organization_id: int, from_day: date, to_day: date) -> list[Inventory]:
+    """List all of a period, the newest first."""
+    rows = Inventory.objects.filter(organization_id=organization_id, from_day=from_day, to_day=to_day)
+    return list(rows.select_related("prepared_by", "approved_by").order_by("-id"))
 
 
 def inventory_of(organization_id: int, inventory_id: UUID | str) -> Inventory | None:

@@ -115,7 +115,7 @@ def submit(
     with _changing(organization.id):
         person = _allowed(organization.id, person_id, Action.PREPARE_PERIOD)
         inventory = _held(organization.id, inventory_id, PeriodState.SOFT_CLOSED)
-        findings = [*reading.findings, _moved(document_of(inventory), reading.document)]
+        findings = [*reading.findings, moved_since(document_of(inventory), reading.document)]
         left = [each for each in findings if each.open and each.item not in reasons]
         if left:
             names = ", ".join(each.item for each in left)
@@ -251,6 +251,12 @@ def close(
         return approve(organization_id=organization.id, inventory_id=inventory.id, person_id=approved_by_id)
 
 
+def moved_since(kept: Document, now: Document) -> Finding:
+    """Tell whether figures of the period have changed since its soft close."""
+    by_t = locked.moved_t(kept, now)
+    return Finding("moved_since", by_t is not None, {} if by_t is None else {"t_co2e": str(by_t)})
+
+
 def organization_alone(organization_id: int) -> bool:
     """Tell whether one person prepares and approves, as declared."""
     return Organization.objects.only("single_reviewer").get(id=organization_id).single_reviewer
@@ -305,12 +311,6 @@ def _refuse_across(organization_id: int, reading: Reading) -> None:
         around = named.from_day <= other.from_day and named.to_day >= other.to_day
         if other.kind == kind_of(named.from_day, named.to_day) or not (inside or around):
             raise PeriodError(f"{reading.period} overlaps {other.period}, which is {_said(other.state)}.")
-
-
-def _moved(kept: Document, now: Document) -> Finding:
-    """Tell whether figures of the period have changed since its soft close."""
-    by_t = locked.moved_t(kept, now)
-    return Finding("moved_since", by_t is not None, {} if by_t is None else {"t_co2e": str(by_t)})
 
 
 def _write(inventory: Inventory, document: Document) -> None:

@@ -17,7 +17,7 @@ from reporting.disclosures import Inventory, RefusedError
 from reporting.inventories.documents import FORMATS, PLANNED, render
 from reporting.inventories.draft import draft_inventory
 from reporting.models import PeriodState
-from reporting.selectors.inventories import document_of, standing
+from reporting.selectors.inventories import chain_fault_of, document_of, standing
 
 NOT_WRITTEN: Final = "This release does not write it yet."
 
@@ -70,6 +70,9 @@ class Command(BaseCommand):
         named = parse_period(period, organization.fiscal_year_start_month)
         with organization_scope(organization.id):
             found = standing(organization.id, named.from_day, named.to_day)
+            fault = chain_fault_of(organization.id) if found is not None and not draft else None
+        if fault is not None:
+            raise RefusedError([f"The chain of locked inventories does not hold at {fault.id}: {fault.why}."])
         if found is not None and (found.is_locked != draft):
             return document_of(found)
         if draft:

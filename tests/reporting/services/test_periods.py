@@ -236,6 +236,18 @@ def test_days_that_were_expected_and_did_not_come_are_an_open_item(organization,
     assert (finding.item, finding.facts["days"], finding.facts["names"]) == ("coverage", 78, ["agent"])
 
 
+def test_records_without_a_figure_are_an_open_item_though_others_of_their_model_have_one(organization, leads):
+    tokens = {"evidence": "modelled", "energy_kwh": None, "energy_boundary": None, "output_tokens": 1000}
+    known = metered("known", 5.0, model="no-such-model")
+    deliver(organization, [known, {k: v for k, v in (known | tokens | {"record_id": "un"}).items() if v is not None}])
+
+    with pytest.raises(PeriodError) as error:
+        close(organization, leads)
+
+    (finding,) = error.value.findings
+    assert (finding.item, finding.facts) == ("unknown_models", {"records": 1, "names": ["no-such-model"]})
+
+
 def test_an_item_that_there_is_not_is_refused(organization, leads):
     with pytest.raises(PeriodError, match="no everything"):
         close(organization, leads, everything="all is well")
