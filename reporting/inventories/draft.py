@@ -13,6 +13,7 @@ import pandas as pd
 from django.conf import settings
 
 from core.accounting.figures import Filter, parse_period
+from core.accounting.models import View
 from core.accounting.selectors import current_view, disclosure_bridge, emissions
 from core.catalog.selectors import sites
 from core.factors.selectors import pack_of
@@ -173,6 +174,21 @@ def _drawn_up(organization: Organization, period: str) -> Inventory:
         },
     }
     return stamped(inventory)
+
+
+def totals_in(organization: Organization, period: str, view: View) -> tuple[dict[str, str], dict[str, str]]:
+    """Add a period up by a view: its totals, and what of them comes from the register."""
+    named = parse_period(period, organization.fiscal_year_start_month)
+    filtered = Filter(named.from_day, named.to_day, by=BY)
+    with organization_snapshot(organization.id):
+        rows = emissions(organization.id, filtered, view=view, bounds=False).rows
+        found = disclosure_bridge(organization.id, filtered, view=view)
+        entered = found[1] if found is not None else []
+        own_sites = {site.slug: register.site_entry(site) for site in sites(organization.id)}
+        of_register = list(register.inventory_lines(entered, frozenset()))
+        lines = [*lines_of(rows, own_sites), *of_register]
+        energy = energy_of(rows, own_sites, entered)
+        return totals_of(lines, rows, energy, entered), totals_of(of_register, rows[:0], [], [])
 
 
 def kind_of(first: date, last: date) -> str:

@@ -16,6 +16,9 @@ from reporting.disclosures.inventory_json import canonical, content_hash, stampe
 FIGURES: Final = ("totals", "emissions", "energy", "instruments", "factors")
 """What is compared to tell whether figures have moved since they were read."""
 
+ACCEPTED: Final = "accepted as it is: "
+"""How an entry of the change log begins that names an open item."""
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -54,12 +57,13 @@ def begun(draft: Inventory, inventory_id: UUID, supersedes: UUID | None) -> Inve
 def submitted(
     inventory: Inventory, accepted: Sequence[Mapping[str, str]], decisions: list[dict[str, str]]
 ) -> Inventory:
-    """Put into the document what is accepted and who submitted it."""
-    log = [
+    """Put into the document what is accepted and who submitted it; the steps of a restatement stay."""
+    log = [each for each in inventory["evidence"]["change_log"] if not each["what"].startswith(ACCEPTED)]
+    log += [
         {
             "at": each["at"],
             "who": each["who"],
-            "what": f"accepted as it is: {each['item']}",
+            "what": f"{ACCEPTED}{each['item']}",
             "reason": each["reason"] or "no reason given",
         }
         for each in accepted

@@ -2,7 +2,7 @@
 
 from reporting.models.denominators import DenominatorFigure
 from reporting.models.exports import Export, ExportPart, ExportState
-from reporting.models.inventories import LOCKED, Inventory, PeriodState
+from reporting.models.inventories import DRAFTS, LOCKED, STANDING, Inventory, PeriodState
 from reporting.models.limits import YearlyLimit
 from reporting.models.procurement import (
     Evaluation,
@@ -16,7 +16,9 @@ from reporting.models.scenarios import Scenario
 from reporting.models.targets import BaseYearEvent, Target, TargetVersion, VersionKind, VersionState
 
 __all__ = [
+    "DRAFTS",
     "LOCKED",
+    "STANDING",
     "BaseYearEvent",
     "DenominatorFigure",
     "Evaluation",

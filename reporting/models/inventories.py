@@ -27,6 +27,10 @@ LOCKED: Final = (PeriodState.APPROVED, PeriodState.PUBLISHED, PeriodState.SUPERS
 """From here on neither figures nor names change, below the ORM neither."""
 
 
+STANDING: Final = (PeriodState.APPROVED, PeriodState.PUBLISHED)
+DRAFTS: Final = (PeriodState.SOFT_CLOSED, PeriodState.IN_REVIEW)
+
+
 class Inventory(models.Model):
     """
     A period's figures as one document, in canonical form: what was written down is what every export is made from.

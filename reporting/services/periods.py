@@ -45,6 +45,7 @@ class Reading:
     named: Period
     document: Document
     findings: list[Finding]
+    read_at: datetime
 
 
 def read_period(organization: Organization, period: str, *, today: date) -> Reading:
@@ -57,10 +58,10 @@ def read_period(organization: Organization, period: str, *, today: date) -> Read
     named = parse_period(period, organization.fiscal_year_start_month)
     if named.to_day >= today:
         raise PeriodError(f"{period} is not over: it can be closed from the day after {named.to_day} on.")
+    read_at = datetime.now(UTC)  # before the snapshot: what comes while it is taken counts as late rather than as lost
     with organization_snapshot(organization.id):
-        return Reading(
-            period, named, draft_inventory(organization, period), checklist(organization.id, named, today=today)
-        )
+        document = draft_inventory(organization, period)
+        return Reading(period, named, document, checklist(organization.id, named, today=today), read_at)
 
 
 def soft_close(*, organization: Organization, reading: Reading, person_id: int) -> Inventory:
@@ -69,12 +70,14 @@ def soft_close(*, organization: Organization, reading: Reading, person_id: int) 
 
     Raises PeriodError where the period, or one that lies across it, is further already.
     """
-    with _changing(organization.id):
-        person = _allowed(organization.id, person_id, Action.PREPARE_PERIOD)
+    with changing(organization.id):
+        person = allowed(organization.id, person_id, Action.PREPARE_PERIOD)
         named = reading.named
         inventory = standing(organization.id, named.from_day, named.to_day)
         if inventory is not None and inventory.state != PeriodState.SOFT_CLOSED:
             raise PeriodError(f"{reading.period} is {_said(inventory.state)} already (inventory {inventory.id}).")
+        if inventory is not None and inventory.supersedes_id is not None:
+            raise PeriodError(f"{reading.period} is being restated: give that up and begin it anew to read it anew.")
         if inventory is None:
             _refuse_across(organization.id, reading)
             inventory = Inventory(
@@ -85,10 +88,10 @@ def soft_close(*, organization: Organization, reading: Reading, person_id: int) 
                 to_day=named.to_day,
             )
         inventory.prepared_by = person
-        inventory.closed_at = datetime.now(UTC)
-        _write(inventory, locked.begun(reading.document, inventory.id, inventory.supersedes_id))
+        inventory.closed_at = reading.read_at
+        write(inventory, locked.begun(reading.document, inventory.id, inventory.supersedes_id))
         inventory.save()
-        _record(inventory, "soft_close_period")
+        record(inventory, "soft_close_period")
     return inventory
 
 
@@ -112,9 +115,9 @@ def submit(
     reasons = {item: reason.strip()[:LONGEST_REASON] for item, reason in (accepted or {}).items()}
     if unknown := [item for item in reasons if item not in ITEMS]:
         raise PeriodError(f"The checklist has no {', '.join(unknown)}; its items are {', '.join(ITEMS)}.")
-    with _changing(organization.id):
-        person = _allowed(organization.id, person_id, Action.PREPARE_PERIOD)
-        inventory = _held(organization.id, inventory_id, PeriodState.SOFT_CLOSED)
+    with changing(organization.id):
+        person = allowed(organization.id, person_id, Action.PREPARE_PERIOD)
+        inventory = held(organization.id, inventory_id, PeriodState.SOFT_CLOSED)
         findings = [*reading.findings, moved_since(document_of(inventory), reading.document)]
         left = [each for each in findings if each.open and each.item not in reasons]
         if left:
@@ -135,9 +138,9 @@ def submit(
             Decision("preparer", str(person), now, "submitted").as_dict(),
         ]
         inventory.state = PeriodState.IN_REVIEW
-        _write(inventory, locked.submitted(document_of(inventory), inventory.accepted, inventory.decisions))
+        write(inventory, locked.submitted(document_of(inventory), inventory.accepted, inventory.decisions))
         inventory.save()
-        _record(inventory, "submit_period", accepted=inventory.accepted)
+        record(inventory, "submit_period", accepted=inventory.accepted)
     return inventory
 
 
@@ -146,15 +149,15 @@ def reject(*, organization_id: int, inventory_id: UUID, person_id: int, note: st
     note = note.strip()[:LONGEST_REASON]
     if not note:
         raise PeriodError("Say what is to be changed.")
-    with _changing(organization_id):
-        person = _allowed(organization_id, person_id, Action.APPROVE_PERIOD)
-        inventory = _held(organization_id, inventory_id, PeriodState.IN_REVIEW)
+    with changing(organization_id):
+        person = allowed(organization_id, person_id, Action.APPROVE_PERIOD)
+        inventory = held(organization_id, inventory_id, PeriodState.IN_REVIEW)
         decision = Decision("approver", str(person), datetime.now(UTC), "rejected", note)
         inventory.decisions = [*inventory.decisions, decision.as_dict()]
         inventory.state = PeriodState.SOFT_CLOSED
         inventory.single_reviewer = False
         inventory.save()
-        _record(inventory, "reject_period", note=note)
+        record(inventory, "reject_period", note=note)
     return inventory
 
 
@@ -164,9 +167,9 @@ def approve(*, organization_id: int, inventory_id: UUID, person_id: int, note: s
 
     Raises PeriodError where who approves is who prepared, unless the organization reviews alone.
     """
-    with _changing(organization_id):
-        person = _allowed(organization_id, person_id, Action.APPROVE_PERIOD)
-        inventory = _held(organization_id, inventory_id, PeriodState.IN_REVIEW)
+    with changing(organization_id):
+        person = allowed(organization_id, person_id, Action.APPROVE_PERIOD)
+        inventory = held(organization_id, inventory_id, PeriodState.IN_REVIEW)
         own = inventory.prepared_by_id == person.pk
         if own and not (inventory.single_reviewer and organization_alone(organization_id)):
             raise PeriodError(f"{person} prepared {inventory.period}: somebody else approves it.")
@@ -191,20 +194,20 @@ def approve(*, organization_id: int, inventory_id: UUID, person_id: int, note: s
             previous_sha256=inventory.previous_sha256,
             single_reviewer=own,
         )
-        _write(inventory, document)
+        write(inventory, document)
         inventory.save()
-        _record(inventory, "approve_period", sha256=inventory.sha256, previous_sha256=inventory.previous_sha256)
+        record(inventory, "approve_period", sha256=inventory.sha256, previous_sha256=inventory.previous_sha256)
     return inventory
 
 
 def publish(*, organization_id: int, inventory_id: UUID, person_id: int) -> Inventory:
     """Say of an approved period that it was handed out; its files stay what they are."""
-    with _changing(organization_id):
-        _allowed(organization_id, person_id, Action.APPROVE_PERIOD)
-        inventory = _held(organization_id, inventory_id, PeriodState.APPROVED)
+    with changing(organization_id):
+        allowed(organization_id, person_id, Action.APPROVE_PERIOD)
+        inventory = held(organization_id, inventory_id, PeriodState.APPROVED)
         inventory.state, inventory.published_at = PeriodState.PUBLISHED, datetime.now(UTC)
         inventory.save(update_fields=["state", "published_at"])
-        _record(inventory, "publish_period", sha256=inventory.sha256)
+        record(inventory, "publish_period", sha256=inventory.sha256)
     return inventory
 
 
@@ -213,9 +216,9 @@ def reopen(*, organization_id: int, inventory_id: UUID, person_id: int, reason: 
     reason = reason.strip()[:LONGEST_REASON]
     if not reason:
         raise PeriodError("Say why the period is opened again.")
-    with _changing(organization_id):
-        _allowed(organization_id, person_id, Action.PREPARE_PERIOD)
-        inventory = _held(organization_id, inventory_id, PeriodState.SOFT_CLOSED, PeriodState.IN_REVIEW)
+    with changing(organization_id):
+        allowed(organization_id, person_id, Action.PREPARE_PERIOD)
+        inventory = held(organization_id, inventory_id, PeriodState.SOFT_CLOSED, PeriodState.IN_REVIEW)
         before = {"period": inventory.period, "state": inventory.state, "sha256": inventory.sha256}
         inventory.delete()
         record_event(
@@ -263,14 +266,14 @@ def organization_alone(organization_id: int) -> bool:
 
 
 @contextmanager
-def _changing(organization_id: int) -> Iterator[None]:
+def changing(organization_id: int) -> Iterator[None]:
     """Open the organization's scope, and let no other closing of it go on meanwhile."""
     with organization_scope(organization_id), connection.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock(%s, %s)", [PERIOD_LOCK, organization_id])
         yield
 
 
-def _allowed(organization_id: int, person_id: int, action: Action) -> Person:
+def allowed(organization_id: int, person_id: int, action: Action) -> Person:
     """Find an active person of the organization whose role allows something today."""
     today = datetime.now(UTC).date()
     membership = members(organization_id).filter(person_id=person_id, person__is_active=True).first()
@@ -291,7 +294,7 @@ def _refuse_inactive(organization_id: int, inventory: Inventory) -> None:
         raise PeriodError(f"{inventory.prepared_by}, who prepared {inventory.period}, is not active any more.")
 
 
-def _held(organization_id: int, inventory_id: UUID, *states: PeriodState) -> Inventory:
+def held(organization_id: int, inventory_id: UUID, *states: PeriodState) -> Inventory:
     """Find an inventory that is in one of some states. Raises PeriodError, Inventory.DoesNotExist."""
     inventory = Inventory.objects.select_related("prepared_by").get(organization_id=organization_id, id=inventory_id)
     if inventory.state not in states:
@@ -313,7 +316,7 @@ def _refuse_across(organization_id: int, reading: Reading) -> None:
             raise PeriodError(f"{reading.period} overlaps {other.period}, which is {_said(other.state)}.")
 
 
-def _write(inventory: Inventory, document: Document) -> None:
+def write(inventory: Inventory, document: Document) -> None:
     inventory.document = locked.written(document)
     inventory.sha256 = document["evidence"]["sha256"]
 
@@ -322,7 +325,7 @@ def _said(state: str) -> str:
     return state.replace("_", " ")
 
 
-def _record(inventory: Inventory, action: str, **after: Any) -> None:
+def record(inventory: Inventory, action: str, **after: Any) -> None:
     record_event(
         organization_id=inventory.organization_id,
         action=action,

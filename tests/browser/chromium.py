@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
 
 ARGUMENTS: Final = (
     "--headless",
@@ -47,10 +47,16 @@ class Tab:
             lambda said: said.type in {"error", "warning"} and self.complaints.append(f"{said.type}: {said.text}"),
         )
         self.page.on("pageerror", lambda error: self.complaints.append(f"exception: {error}"))
-        self.page.on("requestfailed", lambda request: self.complaints.append(f"not loaded: {request.url}"))
+        self.page.on("requestfailed", self._failed)
         self.page.on(
             "response", lambda answer: answer.status >= 400 and self.complaints.append(f"{answer.status}: {answer.url}")
         )
+
+    def _failed(self, request: Request) -> None:
+        """Complain of what was not loaded, but for a script's question that the page's own end cut off."""
+        cut_off = request.failure == "net::ERR_ABORTED" and request.resource_type in {"xhr", "fetch"}
+        if not cut_off:
+            self.complaints.append(f"not loaded: {request.url}")
 
     def open(self, address: str) -> Page:
         """Go to an address of the site and wait until its charts are drawn."""

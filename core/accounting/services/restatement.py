@@ -176,6 +176,20 @@ def restate(
     return restatement
 
 
+@contextmanager
+def derived_beside(organization_id: int, asked: Filter, *, factor_set: str, methodology: str) -> Iterator[View]:
+    """
+    Derive a period beside the current view, from the cells that this session reads, and discard it afterwards.
+
+    Args:
+        asked: the period; its whole years are derived where there are instruments.
+        factor_set: name or hash.
+    """
+    with _beside(organization_id, factor_set, methodology, keep=False) as view:
+        _derive(organization_id, _months_of(organization_id, asked), [view], SILENT)
+        yield view
+
+
 def _months_of(organization_id: int, asked: Filter) -> list[list[date]]:
     """
     List the period's days that have cells, by month; those of its whole years where instruments cover a year's consumption.

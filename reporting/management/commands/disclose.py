@@ -16,7 +16,7 @@ from core.organizations.tenancy import organization_scope
 from reporting.disclosures import Inventory, RefusedError
 from reporting.inventories.documents import FORMATS, PLANNED, render
 from reporting.inventories.draft import draft_inventory
-from reporting.models import PeriodState
+from reporting.models import DRAFTS, STANDING, PeriodState
 from reporting.selectors.inventories import chain_fault_of, document_of, standing
 
 NOT_WRITTEN: Final = "This release does not write it yet."
@@ -69,15 +69,17 @@ class Command(BaseCommand):
         """
         named = parse_period(period, organization.fiscal_year_start_month)
         with organization_scope(organization.id):
-            found = standing(organization.id, named.from_day, named.to_day)
+            wanted = DRAFTS if draft else STANDING
+            found = standing(organization.id, named.from_day, named.to_day, states=wanted)
+            other = found or standing(organization.id, named.from_day, named.to_day)
             fault = chain_fault_of(organization.id) if found is not None and not draft else None
         if fault is not None:
             raise RefusedError([f"The chain of locked inventories does not hold at {fault.id}: {fault.why}."])
-        if found is not None and (found.is_locked != draft):
+        if found is not None:
             return document_of(found)
         if draft:
             return draft_inventory(organization, period)
-        state = str(PeriodState(found.state).label) if found is not None else "open"
+        state = str(PeriodState(other.state).label) if other is not None else "open"
         raise RefusedError(
             [
                 f"{period} is {state} and has no approved inventory: close it first (close_period),",
