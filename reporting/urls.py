@@ -21,6 +21,7 @@ from reporting.api.procurement import (
 from reporting.api.runs import RunView
 from reporting.api.scenarios import ScenarioFiguresView, ScenariosView, ScenarioView
 from reporting.api.sci import SciView
+from reporting.api.targets import TargetsView, TargetView
 from reporting.api.variance import VarianceView
 from reporting.pages import (
     attribution,
@@ -64,6 +65,7 @@ from reporting.pages import (
     settings,
     sites,
     system,
+    target,
     targets,
     teams,
 )
@@ -135,6 +137,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("bookings/", bookings.bookings, name="bookings"),
     path("explain/", explain.explain_page, name="explain"),
     path("targets/", targets.targets, name="targets"),
+    path("targets/add/", targets.add_target, name="target_add"),
+    path("targets/<int:target_id>/", target.target, name="target"),
+    path("targets/<int:target_id>/change/", target.change_target, name="target_change"),
+    path("targets/<int:target_id>/decide/", target.decide_target, name="target_decide"),
+    path("targets/<int:target_id>/base/", target.change_base, name="target_base"),
+    path("targets/<int:target_id>/retire/", target.retire_target, name="target_retire"),
     path("scenarios/", scenarios.scenarios, name="scenarios"),
     path("scenarios/add/", scenarios.add_scenario, name="scenario_add"),
     path("scenarios/<int:scenario_id>/change/", scenarios.change_scenario, name="scenario_change"),
@@ -221,6 +229,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "api/v1/evaluations/<int:evaluation_id>/frozen", FrozenEvaluationsView.as_view(), name="api_frozen_evaluations"
     ),
     path("api/v1/dossiers/<slug:supplier>", DossierView.as_view(), name="api_dossier"),
+    path("api/v1/targets", TargetsView.as_view(), name="api_targets"),
+    path("api/v1/targets/<int:target_id>", TargetView.as_view(), name="api_target"),
     path("api/v1/variance", VarianceView.as_view(), name="api_variance"),
     path("api/v1/attribution-rules", AttributionRulesView.as_view(), name="api_attribution_rules"),
     path("api/v1/denominators", DenominatorsView.as_view(), name="api_denominators"),

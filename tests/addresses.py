@@ -1,4 +1,4 @@
-"""Addresses of what an organization decides on and is told, of buying, and of closing a period."""
+"""Addresses of what an organization decides on and is told, of buying, of targets, and of closing a period."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 from uuid import uuid4
 
 from core.organizations.policy import Action as A  # noqa: N817  (as in the table that this is part of)
-from tests.askers import Address, Call, destination_of, do, evaluation_of, evidence_of, frozen_of, see
+from tests.askers import Address, Call, destination_of, do, evaluation_of, evidence_of, frozen_of, see, target_of
 
 DESTINATION: Final = {"destination_id": destination_of}
 OF_DECISIONS: Final[dict[str, Address]] = {
@@ -54,5 +54,18 @@ OF_CLOSING: Final[dict[str, Address]] = {
     "api_inventory": Address((see(A.SEE_PERIODS, 404),), {"inventory_id": lambda _: uuid4()}),
 }
 
-ELSEWHERE: Final = {**OF_DECISIONS, **OF_BUYING, **OF_CLOSING}
+TARGET: Final = {"target_id": target_of}
+OF_TARGETS: Final[dict[str, Address]] = {
+    "targets": Address((see(A.SEE_OWN_TEAM), do(A.EDIT_TARGETS, 400))),
+    "target_add": Address((see(A.EDIT_TEAM_TARGETS), do(A.EDIT_TEAM_TARGETS, 400))),
+    "target": Address((see(A.SEE_ALL_TEAMS),), TARGET),
+    "target_change": Address((see(A.EDIT_TARGETS), do(A.EDIT_TARGETS, 400)), TARGET),
+    "target_decide": Address((do(A.APPROVE_TARGETS, 302),), TARGET),
+    "target_base": Address((do(A.EDIT_TARGETS, 400),), TARGET),
+    "target_retire": Address((do(A.EDIT_TARGETS, 302),), TARGET),
+    "api_targets": Address((see(A.SEE_OWN_TEAM), do(A.EDIT_TEAM_TARGETS, 400))),
+    "api_target": Address((see(A.SEE_ALL_TEAMS),), TARGET),
+}
+
+ELSEWHERE: Final = {**OF_DECISIONS, **OF_BUYING, **OF_CLOSING, **OF_TARGETS}
 """All of the above, for the table that they are part of."""

@@ -30,6 +30,8 @@ from reporting.procurement.criteria import Criterion
 from reporting.procurement.workloads import Workload
 from reporting.services import procurement
 from reporting.services.scenarios import save_scenario
+from reporting.services.targets import propose_target
+from reporting.targets.definition import from_plain
 
 
 @dataclass(frozen=True)
@@ -207,6 +209,17 @@ def destination_of(asker: Asker) -> int:
 def scenario_of(asker: Asker) -> int:
     rules = (Rewrite(scales={"volume": 2.0}),)
     return save_scenario(organization_id=asker.organization.id, name=f"Scenario {uuid4()}", rules=rules).id
+
+
+def target_of(asker: Asker) -> int:
+    """A target of the whole organization, about a task of its own so that no other contradicts it."""
+    ceiling = {"path": "ceiling", "ceiling": 1.0, "starts_on": "2026-01-01", "filter": {"task": [str(uuid4())]}}
+    return propose_target(
+        organization_id=asker.organization.id,
+        name=f"Target {uuid4()}",
+        definition=from_plain(ceiling),
+        today=date(2026, 11, 1),
+    ).target_id
 
 
 def factor_file(_: Asker) -> str:

@@ -47,7 +47,6 @@ pytestmark = pytest.mark.django_db
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 NOT_FOUND = "/api/v1/nothing-of-this-name"
 
-
 A = Action
 BATCH = {"batch_id": batch_of}
 INSTRUMENT = {"instrument_id": instrument_of}
@@ -158,7 +157,6 @@ WHO: dict[str, Address] = {
     "api_emissions": Address((see(A.SEE_OWN_TEAM),)),
     "api_explain": Address((see(A.SEE_OWN_TEAM, 404),)),
     # decide, report
-    "targets": Address((see(A.SEE_OWN_TEAM), do(A.EDIT_TARGETS, 400))),
     "scenarios": Address((see(A.SEE_ALL_TEAMS),)),
     "scenario_add": Address((see(A.EDIT_SCENARIOS), do(A.EDIT_SCENARIOS, 400))),
     "scenario_change": Address((see(A.EDIT_SCENARIOS), do(A.EDIT_SCENARIOS, 400)), SCENARIO),
@@ -245,6 +243,7 @@ IDS_OF_ORGANIZATIONS = (
     "evaluation_id",
     "evidence_id",
     "frozen_id",
+    "target_id",
 )
 ACCOUNTS_OPEN_TO_STRANGERS = {
     "account_login",

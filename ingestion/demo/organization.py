@@ -29,7 +29,7 @@ from core.organizations.identity import Actor, Identity
 from core.organizations.models import Organization, Person, Role, Scope, Team
 from core.organizations.services import add_member, create_organization, create_project, create_team, issue_token
 from core.organizations.tenancy import organization_scope
-from ingestion.demo import azure, bills, bought, business, buying, cluster, contracts, questions, register
+from ingestion.demo import azure, bills, bought, business, buying, cluster, contracts, goals, questions, register
 from ingestion.payloads import from_body, new_name
 from ingestion.services.accept import accept_payload
 from ingestion.services.drain import drain_inbox
@@ -102,6 +102,7 @@ def create_demo(now: datetime) -> Made:
         stdout=Silent(),
     )
     enter_business_figures(today)
+    set_targets(organization.id, today)
     ask_questions(organization.id, today)
     compare_offers(organization.id, today)
     close_quarters(organization.id, today)
@@ -116,6 +117,31 @@ def enter_business_figures(today: date) -> None:
         file = Path(folder) / "denominators.csv"
         file.write_text(business.sheet(today))
         call_command("import_denominators", str(file), organization=SLUG, stdout=Silent())
+
+
+def set_targets(organization_id: int, today: date) -> None:
+    """Propose targets as the sustainability lead and approve them as the owner; an interrupted attempt may have set some."""
+    with organization_scope(organization_id):
+        there = apps.get_model("reporting", "Target").objects.filter(organization_id=organization_id)
+        names = set(there.values_list("name", flat=True))
+    lead, owner = PEOPLE[0][0], PEOPLE[1][0]
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "target.json"
+        for goal in goals.goals(today - timedelta(days=DAYS)):
+            if goal.name in names:
+                continue
+            file.write_text(json.dumps(goal.target))
+            call_command(
+                "target",
+                organization=SLUG,
+                name=goal.name,
+                note=goal.note,
+                definition=str(file),
+                owner=lead,
+                proposed_by=lead,
+                approved_by=owner if goal.is_approved else None,
+                stdout=Silent(),
+            )
 
 
 def ask_questions(organization_id: int, today: date) -> None:
