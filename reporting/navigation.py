@@ -24,6 +24,7 @@ ENTRIES: Final[tuple[tuple[str | Promise, str | Promise, str, Action], ...]] = (
     ("", _("Training runs"), "runs", Action.SEE_OWN_TEAM),
     (_("Decide"), _("Providers"), "providers", Action.SEE_PROVIDERS),
     (_("Decide"), _("Targets"), "targets", Action.SEE_OWN_TEAM),
+    (_("Decide"), _("Budgets"), "budgets", Action.SEE_OWN_TEAM),
     (_("Decide"), _("Scenarios"), "scenarios", Action.SEE_ALL_TEAMS),
     (_("Report"), _("Disclosures"), "disclosures", Action.SEE_PERIODS),
     (_("Report"), _("Factors"), "factors", Action.SEE_OWN_TEAM),

@@ -4,6 +4,7 @@ from django.conf import settings as configuration
 from django.urls import URLPattern, URLResolver, path
 
 from reporting.api.attribution import AttributionRulesView
+from reporting.api.budgets import BudgetsView, CarbonPricesView
 from reporting.api.coverage import CoverageView
 from reporting.api.denominators import DenominatorsView
 from reporting.api.destinations import DeliveriesView, DestinationsView, DestinationTestView, DestinationView
@@ -27,6 +28,7 @@ from reporting.pages import (
     attribution,
     audit,
     bookings,
+    budgets,
     changes,
     completeness,
     coverage_units,
@@ -136,6 +138,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("changes/", changes.changes, name="changes"),
     path("bookings/", bookings.bookings, name="bookings"),
     path("explain/", explain.explain_page, name="explain"),
+    path("budgets/", budgets.budgets, name="budgets"),
+    path("budgets/set/", budgets.set_budget, name="budget_set"),
+    path("budgets/prices/", budgets.carbon_prices, name="carbon_prices"),
+    path("budgets/<int:budget_id>/", budgets.budget, name="budget"),
+    path("budgets/<int:budget_id>/statement/", budgets.statement, name="budget_statement"),
     path("targets/", targets.targets, name="targets"),
     path("targets/add/", targets.add_target, name="target_add"),
     path("targets/<int:target_id>/", target.target, name="target"),
@@ -211,6 +218,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/explain", ExplainView.as_view(), name="api_explain"),
     path("api/v1/runs/<path:run>", RunView.as_view(), name="api_run"),
     path("api/v1/sci", SciView.as_view(), name="api_sci"),
+    path("api/v1/budgets", BudgetsView.as_view(), name="api_budgets"),
+    path("api/v1/carbon-prices", CarbonPricesView.as_view(), name="api_carbon_prices"),
     path("api/v1/destinations", DestinationsView.as_view(), name="api_destinations"),
     path("api/v1/destinations/<int:destination_id>", DestinationView.as_view(), name="api_destination"),
     path("api/v1/destinations/<int:destination_id>/test", DestinationTestView.as_view(), name="api_destination_test"),

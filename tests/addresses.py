@@ -9,6 +9,7 @@ from core.organizations.policy import Action as A  # noqa: N817  (as in the tabl
 from tests.askers import Address, Call, destination_of, do, evaluation_of, evidence_of, frozen_of, see, target_of
 
 DESTINATION: Final = {"destination_id": destination_of}
+BUDGET: Final = {"budget_id": lambda _: 1}  # of nobody
 OF_DECISIONS: Final[dict[str, Address]] = {
     "destinations": Address((see(A.MANAGE_DESTINATIONS), do(A.MANAGE_DESTINATIONS, 400))),
     "destination": Address((see(A.MANAGE_DESTINATIONS),), DESTINATION),
@@ -17,6 +18,13 @@ OF_DECISIONS: Final[dict[str, Address]] = {
     "api_destination": Address((Call("DELETE", (A.MANAGE_DESTINATIONS,), 204),), DESTINATION),
     "api_destination_test": Address((do(A.MANAGE_DESTINATIONS, 202),), DESTINATION),
     "api_deliveries": Address((see(A.MANAGE_DESTINATIONS),)),
+    "budgets": Address((see(A.SEE_OWN_TEAM),)),
+    "budget": Address((see(A.SEE_OWN_TEAM, 404),), BUDGET),
+    "budget_statement": Address((see(A.SEE_OWN_TEAM, 404),), BUDGET),
+    "budget_set": Address((see(A.EDIT_TEAM_TARGETS), do(A.EDIT_TEAM_TARGETS, 400))),
+    "carbon_prices": Address((see(A.EDIT_TARGETS), do(A.EDIT_TARGETS, 400))),
+    "api_budgets": Address((see(A.SEE_OWN_TEAM), do(A.EDIT_TEAM_TARGETS, 400))),
+    "api_carbon_prices": Address((see(A.SEE_ALL_TEAMS), do(A.EDIT_TARGETS, 400))),
 }
 
 EVALUATION: Final = {"evaluation_id": evaluation_of}

@@ -234,6 +234,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep exports": {"task": "reporting.sweep", "schedule": 10.0, "options": {"expires": 10}},
     "sweep deliveries": {"task": "delivery.sweep", "schedule": 10.0, "options": {"expires": 10}},
     "watch sources": {"task": "ingestion.watch_sources", "schedule": 60.0, "options": {"expires": 60}},
+    "watch budgets": {"task": "reporting.watch_budgets", "schedule": 300.0, "options": {"expires": 300}},
     "make room ahead": {"task": "ingestion.housekeeping", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 CACHES = {"default": {"BACKEND": "core.cache.ForgivingRedisCache", "LOCATION": REDIS_URL}}

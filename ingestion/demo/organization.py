@@ -29,7 +29,19 @@ from core.organizations.identity import Actor, Identity
 from core.organizations.models import Organization, Person, Role, Scope, Team
 from core.organizations.services import add_member, create_organization, create_project, create_team, issue_token
 from core.organizations.tenancy import organization_scope
-from ingestion.demo import azure, bills, bought, business, buying, cluster, contracts, goals, questions, register
+from ingestion.demo import (
+    azure,
+    bills,
+    bought,
+    business,
+    buying,
+    cluster,
+    contracts,
+    decisions,
+    goals,
+    questions,
+    register,
+)
 from ingestion.payloads import from_body, new_name
 from ingestion.services.accept import accept_payload
 from ingestion.services.drain import drain_inbox
@@ -105,6 +117,7 @@ def create_demo(now: datetime) -> Made:
     set_targets(organization.id, today)
     ask_questions(organization.id, today)
     compare_offers(organization.id, today)
+    decisions.decide(organization.id, SLUG, today)
     close_quarters(organization.id, today)
     organization.settings[COMPLETE] = now.astimezone(UTC).isoformat()
     organization.save(update_fields=["settings"])

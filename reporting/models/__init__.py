@@ -1,5 +1,6 @@
 """What reporting stores, one file a subject."""
 
+from reporting.models.budgets import Budget, CarbonPrice
 from reporting.models.denominators import DenominatorFigure
 from reporting.models.exports import Export, ExportPart, ExportState
 from reporting.models.inventories import DRAFTS, LOCKED, STANDING, Inventory, PeriodState
@@ -20,6 +21,8 @@ __all__ = [
     "LOCKED",
     "STANDING",
     "BaseYearEvent",
+    "Budget",
+    "CarbonPrice",
     "DenominatorFigure",
     "Evaluation",
     "EvaluationOffer",
