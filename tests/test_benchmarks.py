@@ -7,10 +7,11 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from django.urls import resolve
 
 from ingestion.sources import registry
 from tests.benchmarks import __main__ as bench
-from tests.benchmarks import import_aws, import_azure_gcp, ingest_otlp, read_exports, read_usage
+from tests.benchmarks import import_aws, import_azure_gcp, ingest_otlp, pages, read_exports, read_usage
 
 FILES = [*read_usage.sources(), *read_exports.sources()]
 ROWS = 12
@@ -27,6 +28,11 @@ def test_every_format_that_a_door_takes_is_measured() -> None:
     }
 
     assert measured == set(registry.SOURCES)
+
+
+def test_every_page_that_is_measured_is_there() -> None:
+    for address in pages.PAGES.values():
+        resolve(address.partition("?")[0])  # raises Resolver404
 
 
 @pytest.mark.parametrize(
