@@ -94,7 +94,7 @@ def test_the_application_owns_nothing():
 UNITS = (
     "_kwh", "_pkwh", "_kg", "_nkg", "_l", "_nl", "_m3", "_mj", "_nmj", "_h", "_nh", "_s", "_ns", "_kg_co2e_per_year",
     "_kg_co2e", "_per_kwh",
-    "_per_kwh_low", "_per_kwh_high", "pue", "_in_units",
+    "_per_kwh_low", "_per_kwh_high", "_per_t", "pue", "_in_units",
 )  # fmt: skip
 
 
