@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
                         help_text="kg CO2e, location-based, upstream and embodied included; null: withdrawn", null=True
                     ),
                 ),
-                ("entered_amount", models.DecimalField(decimal_places=6, max_digits=20, null=True)),
+                ("entered_in_units", models.DecimalField(decimal_places=6, max_digits=20, null=True)),
                 (
                     "entered_unit",
                     models.CharField(blank=True, help_text="kg, t, or the currency of the carbon price", max_length=3),

@@ -27,7 +27,7 @@ class Budget(models.Model):
     limit_kg_co2e = models.FloatField(
         null=True, help_text="kg CO2e, location-based, upstream and embodied included; null: withdrawn"
     )
-    entered_amount = models.DecimalField(max_digits=20, decimal_places=6, null=True)
+    entered_in_units = models.DecimalField(max_digits=20, decimal_places=6, null=True)
     entered_unit = models.CharField(max_length=3, blank=True, help_text="kg, t, or the currency of the carbon price")
     price_per_t = models.DecimalField(
         max_digits=14, decimal_places=4, null=True, help_text="that money was turned into kg by"

@@ -219,7 +219,7 @@ def row_of(standing: Standing) -> dict[str, Any]:
         "period": one.period,
         "unit": scale.unit,
         "limit": figures.number(limit, scale),
-        "entered": f"{one.entered_amount.normalize():f} {one.entered_unit}" if one.entered_amount else "",
+        "entered": f"{one.entered_in_units.normalize():f} {one.entered_unit}" if one.entered_in_units else "",
         "used": figures.number(standing.used_kg, scale),
         "left": figures.number(left, scale),
         "share": figures.percent(standing.share),

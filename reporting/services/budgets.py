@@ -91,7 +91,7 @@ def set_budget(
             to_day=last,
             version=former.version + 1 if former else 1,
             limit_kg_co2e=limit_kg,
-            entered_amount=amount,
+            entered_in_units=amount,
             entered_unit=unit if amount is not None else "",
             price_per_t=price.price_per_t if price else None,
             thresholds_percent=thresholds,
@@ -158,7 +158,7 @@ def described(budget: Budget) -> dict[str, Any]:
         "period": budget.period,
         "version": budget.version,
         "limit_kg_co2e": budget.limit_kg_co2e,
-        "entered": None if budget.entered_amount is None else f"{budget.entered_amount:f} {budget.entered_unit}",
+        "entered": None if budget.entered_in_units is None else f"{budget.entered_in_units:f} {budget.entered_unit}",
         "thresholds_percent": list(budget.thresholds_percent),
     }
 
