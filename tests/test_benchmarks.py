@@ -60,3 +60,8 @@ def test_every_benchmark_is_listed() -> None:
     measuring = {name for name in names if hasattr(import_module(f"tests.benchmarks.{name}"), "measure")}
 
     assert measuring == set(bench.NAMES)
+
+
+def test_each_benchmark_runs_in_a_process_of_its_own_and_its_failure_is_told() -> None:
+    with pytest.raises(ModuleNotFoundError, match="no_such_benchmark"):
+        bench.measured("no_such_benchmark")

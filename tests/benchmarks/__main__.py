@@ -12,10 +12,11 @@ import os
 import sys
 import traceback
 from concurrent.futures import ProcessPoolExecutor
-from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
+
+from tests.benchmarks import results_of
 
 NAMES = (
     "quantify_cells",
@@ -41,13 +42,12 @@ def main(chosen: list[str]) -> int:
         print(f"No benchmark is called {', '.join(unknown)}; there are {', '.join(NAMES)}.", file=sys.stderr)
         return 2
     results, failed = [], []
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as processes:
-        for name in chosen or NAMES:
-            try:
-                results += processes.submit(measured, name).result()
-            except Exception:  # noqa: BLE001  (what the others measured is told all the same)
-                traceback.print_exc()
-                failed.append(name)
+    for name in chosen or NAMES:
+        try:
+            results += measured(name)
+        except Exception:  # noqa: BLE001  (what the others measured is told all the same)
+            traceback.print_exc()
+            failed.append(name)
     print("  ".join(f"{column:>14}" for column in COLUMNS))
     for result in results:
         print("  ".join(f"{said(result.get(column)):>14}" for column in COLUMNS))
@@ -60,8 +60,9 @@ def main(chosen: list[str]) -> int:
 
 
 def measured(name: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = import_module(f"tests.benchmarks.{name}").measure()
-    return found
+    """Run one benchmark in a process of its own, so that none meets what another left behind."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        return process.submit(results_of, name).result()
 
 
 def said(value: object) -> str:
