@@ -154,22 +154,23 @@ def scrubbed(stream: BinaryIO, kind: str, upload: Upload) -> BinaryIO:
         return private_tables.scrubbed(stream, getattr(adapter, "RULES", Rules()))
     limit = settings.MAX_PAYLOAD_MB * 1024 * 1024
     plain = open_maybe_compressed(stream)
-    head = plain.read(limit + 1)
-    if len(head) <= limit:
-        body = adapter.scrub(head, upload.content_type, upload.filename)
-        if body != head:
-            return io.BytesIO(body)
-        stream.seek(0)
-        return stream
+    head = plain.read(LINE_BLOCK_BYTES)
     form = activity.form_of(head[:64], upload.filename, upload.content_type) if kind == activity.NAME else ""
-    if form == activity.LINES:
-        return from_pieces(_scrubbed_lines(head, plain))
-    raise UnreadablePayload(
-        f"{upload.filename}: files of this form may have {settings.MAX_PAYLOAD_MB} MB. Split it, or send JSON lines."
-    )
+    if form == activity.LINES and len(head) == LINE_BLOCK_BYTES:
+        return from_pieces(_scrubbed_lines(head, plain, limit))
+    head += plain.read(limit + 1 - len(head))
+    if len(head) > limit:
+        raise UnreadablePayload(
+            f"{upload.filename}: files of this form may have {settings.MAX_PAYLOAD_MB} MB. Split it, or send JSON lines."
+        )
+    body = adapter.scrub(head, upload.content_type, upload.filename)
+    if body != head:
+        return io.BytesIO(body)
+    stream.seek(0)
+    return stream
 
 
-def _scrubbed_lines(head: bytes, rest: BinaryIO) -> Iterator[bytes]:
+def _scrubbed_lines(head: bytes, rest: BinaryIO, limit: int) -> Iterator[bytes]:
     waiting = head
     while waiting:
         more = rest.read(LINE_BLOCK_BYTES)
@@ -177,3 +178,5 @@ def _scrubbed_lines(head: bytes, rest: BinaryIO) -> Iterator[bytes]:
         if end:
             yield activity.scrub(waiting[:end], "application/x-ndjson", None)
         waiting = waiting[end:] + more
+        if len(waiting) > limit:
+            raise UnreadablePayload(f"A line is longer than {limit} bytes. Records are far shorter: look at the file.")

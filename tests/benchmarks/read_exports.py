@@ -50,7 +50,7 @@ def sources() -> list[tuple[ModuleType, str, Write, int]]:
         (
             aws_carbon,
             "carbon.csv",
-            _repeated(PAYLOADS / "aws" / "carbon-emissions-export.csv", "usage_account_id"),
+            _repeated(PAYLOADS / "aws" / "carbon-emissions-export.csv", "product_code"),
             ROWS,
         ),
         (codecarbon_csv, "emissions.csv", _repeated(PAYLOADS / "codecarbon" / "emissions-3.3.2.csv", "run_id"), ROWS),
