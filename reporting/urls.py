@@ -11,7 +11,7 @@ from reporting.api.destinations import DeliveriesView, DestinationsView, Destina
 from reporting.api.factors import FactorsView
 from reporting.api.figures import EmissionsView, ExplainView
 from reporting.api.instruments import InstrumentsView
-from reporting.api.inventories import InventoriesView, InventoryView
+from reporting.api.inventories import InventoriesView, InventoryFileView, InventoryView
 from reporting.api.procurement import (
     DossierView,
     EvaluationFiguresView,
@@ -226,6 +226,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/deliveries", DeliveriesView.as_view(), name="api_deliveries"),
     path("api/v1/inventories", InventoriesView.as_view(), name="api_inventories"),
     path("api/v1/inventories/<uuid:inventory_id>", InventoryView.as_view(), name="api_inventory"),
+    path(
+        "api/v1/inventories/<uuid:inventory_id>/files/<str:name>",
+        InventoryFileView.as_view(),
+        name="api_inventory_file",
+    ),
     path("api/v1/scenarios", ScenariosView.as_view(), name="api_scenarios"),
     path("api/v1/scenarios/figures", ScenarioFiguresView.as_view(), name="api_scenario_figures"),
     path("api/v1/scenarios/<int:scenario_id>", ScenarioView.as_view(), name="api_scenario"),

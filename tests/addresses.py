@@ -60,6 +60,9 @@ OF_CLOSING: Final[dict[str, Address]] = {
     "period_review": Address((do(A.APPROVE_PERIOD, 404),), PERIOD),
     "api_inventories": Address((see(A.SEE_PERIODS),)),
     "api_inventory": Address((see(A.SEE_PERIODS, 404),), {"inventory_id": lambda _: uuid4()}),
+    "api_inventory_file": Address(
+        (see(A.SEE_PERIODS, 404),), {"inventory_id": lambda _: uuid4(), "name": lambda _: "csv"}
+    ),
 }
 
 TARGET: Final = {"target_id": target_of}

@@ -1,4 +1,4 @@
-"""GET /api/v1/inventories and /api/v1/inventories/{id}: periods with their state, and the document of one."""
+"""GET /api/v1/inventories, /{id} and /{id}/files/{name}: periods with their state, the document of one, its files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from rest_framework.views import APIView
 from core.organizations.policy import Action
 from core.organizations.tenancy import organization_scope
 from core.problems import Problem
+from reporting.inventories.documents import FORMATS, handed, render
 from reporting.inventories.locked import instant
+from reporting.inventories.report_pdf import LANGUAGES
 from reporting.models import Inventory, PeriodState
 from reporting.selectors import inventories as selectors
 
@@ -66,6 +68,40 @@ class InventoryView(APIView):
         return HttpResponse(found.document, content_type="application/json")
 
 
+class InventoryFileView(APIView):
+    """An inventory as a file of one of the formats of ``disclose``."""
+
+    action_needed = Action.SEE_PERIODS
+
+    @extend_schema(
+        operation_id="inventory_file",
+        parameters=[
+            OpenApiParameter("name", str, OpenApiParameter.PATH, enum=list(FORMATS), description="the format"),
+            OpenApiParameter("language", str, enum=list(LANGUAGES), description="of the PDF; en by default"),
+        ],
+        responses={200: OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, inventory_id: UUID, name: str) -> HttpResponse:
+        """Answer one file, or a zip where the format has several; of a locked inventory the same bytes for ever."""
+        organization_id = request.user.organization_id  # type: ignore[union-attr]
+        language = request.query_params.get("language", LANGUAGES[0])
+        if unknown := sorted(set(request.query_params) - {"language", "org"}):
+            raise Problem(400, "bad-parameter", f"There is no parameter {unknown[0]!r}.", field=unknown[0])
+        if language not in LANGUAGES:
+            raise Problem(400, "bad-parameter", f"The PDF is written in {', '.join(LANGUAGES)}.", field="language")
+        if name not in FORMATS:
+            raise Problem(404, "no-such-format", f"No format is called {name!r}; there are {', '.join(FORMATS)}.")
+        with organization_scope(organization_id):
+            found = selectors.inventory_of(organization_id, inventory_id)
+        if found is None:
+            raise Problem(404, "no-such-inventory", f"There is no inventory {inventory_id}.")
+        suffix = "" if found.is_locked else "-draft"
+        given = handed(render(name, selectors.document_of(found), language), f"{found.period}{suffix}")
+        response = HttpResponse(given.content, content_type=given.content_type)
+        response["Content-Disposition"] = f'attachment; filename="{given.filename}"'
+        return response
+
+
 def described(inventory: Inventory) -> dict[str, Any]:
     """Write an inventory as plain values, without its lines."""
     return {
@@ -89,6 +125,7 @@ def described(inventory: Inventory) -> dict[str, Any]:
         "accepted": [{"item": each["item"], "reason": each["reason"]} for each in inventory.accepted],
         **{f"{name}_at": _instant(getattr(inventory, f"{name}_at")) for name in TIMES},
         "document": reverse("api_inventory", args=[inventory.id]),
+        "files": {name: reverse("api_inventory_file", args=[inventory.id, name]) for name in FORMATS},
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 Inventory = dict[str, Any]
@@ -30,3 +31,15 @@ def notices(inventory: Inventory) -> list[str]:
     if inventory["evidence"].get("single_reviewer"):
         found.append("Not independently reviewed")
     return found
+
+
+def made_at(inventory: Inventory) -> datetime:
+    """
+    Give the time that a document bears: of the last decision, else the end of the period; never that of the call.
+
+    >>> made_at({"period": {"end": "2026-09-30"}, "evidence": {"approvals": []}}).isoformat()
+    '2026-09-30T00:00:00+00:00'
+    """
+    decisions = [datetime.fromisoformat(each["at"]) for each in inventory["evidence"]["approvals"]]
+    end = date.fromisoformat(inventory["period"]["end"])
+    return max(decisions, default=datetime(end.year, end.month, end.day, tzinfo=UTC))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 from django.template.loader import render_to_string
@@ -10,8 +14,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
 
 from reporting import figures
-from reporting.disclosures import Inventory, csv_tables, inventory_json, notices
+from reporting.disclosures import Inventory, csv_tables, inventory_json, notices, workbook
+from reporting.inventories import report_pdf
 from reporting.inventories.draft import NO_ACTIVITY
+from reporting.inventories.report_words import STAGES
 
 Render = Callable[[Inventory], dict[str, bytes]]
 
@@ -31,13 +37,13 @@ FORMATS: Final[dict[str, Render]] = {
     inventory_json.NAME: inventory_json.render,
     csv_tables.NAME: csv_tables.render,
     "html": html,
+    report_pdf.NAME: report_pdf.render,
+    workbook.NAME: workbook.render,
 }
 
 
 PLANNED: Final = (
     *(
-        "pdf",
-        "xlsx",
         "esrs-e1",
         "esrs-e1-package",
         "esrs-e1-json",
@@ -54,21 +60,46 @@ PLANNED: Final = (
 """Formats that have a name and are not written yet."""
 
 
-def render(name: str, inventory: Inventory) -> dict[str, bytes]:
-    """Give the files of a format, by their path below the period's folder."""
-    return FORMATS[name](inventory)
+def render(name: str, inventory: Inventory, language: str = "en") -> dict[str, bytes]:
+    """
+    Give the files of a format, by their path below the period's folder.
+
+    Args:
+        language: of the PDF, one of its LANGUAGES; every other format has one form.
+    """
+    return report_pdf.render(inventory, language) if name == report_pdf.NAME else FORMATS[name](inventory)
 
 
-STAGES: Final = {
-    "training": _("Training"),
-    "experiments": _("Experiments"),
-    "inference": _("Inference"),
-    "facility": _("Facility overhead"),
-    "embodied": _("Embodied hardware"),
-    "end_of_life": _("End of life"),
-    "upstream_energy": _("Upstream of electricity"),
-    "other": _("Other"),
+CONTENT_TYPES: Final = {
+    ".json": "application/json",
+    ".html": "text/html; charset=utf-8",
+    ".pdf": "application/pdf",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".zip": "application/zip",
 }
+
+
+@dataclass(frozen=True)
+class Handed:
+    """A format as the one file that a browser or a program is given."""
+
+    filename: str
+    content_type: str
+    content: bytes
+
+
+def handed(files: dict[str, bytes], name: str) -> Handed:
+    """Give one file as it is, several packed as one, the same bytes each time; ``name`` begins the file's own."""
+    if len(files) == 1:
+        ((path, content),) = files.items()
+        return Handed(f"{name}-{path}", CONTENT_TYPES[PurePosixPath(path).suffix], content)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, content in sorted(files.items()):
+            archive.writestr(zipfile.ZipInfo(path, (1980, 1, 1, 0, 0, 0)), content)
+    return Handed(f"{name}.zip", CONTENT_TYPES[".zip"], packed.getvalue())
+
+
 KINDS: Final = {
     "grid_location": _("Grid, location-based"),
     "grid_residual": _("Residual mix"),

@@ -389,7 +389,10 @@ def of_mix(energy: list[dict[str, Any]], mix: str) -> Decimal:
 def mix_text(energy: list[dict[str, Any]]) -> str:
     """Say how much energy is in no total by mix, as its mix is not known: the schema has no empty totals."""
     mwh = of_mix(energy, "unknown")
-    return f" The mix of {decimal_text(mwh)} MWh of energy is not known: the totals by mix leave it out." if mwh else ""
+    if not mwh:
+        return ""
+    rounded = mwh.quantize(Decimal("0.001")) if mwh >= 1 else mwh  # in a sentence; the lines say it in full
+    return f" The mix of {decimal_text(rounded)} MWh of energy is not known: the totals by mix leave it out."
 
 
 def sum_of(column: pd.Series) -> Decimal:

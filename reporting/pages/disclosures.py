@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -20,7 +19,7 @@ from core.organizations.policy import Action
 from reporting import figures
 from reporting.disclosures import Inventory as Document
 from reporting.disclosures import RefusedError
-from reporting.inventories.documents import FORMATS, report
+from reporting.inventories.documents import FORMATS, handed, report
 from reporting.inventories.documents import render as render_format
 from reporting.inventories.draft import draft_inventory
 from reporting.models import Inventory, PeriodState
@@ -32,6 +31,8 @@ from reporting.selectors.periods import Activity, quarter_name, quarter_start
 from reporting.services.periods import moved_since, organization_alone
 
 QUARTERS: Final = 6
+FILES: Final = {"pdf": "PDF", "xlsx": "XLSX", "csv": "CSV", "html": "HTML", "inventory-json": "JSON"}
+"""The formats that a period's page offers, by what they are called there."""
 
 
 @require_safe
@@ -68,9 +69,8 @@ def draft(request: HttpRequest, period: str) -> HttpResponse:
         return _list(request, refused=" ".join(error.reasons), status=409)
     wanted = request.GET.get("format")
     if wanted in FORMATS:
-        return download(
-            render_format(wanted, document), period if shown is not None and shown.is_locked else f"{period}-draft"
-        )
+        files = render_format(wanted, document, get_language() or "en")
+        return download(files, period if shown is not None and shown.is_locked else f"{period}-draft")
     context = {"title": period, "period": period, **report(document), **_standing(request, named, shown, document)}
     context["versions"] = [{"inventory": each, **state_of(each)} for each in versions if each != shown]
     return render(request, "reporting/disclosures/draft.html", context)
@@ -101,6 +101,7 @@ def _standing(request: HttpRequest, named: Period, shown: Inventory | None, docu
     accepted = {each["item"]: each for each in (shown.accepted if shown is not None else [])}
     return {
         "shown": shown,
+        "files": FILES,
         **state_of(shown),
         "over": over,
         "closes_on": named.to_day + timedelta(days=1),
@@ -111,18 +112,10 @@ def _standing(request: HttpRequest, named: Period, shown: Inventory | None, docu
 
 
 def download(files: dict[str, bytes], name: str) -> HttpResponse:
-    """Answer one file as it is, several as a zip."""
-    if len(files) == 1:
-        ((path, content),) = files.items()
-        response = HttpResponse(content, content_type="application/json" if path.endswith("json") else "text/html")
-        response["Content-Disposition"] = f'attachment; filename="{name}-{path}"'
-        return response
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path, content in sorted(files.items()):
-            archive.writestr(zipfile.ZipInfo(path, (1980, 1, 1, 0, 0, 0)), content)
-    response = HttpResponse(packed.getvalue(), content_type="application/zip")
-    response["Content-Disposition"] = f'attachment; filename="{name}.zip"'
+    """Answer a format as a file to keep."""
+    given = handed(files, name)
+    response = HttpResponse(given.content, content_type=given.content_type)
+    response["Content-Disposition"] = f'attachment; filename="{given.filename}"'
     return response
 
 

@@ -129,9 +129,16 @@ def kilograms(kg: float | None) -> str:
 
 @register.filter
 def printed(value: str) -> str:
-    """Write a decimal string of a disclosure: rounded on its own, three decimals below 100, none from 10,000."""
+    """
+    Write a decimal string of a disclosure: rounded on its own, three decimals below 100, none from 10,000.
+
+    >>> printed("0.0004"), printed("0"), printed("1234.56")
+    ('< 0.001', '0.000', '1,234.6')
+    """
     number = Decimal(value)
     places = 3 if abs(number) < 100 else 1 if abs(number) < 10_000 else 0
+    if number and abs(number) < Decimal("0.0005"):
+        return figures.grouped("< 0.001" if number > 0 else "> -0.001")
     return figures.grouped(f"{number:,.{places}f}")
 
 

@@ -37,7 +37,9 @@ def test_a_locked_period_renders_the_same_bytes_in_any_language_and_after_more_h
 
     assert first == second
     assert first["inventory.json"] == inventory.document.encode() + b"\n"
-    assert set(json.loads(first["refused.json"])) >= {"pdf", "xlsx", "evidence"}
+    assert set(json.loads(first["refused.json"])) >= {"sci", "evidence"}
+    assert first["report.pdf"].startswith(b"%PDF")
+    assert first["report.xlsx"].startswith(b"PK")
     for name in ("csv/summary.csv", "report.html"):
         text = first[name].decode()
         assert "a part of the entity" in text
@@ -77,6 +79,6 @@ def test_an_open_period_is_not_disclosed_but_as_a_draft(organization, leads, tmp
 def test_a_format_that_is_not_written_yet_is_named(organization, leads, tmp_path):
     close(organization, leads)
 
-    with pytest.raises(CommandError, match="pdf: This release does not write it yet") as error:
-        disclosed(organization, tmp_path, formats="csv,pdf")
+    with pytest.raises(CommandError, match="sci: This release does not write it yet") as error:
+        disclosed(organization, tmp_path, formats="csv,sci")
     assert error.value.returncode == 1
