@@ -12,6 +12,7 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from heapq import heappop, heappush
 from itertools import islice
 from typing import Any, BinaryIO, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -189,12 +190,15 @@ def _concurrent(
             runs.setdefault(machine, []).append((end - duration_s, end, record_id_of(row, zone), number))
     numbers: dict[int, int] = {}
     for alike in runs.values():
-        busy: list[float] = []  # until when each number is taken
-        for start, end, _, number in sorted(alike):
-            free = next((at for at, until in enumerate(busy) if until <= start + OVERLAP_TOLERANCE_S), len(busy))
-            busy[free : free + 1] = [end]
-            if free:
-                numbers[number] = free
+        busy: list[tuple[float, int]] = []  # until when each number is taken
+        free: list[int] = []
+        for start, end, _, row_number in sorted(alike):
+            while busy and busy[0][0] <= start + OVERLAP_TOLERANCE_S:
+                heappush(free, heappop(busy)[1])
+            taken = heappop(free) if free else len(busy)  # all numbers below are taken where none is free
+            heappush(busy, (end, taken))
+            if taken:
+                numbers[row_number] = taken
     return numbers
 
 
