@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from reporting.selectors import targets as selectors
 from reporting.selectors.target_figures import Progress, progress_of
 from reporting.services import targets as services
 from reporting.targets.definition import EMISSIONS, ENERGY, TargetError, from_plain
+from reporting.targets.forecast import SHARE
 
 FIELDS: Final = ("name", "note", "owner", "target")
 
@@ -147,6 +149,20 @@ def described(target: Target, *, whole: bool = False) -> dict[str, Any]:
     return found
 
 
+def forecast_of(progress: Progress) -> dict[str, Any] | None:
+    """Write what the months to come of the year may be, and the year with them; None where nobody can tell."""
+    if progress.forecast is None:
+        return None
+    months = zip(progress.to_come, progress.forecast.months, strict=True)
+    return {
+        "share": SHARE,
+        "months_read": progress.forecast.read,
+        "seasons": progress.forecast.seasons,
+        "year": asdict(progress.forecast.total.plus(progress.over)),
+        "months": [{"month": f"{month:%Y-%m}", **asdict(each)} for month, each in months],
+    }
+
+
 def progress_year(progress: Progress) -> int:
     """Name the year up to which a path without an end is listed."""
     return progress.year[1].year if progress.year else progress.path.first_day.year
@@ -173,6 +189,7 @@ def standing(progress: Progress) -> dict[str, Any]:
         "allowed": allowed,
         "gap": None if actual is None or allowed is None else actual - allowed,
         "coverage": progress.actual.coverage if window else None,
+        "forecast": forecast_of(progress),
         "year_ends": year and year[1].isoformat(),
         "allowed_to_year_end": progress.allowed_to_end,
     }

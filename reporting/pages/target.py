@@ -38,6 +38,7 @@ from reporting.services import targets as services
 from reporting.targets.base_year import event as base_year_event
 from reporting.targets.base_year import recalculation
 from reporting.targets.definition import CEILING, EMISSIONS, TargetError
+from reporting.targets.forecast import SHARE
 
 
 @one_snapshot
@@ -139,6 +140,24 @@ def kpis_of(progress: Progress, unit: str) -> list[dict[str, Any]]:
             "details": [{"text": text} for text in (per, period) if text],
         },
     ]
+    if progress.forecast is not None and progress.year is not None:
+        lands = progress.forecast.total.plus(progress.over)
+        inside = figures.percent(SHARE)
+        ends = figures.quantity(lands.low, kind), figures.quantity(lands.high, kind)
+        year_allows = _("the path allows {amount}").format(amount=figures.quantity(progress.allowed_to_end, kind))
+        found.append(
+            {
+                "label": _("Where the year will land"),
+                "page": "targets",
+                "value": figures.quantity(lands.middle, kind),
+                "unit": co2e,
+                "details": [
+                    {"text": _("{share} between {low} and {high}").format(share=inside, low=ends[0], high=ends[1])},
+                    {"text": year_allows},
+                    {"text": period_name(definition.filter(*progress.year))},
+                ],
+            }
+        )
     coverage = progress.actual.coverage if progress.window else None
     if coverage is not None:
         found.append(

@@ -9,10 +9,12 @@ import pandas as pd
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from reporting import figures
 from reporting.charts import Chart, Overlays, trend
 from reporting.charts.palette import SERIES
 from reporting.pages.target_words import MEASURES, finding, kind_of, parts_said
 from reporting.selectors.target_figures import Progress
+from reporting.targets.forecast import FEWEST_MONTHS, MONTHS_FOR_SEASONS, SHARE
 from reporting.targets.paths import months_between, plus_months
 
 SHOWN_MONTHS = 36
@@ -61,9 +63,29 @@ def shown_months(progress: Progress, today: date) -> list[date]:
 
 def band_of(progress: Progress) -> pd.DataFrame | None:
     """Give the range of the months to come, by slot; None where nobody can tell."""
-    return None
+    if progress.forecast is None:
+        return None
+    slots = pd.DatetimeIndex(progress.to_come).tz_localize(UTC)
+    rows = [{"value": each.middle, "low": each.low, "high": each.high} for each in progress.forecast.months]
+    return pd.DataFrame(rows, index=slots)
 
 
 def notes_of(progress: Progress) -> tuple[str, ...]:
     """Say how the range was made, or why there is none."""
-    return ()
+    if not progress.to_come:
+        return ()
+    if progress.forecast is None:
+        if progress.read < FEWEST_MONTHS:
+            return (
+                _("No forecast: {count} months in a row are known, {needed} are needed.").format(
+                    count=progress.read, needed=FEWEST_MONTHS
+                ),
+            )
+        return (_("No forecast: months of this year are missing, or nothing was ever there."),)
+    share = figures.percent(SHARE)
+    made = _(
+        "Projected: {share} of what may come, if it goes on as in the last {count} months (structural time series, statsmodels)."
+    ).format(share=share, count=progress.forecast.read)
+    if progress.forecast.seasons:
+        return (made,)
+    return (made, _("Seasons are not in it: they show from {count} months on.").format(count=MONTHS_FOR_SEASONS))

@@ -18,7 +18,8 @@ from reporting.selectors.denominators import unit_named
 from reporting.selectors.periods import Activity, activity_of
 from reporting.selectors.sci import sci
 from reporting.targets.definition import ENERGY, WATER, Definition, TargetError
-from reporting.targets.paths import DAY, Base, Path, month_end, months_between, plus_months
+from reporting.targets.forecast import Forecast, forecast_of, latest_stretch
+from reporting.targets.paths import DAY, Base, Path, days_in, month_end, months_between, plus_months
 from reporting.targets.status import Status, status_of
 
 COLUMNS = {ENERGY: "energy_facility_kwh", WATER: "water_l"}
@@ -54,6 +55,9 @@ class Progress:
         actual, allowed: over the window.
         year: the days of that year of the path, and what it allows for all of them.
         months: one row a month since the base: ``actual`` and ``allowed``, by first day.
+        over: what the months that are over put into the figure of the year.
+        forecast: of ``to_come``, the months of the year that are not over; None where nobody can tell.
+        read: how many months there were to make it from.
     """
 
     path: Path
@@ -65,6 +69,10 @@ class Progress:
     status: Status
     months: pd.DataFrame
     view_id: int | None
+    over: float
+    to_come: tuple[date, ...]
+    forecast: Forecast | None
+    read: int
 
 
 def base_of(organization_id: int, definition: Definition, *, today: date, view: View | None = None) -> Base | None:
@@ -162,9 +170,59 @@ def progress_of(organization_id: int, path: Path, *, today: date, view: View | N
             allowed = path.between(*window)
             ended = window[1] == path.last_day
         months = monthly(organization_id, path, activity, today, view)
-        to_end = None if year is None else path.between(*year)
-        status = status_of(actual=actual.value, allowed=allowed, coverage=actual.coverage, ended=ended)
-    return Progress(path, window, actual, allowed, year, to_end, status, months, None if view is None else view.id)
+    to_end = None if year is None else path.between(*year)
+    over, to_come, forecast, read = ahead_of(path, months, year, today)
+    status = status_of(
+        actual=actual.value,
+        allowed=allowed,
+        coverage=actual.coverage,
+        ended=ended,
+        expected_to_end=None if forecast is None else forecast.total.plus(over).middle,
+        allowed_to_end=to_end,
+    )
+    return Progress(
+        path,
+        window,
+        actual,
+        allowed,
+        year,
+        to_end,
+        status,
+        months,
+        None if view is None else view.id,
+        over,
+        to_come,
+        forecast,
+        read,
+    )
+
+
+def ahead_of(
+    path: Path, months: pd.DataFrame, year: tuple[date, date] | None, today: date
+) -> tuple[float, tuple[date, ...], Forecast | None, int]:
+    """
+    Say what the months of the year that are not over may come to.
+
+    Months are read up to the last that is over, back to a hole or the base. An intensity is weighed by days, as its path is.
+
+    Returns:
+        What the months that are over put into the year's figure; the months to come; their forecast, None where nobody can tell;
+        how many months were read.
+    """
+    now = today.replace(day=1)
+    known = months["actual"][[month < now for month in months.index]]
+    history = latest_stretch(known.tolist())
+    if year is None:
+        return 0.0, (), None, len(history)
+    whole = months_between(*year)
+    to_come = tuple(month for month in whole if month >= now)
+    days = sum(map(days_in, whole))
+    shares = {month: days_in(month) / days if path.definition.per else 1.0 for month in whole}
+    over = known.reindex([month for month in whole if month < now])
+    if over.isna().any():  # a month of this year is not known, so what the year comes to is not either
+        return 0.0, to_come, None, len(history)
+    forecast = forecast_of(history, len(to_come), tuple(shares[month] for month in to_come))
+    return float(sum(value * shares[month] for month, value in over.items())), to_come, forecast, len(history)
 
 
 def window_of(path: Path, today: date) -> tuple[tuple[date, date] | None, tuple[date, date] | None]:

@@ -92,6 +92,7 @@ def test_a_target_is_missed_rebased_and_approved(filled, people):
     assert before.window == (date(2026, 4, 1), date(2026, 10, 31))
     assert before.actual.value == pytest.approx(950 * KG_PER_KWH, rel=1e-9)
     assert before.status.word == "off_path"
+    assert (before.forecast, before.read) == (None, 10)  # ten months tell nothing yet
 
     rebased = services.change_base_year(
         organization_id=filled.id,
