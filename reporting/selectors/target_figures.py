@@ -218,11 +218,12 @@ def ahead_of(
     to_come = tuple(month for month in whole if month >= now)
     days = sum(map(days_in, whole))
     shares = {month: days_in(month) / days if path.definition.per else 1.0 for month in whole}
-    over = known.reindex([month for month in whole if month < now])
-    if over.isna().any():  # a month of this year is not known, so what the year comes to is not either
+    gone = [month for month in whole if month < now]
+    over = known.reindex(gone).to_numpy(float)
+    if pd.isna(over).any():  # a month of this year is not known, so what the year comes to is not either
         return 0.0, to_come, None, len(history)
     forecast = forecast_of(history, len(to_come), tuple(shares[month] for month in to_come))
-    return float(sum(value * shares[month] for month, value in over.items())), to_come, forecast, len(history)
+    return float(over @ [shares[month] for month in gone]), to_come, forecast, len(history)
 
 
 def window_of(path: Path, today: date) -> tuple[tuple[date, date] | None, tuple[date, date] | None]:
