@@ -192,8 +192,19 @@ BREAKS = st.lists(
 
 
 def broken(rows: Rows, breaks: list[tuple[str, str] | None]) -> Rows:
-    """Spoil a cell of some rows, so that they are refused."""
-    return [row if cell is None else row | dict([cell]) for row, cell in zip(rows, breaks, strict=False)]
+    """
+    Spoil a cell of some rows, so that they are refused.
+
+    A refund's unit is not read, as it is cost alone: with another one it is another row, not one that is refused.
+    """
+
+    def is_read(row: dict[str, str], cell: tuple[str, str]) -> bool:
+        return cell[0] != "UnitOfMeasure" or row["ChargeType"] == "Usage"
+
+    return [
+        row | dict([cell]) if cell is not None and is_read(row, cell) else row
+        for row, cell in zip(rows, breaks, strict=False)
+    ]
 
 
 @FEW
