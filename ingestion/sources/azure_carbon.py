@@ -8,6 +8,7 @@ which month it is of: the request beside it does, or the setting `month`.
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,9 +20,8 @@ from core.quantification import activity, records
 from core.quantification.private import without_private
 from core.quantification.prose import brief
 from core.quantification.rejections import Cover, Rejection
-from ingestion.sources import carbon_statements
+from ingestion.sources import carbon_statements, json_stream
 from ingestion.sources.base import (
-    CHUNK_ROWS,
     LABEL_TEXT,
     Context,
     Parsed,
@@ -31,7 +31,7 @@ from ingestion.sources.base import (
     limit_labels,
 )
 from ingestion.sources.bill_meaning import region_of
-from ingestion.sources.byte_streams import open_maybe_compressed
+from ingestion.sources.byte_streams import from_pieces, open_maybe_compressed
 from ingestion.sources.carbon_statements import Month, month_of
 from ingestion.sources.service_rules import Rulebook
 
@@ -42,6 +42,8 @@ DROPPED: Final = (
     "Fields that name a person, a credential or content, mail addresses and keys; a report has none by itself."
 )
 """What never reaches the inbox, in words for the privacy page."""
+
+WHAT: Final = "Azure's carbon optimization API"
 
 ITEMS: Final = ("ItemDetailsData", "ResourceItemDetailsData", "ResourceGroupItemDetailsData")
 SUMMARIES: Final = ("MonthlySummaryData", "OverallSummaryData")
@@ -97,17 +99,32 @@ class _Answer(msgspec.Struct, rename="camel"):
 
 @dataclass
 class _Reading:
-    """One file on its way: what was read of it so far."""
+    """One file on its way: what was read of it since the last chunk, and what its last chunk says of the whole."""
 
     context: Context
     basis: str
     rules: Rulebook
     read: list[dict[str, Any]] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
-    received: int = 0
     outside: int = 0
+    row: int = 0
     log: list[str] = field(default_factory=list)
     covered: dict[tuple[str, str], Cover] = field(default_factory=dict)
+
+    def chunk(self, *, last: bool) -> Parsed:
+        """Give what was read since the last chunk."""
+        read, rejected, outside = self.read, self.rejected, self.outside
+        self.read, self.rejected, self.outside = [], [], 0
+        return finish(
+            records.to_activity(read),
+            self.context,
+            received=len(read) + sum(each.rows for each in rejected) + outside,
+            rejected=rejected,
+            outside=outside,
+            log=self.log if last else [],
+            cover=carbon_statements.spoken_for(self.covered.values(), self.context) if last else [],
+            fallback=carbon_statements.FALLBACK,
+        )
 
 
 class _Bad(Exception):
@@ -127,10 +144,22 @@ def detect(head: bytes, filename: str) -> str | None:
 
 def scrub(body: bytes, content_type: str, filename: str | None = None) -> bytes:
     """Drop what is private, which no report of Azure has. Raises UnreadablePayload when it is no answer."""
-    answers = _read(body)
-    given = msgspec.to_builtins(answers)
-    kept = brief(without_private(given))
-    return body if kept == given else msgspec.json.encode(kept)
+    return b"".join(_scrubbed(io.BytesIO(body)))
+
+
+def scrub_file(stream: BinaryIO) -> BinaryIO:
+    """Do the same to a file of any size, an answer at a time."""
+    return from_pieces(_scrubbed(stream))
+
+
+def _scrubbed(stream: BinaryIO) -> Iterator[bytes]:
+    """Give answers as JSON lines; of none there is an empty array."""
+    found = False
+    for answer in _answers(stream):
+        found = True
+        yield msgspec.json.encode(brief(without_private(msgspec.to_builtins(answer)))) + b"\n"
+    if not found:
+        yield b"[]"
 
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
@@ -143,22 +172,11 @@ def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
     Raises UnreadablePayload: no answer, or `reported_basis` is not set.
     """
     reading = _Reading(context, reported_basis(context), Rulebook.of(context.setting))
-    for answer in _read(open_maybe_compressed(stream).read()):
+    for answer in _answers(stream):
         _read_answer(answer, reading)
-    for start in range(0, max(len(reading.read), 1), CHUNK_ROWS):
-        last = start + CHUNK_ROWS >= len(reading.read)
-        chunk = reading.read[start : start + CHUNK_ROWS]
-        others = reading.outside + sum(each.rows for each in reading.rejected) if last else 0
-        yield finish(
-            records.to_activity(chunk),
-            context,
-            received=len(chunk) + others,
-            rejected=reading.rejected if last else [],
-            outside=reading.outside if last else 0,
-            log=reading.log if last else [],
-            cover=carbon_statements.spoken_for(reading.covered.values(), context) if last else [],
-            fallback=carbon_statements.FALLBACK,
-        )
+        if len(reading.read) + len(reading.rejected) >= json_stream.CHUNK_ITEMS:
+            yield reading.chunk(last=False)
+    yield reading.chunk(last=True)
 
 
 def reported_basis(context: Context) -> str:
@@ -177,17 +195,17 @@ def _read_answer(answer: _Answer, reading: _Reading) -> None:
     if answer.skip_token:
         reading.log.append("The answer has a skip_token: import its further pages together with it, in one delivery.")
     for item in answer.value:
-        reading.received += 1
+        reading.row += 1
         if TOP_ITEMS.search(str(item.get("dataType"))):
             reading.outside += 1
             continue
         try:
             reading.read.append(_record(item, answer, reading))
         except _Bad as bad:
-            reading.rejected.append(Rejection(reading.received, None, bad.field, bad.reason, bad.detail, _public(item)))
+            reading.rejected.append(Rejection(reading.row, None, bad.field, bad.reason, bad.detail, _public(item)))
     for decision in decisions:
         if decision.decision.lower() != "allowed":
-            reading.received += 1
+            reading.row += 1
             reading.rejected.append(_denied(decision, reading))
 
 
@@ -199,7 +217,7 @@ def _denied(decision: _Decision, reading: _Reading) -> Rejection:
     )
     detail = f"{told}, {decision.denial_reason}" if decision.denial_reason else told
     return Rejection(
-        reading.received,
+        reading.row,
         None,
         "subscriptionAccessDecisionList",
         "access_denied",
@@ -224,7 +242,7 @@ def _record(item: dict[str, Any], answer: _Answer, reading: _Reading) -> dict[st
         reading.covered[snapshot, account] = Cover(snapshot, {"account": account}, month.started_at, month.ended_at)
     return {
         "record_id": f"azure_carbon:{digest(month, account, *_identity(item), scopes, reading.basis)}",
-        "row": reading.received,
+        "row": reading.row,
         "snapshot": snapshot,
         "started_at": month.started_at,
         "ended_at": month.ended_at,
@@ -333,23 +351,13 @@ def _public(item: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _read(body: bytes) -> list[_Answer]:
-    text = body.removeprefix(b"\xef\xbb\xbf").strip()
-    try:
-        if text[:1] == b"[":
-            return msgspec.json.decode(text, type=list[_Answer])
+def _answers(stream: BinaryIO) -> Iterator[_Answer]:
+    """Give the answers of a file, each held by itself. Raises UnreadablePayload at what is none."""
+    for _, value in json_stream.shares(open_maybe_compressed(stream), WHAT, None):
         try:
-            return [msgspec.json.decode(text, type=_Answer)]
-        except msgspec.ValidationError:
-            raise
-        except msgspec.DecodeError:
-            if b"\n" not in text:
-                raise
-            return [msgspec.json.decode(line, type=_Answer) for line in text.splitlines() if line.strip()]
-    except msgspec.ValidationError as error:
-        where, detail = records.explain(str(error))
-        raise UnreadablePayload(
-            f"This is no answer of Azure's carbon optimization API ({where}: {detail}). Save the answer as it is."
-        ) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UnreadablePayload(f"The file is not JSON: {error}. Save the answer of the API as it is.") from error
+            yield msgspec.convert(value, _Answer)
+        except msgspec.ValidationError as error:
+            where, detail = records.explain(str(error))
+            raise UnreadablePayload(
+                f"This is no answer of {WHAT} ({where}: {detail}). Save the answer as it is."
+            ) from error

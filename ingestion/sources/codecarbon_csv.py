@@ -11,11 +11,15 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from itertools import islice
 from typing import Any, BinaryIO, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+import numpy.typing as npt
 
 from core.quantification import records
 from core.quantification.rejections import Cover, Rejection
@@ -114,20 +118,18 @@ RULES: Final = Rules(stores=stores, own=_coordinate, brief=stores)
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Parsed]:
     """
-    Read a seekable, perhaps packed file three times: which row of each run is its last, which runs measure one machine at the
+    Read a seekable, perhaps packed file twice: which row of each run is its last and which runs measure one machine at the
     same time, then the last rows in chunks.
 
     Raises UnreadablePayload: not UTF-8, not this CSV, or a setting `timezone` that does not exist.
     """
     zone = clock_zone(context)
     start = stream.tell()
-    chosen = _last_rows(_rows(open_maybe_compressed(stream)), zone)
-    stream.seek(start)
-    concurrent = _concurrent(_rows(open_maybe_compressed(stream)), chosen, zone)
+    found = _survey(_rows(open_maybe_compressed(stream)), zone)
     stream.seek(start)
     rows = enumerate(_rows(open_maybe_compressed(stream)), 1)
     while chunk := list(islice(rows, CHUNK_ROWS)):
-        yield _chunk(chunk, chosen, concurrent, zone, context)
+        yield _chunk(chunk, found, zone, context)
 
 
 class Bad(Exception):
@@ -152,92 +154,110 @@ def _rows(stream: BinaryIO) -> Iterator[dict[str, Any]]:
         text.detach()
 
 
-def _last_rows(rows: Iterator[dict[str, Any]], zone: ZoneInfo) -> dict[bytes, tuple[int, float, int]]:
-    """Find for each run the number and duration of its longest row, and how many rows it has."""
-    chosen: dict[bytes, tuple[int, float, int]] = {}
+@dataclass(frozen=True)
+class _Survey:
+    """
+    What a file's rows are to each other, by their number.
+
+    Args:
+        stands_for: the rows of the run whose last, the longest, this one is; 0 where it is not the last, or cannot be read.
+        concurrent: of last rows of runs that track a whole machine, which of the runs at the same time it is, from 0.
+    """
+
+    stands_for: npt.NDArray[np.int32]
+    concurrent: npt.NDArray[np.int32]
+
+
+_SEEN: Final = np.dtype(
+    [("number", "i8"), ("run", "u8"), ("machine", "u8"), ("duration_s", "f8"), ("ended_at_s", "f8")]
+)
+
+
+def _survey(rows: Iterator[dict[str, Any]], zone: ZoneInfo) -> _Survey:
+    """Read the whole file; of a row 40 bytes are held until its end."""
+    seen = np.fromiter(_seen(rows, zone), _SEEN)
+    seen = seen[np.lexsort((seen["number"], seen["duration_s"], seen["run"]))]
+    _, first, counts = np.unique(seen["run"], return_index=True, return_counts=True)
+    last = seen[first + counts - 1]
+    stands_for = np.zeros(seen["number"].max(initial=0) + 1, np.int32)
+    stands_for[last["number"]] = counts
+    concurrent = np.zeros_like(stands_for)
+    for number, taken in _overlapping(last[last["machine"] != 0]):
+        concurrent[number] = taken
+    return _Survey(stands_for, concurrent)
+
+
+def _seen(rows: Iterator[dict[str, Any]], zone: ZoneInfo) -> Iterator[tuple[int, int, int, float, float]]:
     for number, row in enumerate(rows, 1):
         try:
-            key = _short(record_id_of(row, zone))
-            duration = duration_of(row) or 0.0
+            run, duration_s = _short(record_id_of(row, zone)), duration_of(row) or 0.0
         except Bad:
             continue
-        last, longest, count = chosen.get(key, (number, duration, 0))
-        chosen[key] = (number, duration, count + 1) if duration >= longest else (last, longest, count + 1)
-    return chosen
+        yield number, run, *_machine(row, duration_s, zone)
 
 
-def _concurrent(
-    rows: Iterator[dict[str, Any]], chosen: Mapping[bytes, tuple[int, float, int]], zone: ZoneInfo
-) -> dict[int, int]:
+def _machine(row: Mapping[str, Any], duration_s: float, zone: ZoneInfo) -> tuple[int, float, float]:
+    """Give the machine that a run tracks as a whole (0: none; those that look alike are one), its duration and its end."""
+    if not duration_s or row.get("tracking_mode") != "machine" or row.get("task_name"):
+        return 0, duration_s, 0.0
+    try:
+        ended_at = end_of(row, zone)[0]
+    except Bad:
+        return 0, duration_s, 0.0
+    looks = (*MACHINE, "country_iso_code", "cloud_region", "gpu_count")
+    return _short(*(row.get(name) for name in looks)), duration_s, ended_at.timestamp()
+
+
+def _overlapping(last: npt.NDArray[Any]) -> Iterator[tuple[int, int]]:
     """
-    Number the runs that track a whole machine and overlap in time with others that look alike, by the number of their row.
+    Number runs that overlap in time with others of their machine: row -> number.
 
-    In order of their start each takes the first number that no run has which is still on: what of 0 is left out.
+    In order of their start each takes the first number that no run has which is still on.
     """
-    last = {number for number, _, _ in chosen.values()}
-    runs: dict[tuple[str, ...], list[tuple[float, float, str, int]]] = {}
-    for number, row in enumerate(rows, 1):
-        if number not in last or row.get("tracking_mode") != "machine" or row.get("task_name"):
-            continue
-        try:
-            end, duration_s = end_of(row, zone)[0].timestamp(), duration_of(row)
-        except Bad:
-            continue
-        if duration_s:
-            machine = tuple(
-                str(row.get(name) or "") for name in (*MACHINE, "country_iso_code", "cloud_region", "gpu_count")
-            )
-            runs.setdefault(machine, []).append((end - duration_s, end, record_id_of(row, zone), number))
-    numbers: dict[int, int] = {}
-    for alike in runs.values():
-        busy: list[tuple[float, int]] = []  # until when each number is taken
-        free: list[int] = []
-        for start, end, _, row_number in sorted(alike):
-            while busy and busy[0][0] <= start + OVERLAP_TOLERANCE_S:
-                heappush(free, heappop(busy)[1])
-            taken = heappop(free) if free else len(busy)  # all numbers below are taken where none is free
-            heappush(busy, (end, taken))
-            if taken:
-                numbers[row_number] = taken
-    return numbers
+    started_at_s = last["ended_at_s"] - last["duration_s"]
+    latest = 0
+    busy: list[tuple[float, int]] = []  # until when each number is taken
+    free: list[int] = []
+    for at in np.lexsort((last["run"], last["ended_at_s"], started_at_s, last["machine"])):
+        if last["machine"][at] != latest:
+            latest, busy, free = last["machine"][at], [], []
+        while busy and busy[0][0] <= started_at_s[at] + OVERLAP_TOLERANCE_S:
+            heappush(free, heappop(busy)[1])
+        taken = heappop(free) if free else len(busy)  # all numbers below are taken where none is free
+        heappush(busy, (last["ended_at_s"][at], taken))
+        yield last["number"][at], taken
 
 
 OVERLAP_TOLERANCE_S: Final = 2.0
 """By how much the whole seconds of a row's end let runs overlap that follow each other."""
 
 
-def _short(record_id: str) -> bytes:
-    return bytes.fromhex(digest(record_id)[:32])
+def _short(*parts: object) -> int:
+    """Hash to 64 bits: of a million runs two are taken for one with a chance of 3 in 100 million."""
+    return int(digest(*parts)[:16], 16)
 
 
-def _chunk(
-    chunk: list[tuple[int, dict[str, Any]]],
-    chosen: Mapping[bytes, tuple[int, float, int]],
-    concurrent: Mapping[int, int],
-    zone: ZoneInfo,
-    context: Context,
-) -> Parsed:
-    """Read the chosen rows of a chunk; the other rows of a run are counted with the chosen one."""
+def _chunk(chunk: list[tuple[int, dict[str, Any]]], found: _Survey, zone: ZoneInfo, context: Context) -> Parsed:
+    """Read the last rows of runs in a chunk; the other rows of a run are counted with its last."""
     read: list[dict[str, Any]] = []
     rejected: list[Rejection] = []
     received = 0
     for number, row in chunk:
         try:
-            key = _short(record_id_of(row, zone))
+            identity = record_id_of(row, zone)
             duration_of(row)
         except Bad as bad:
             received += 1
             rejected.append(Rejection(number, None, bad.field, bad.reason, bad.detail, row))
             continue
-        last, _, count = chosen[key]
-        if number != last:
+        count = int(found.stands_for[number])
+        if not count:
             continue
         received += count
         try:
-            record = totals_record(row, zone, context, concurrent.get(number, 0))
+            record = totals_record(row, zone, context, int(found.concurrent[number]))
             read.append({**record, "row": number, "rows": count})
         except Bad as bad:
-            identity = record_id_of(row, zone)
             rejected.append(Rejection(number, identity, bad.field, bad.reason, bad.detail, row, count))
     return finish(
         records.to_activity(read),

@@ -81,11 +81,19 @@ def _measure(name: str, path: Path, rows: int, decoder: str, what: str) -> list[
     ]
 
 
+PAGE_ITEMS = 5_000
+"""The most that the API gives in one answer."""
+
+
 def _write_items(path: Path, rows: int) -> None:
+    """Write the answers of a report that has so many items, one a line."""
     answer = json.loads(AZURE_ITEMS.read_text())
     item = answer["value"][0]
-    answer["value"] = [{**item, "resourceId": f"{item['resourceId']}-{number}"} for number in range(rows)]
-    path.write_text(json.dumps(answer))
+    with path.open("w") as lines:
+        for start in range(0, rows, PAGE_ITEMS):
+            numbers = range(start, min(start + PAGE_ITEMS, rows))
+            page = [{**item, "resourceId": f"{item['resourceId']}-{number}"} for number in numbers]
+            lines.write(json.dumps({**answer, "value": page}) + "\n")
 
 
 SOURCES: tuple[tuple[str, Callable[[Path, int], None], int, str, str], ...] = (

@@ -11,6 +11,7 @@ from typing import Any
 FOLDER = Path(__file__).parent
 AI_SHARE = 6
 """One row in so many is of an AI service or accelerator machine."""
+PROJECTS = 500
 
 
 def billing_rows(rows: int) -> Iterator[dict[str, Any]]:
@@ -26,17 +27,23 @@ def billing_rows(rows: int) -> Iterator[dict[str, Any]]:
             **row,
             "usage_start_time": f"2026-10-{day:02} {hour:02}:00:00 UTC",
             "usage_end_time": f"2026-10-{day:02} {hour:02}:59:59 UTC",
-            "project": {**row["project"], "id": f"project-{number // 672 % 500}"},
+            "project": {**row["project"], "id": f"project-{number // 672 % PROJECTS}"},
             "cost": number % 997 / 100,
             "usage": {**row["usage"], "amount": number % 997},
         }
 
 
 def carbon_rows(rows: int) -> Iterator[dict[str, Any]]:
-    """Give rows of the Carbon Footprint export, each of a project of its own."""
+    """Give rows of the Carbon Footprint export: 500 projects, each with as many services as it takes."""
     sample = _sample("carbon-footprint.jsonl")
     for number in range(rows):
-        yield {**sample[number % len(sample)], "project": {"number": str(number), "id": f"project-{number}"}}
+        row = sample[number % len(sample)]
+        project, service = number % PROJECTS, number // PROJECTS
+        yield {
+            **row,
+            "project": {"number": str(project), "id": f"project-{project}"},
+            "service": {**row["service"], "id": f"{service:04X}-{service:04X}-{service:04X}"},
+        }
 
 
 def write_lines(path: Path, rows: Iterator[dict[str, Any]]) -> None:
