@@ -29,7 +29,7 @@ PAGES_ONLY: Final = ("mass", "as_of", "metric")
 MASS_UNITS: Final = ("kg", "t")
 METRICS: Final = ("emissions", "target", "intensity", "measured")
 """What the main chart can show over time: emissions by stage, their sum against the path, per 1,000 requests, by evidence."""
-PAGE_KEYS: Final = ("metric", "tz", "q", "sort", "after", "org", "format", "impact", "record", "page", "tab")
+PAGE_KEYS: Final = ("metric", "tz", "q", "sort", "after", "org", "format", "impact", "record", "page", "tab", "rows")
 EARLIEST_YEAR: Final = 1990
 LATEST_YEAR: Final = 2200
 SINGLE: Final = ("period", "from", "to", "cmp", "grain", "basis", "booking", "unit", *PAGES_ONLY)

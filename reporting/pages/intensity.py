@@ -29,6 +29,7 @@ from reporting.intensities.units import CONSUMER, REQUEST, SCORES, FunctionalUni
 from reporting.pages.asked import Choice, Menu, activity, asked, filter_bar, period_name, said, today, view_of
 from reporting.pages.files import file_asked, period_file
 from reporting.pages.nothing import Nothing, nothing_matches
+from reporting.pages.tables import most_listed, rest_of
 from reporting.query import Query
 from reporting.selectors.denominators import unit_named, units
 from reporting.selectors.intensity import Intensity, Shown
@@ -55,7 +56,8 @@ def intensity(request: HttpRequest) -> HttpResponse:
     shown = read_intensity(
         organization_id, query.filter, query.comparison, unit, dim, view=view_of(request), today=today()
     )
-    sections = [section(one, unit, dim, shown, query) for one in shown.scores]
+    most = most_listed(request)
+    sections = [section(one, unit, dim, shown, query, most) for one in shown.scores]
     if file_asked(request):
         return as_file(request, request.GET.get("tab", ""), sections, shown, unit, dim, query)
     bar = filter_bar(query, ignores=STANDARD)
@@ -125,7 +127,9 @@ def score_name(score: str) -> str:
     return _("Consumer score") if score == CONSUMER else _("Provider score")
 
 
-def section(one: Intensity, unit: FunctionalUnit, dim: str, shown: Shown, query: Query) -> dict[str, Any]:
+def section(
+    one: Intensity, unit: FunctionalUnit, dim: str, shown: Shown, query: Query, most: int | None
+) -> dict[str, Any]:
     """Build what is shown of one score."""
     chart = months_chart(one, unit, shown, query) if any(row.kg_per_unit for row in one.months) else None
     return {
@@ -138,7 +142,7 @@ def section(one: Intensity, unit: FunctionalUnit, dim: str, shown: Shown, query:
         "notes": notes(one.whole),
         "chart": chart,
         "chart_csv": query.link(format="csv", tab=f"months-{one.score}"),
-        "table": entity_table(one, unit, dim, query) if one.entities else None,
+        "table": entity_table(one, unit, dim, query, most) if one.entities else None,
         "enter": unit.given_by == "figures",
     }
 
@@ -283,8 +287,8 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def entity_table(one: Intensity, unit: FunctionalUnit, dim: str, query: Query) -> dict[str, Any]:
-    """List the entities with score and components, each column in one unit; those without a score with the reason."""
+def entity_table(one: Intensity, unit: FunctionalUnit, dim: str, query: Query, most: int | None) -> dict[str, Any]:
+    """List so many of the entities with score and components, each column in one unit; without a score with the reason."""
     scored = [row for row in one.entities if row.sums is not None and row.kg_per_unit is not None]
     score = figures.scale_for("intensity", [row.kg_per_unit.value for row in scored if row.kg_per_unit])
     sums = [row.sums for row in scored if row.sums]
@@ -294,7 +298,7 @@ def entity_table(one: Intensity, unit: FunctionalUnit, dim: str, query: Query) -
     intensity_scale = figures.plain_scale([each.intensity_g_co2e_per_kwh for each in sums])
     largest = max((row.kg_per_unit.value for row in scored if row.kg_per_unit), default=0.0)
     rows = []
-    for row in one.entities:
+    for row in one.entities[:most]:
         name = str(row.dims[dim] or "")
         cells: list[str] = []
         if row.sums is not None and row.kg_per_unit is not None:
@@ -335,6 +339,7 @@ def entity_table(one: Intensity, unit: FunctionalUnit, dim: str, query: Query) -
         ],
         "rows": rows,
         "csv": query.link(format="csv", tab=dim, by=dim),
+        "rest": rest_of(len(rows), len(one.entities) - len(rows), query),
     }
 
 

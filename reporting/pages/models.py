@@ -24,7 +24,15 @@ from reporting.pages.files import file_asked, period_file
 from reporting.pages.leading import kpis, other_booking, shown_of
 from reporting.pages.leading_charts import main_chart
 from reporting.pages.nothing import nothing_matches
-from reporting.pages.tables import change_cell, coverage_of, entity_frame, entity_name, entity_table
+from reporting.pages.tables import (
+    change_cell,
+    coverage_of,
+    entity_frame,
+    entity_name,
+    entity_table,
+    most_listed,
+    rest_of,
+)
 from reporting.pages.teams import facts_of
 from reporting.query import Query
 from reporting.selectors.models import MOST_COMPARED, TOKENS, ModelRow, Models, compared_models, models_of
@@ -40,7 +48,7 @@ def models(request: HttpRequest) -> HttpResponse:
     """Show every model of a filter; where it names two to four of them, which one emits less per output token."""
     query = asked(request)
     organization_id = request.identity.organization_id  # type: ignore[attr-defined]
-    found = models_of(organization_id, query.filter, query.comparison, view=view_of(request))
+    found = models_of(organization_id, query.filter, query.comparison, view=view_of(request), most=most_listed(request))
     if file_asked(request):
         return period_file(request, model_frame(found), "emissions-by-model", query)
     chosen = query.params.get("model", ())
@@ -53,7 +61,7 @@ def models(request: HttpRequest) -> HttpResponse:
         "period_label": period_name(query.filter, query.label),
         "filter_bar": filter_bar(query),
         "crumbs": crumbs(query),
-        "table": model_table(found.rows, query, coverage_of(request, query)),
+        "table": model_table(found, query, coverage_of(request, query)),
         "kept": [(name, value) for name, values in query.params.items() if name != "model" for value in values],
         "most": MOST_COMPARED,
         "asked_to_compare": compared,
@@ -73,8 +81,10 @@ def crumbs(query: Query) -> list[tuple[str, str]]:
     return [*found[:-1], (found[-1][0], "")] if len(found) > 1 else []
 
 
-def model_table(rows: list[ModelRow], query: Query, coverage: tuple[float, float] | None) -> dict[str, Any]:
+def model_table(found: Models, query: Query, coverage: tuple[float, float] | None) -> dict[str, Any]:
     """Write the table; one unit a column."""
+    rows = found.rows
+    others, others_kg = found.not_listed
     scale = figures.scale_for("mass", [each.row.kg.value for each in rows])
     intensity = figures.scale_for("intensity", [each.per_1000.value for each in rows])
     largest = max((each.row.kg.value or 0.0 for each in rows), default=0.0)
@@ -83,6 +93,7 @@ def model_table(rows: list[ModelRow], query: Query, coverage: tuple[float, float
         "intensity_unit": intensity.unit,
         "change": query.comparison is not None,
         "csv": query.link(format="csv"),
+        "rest": rest_of(len(rows), others, query, f"{figures.number(others_kg, scale)} {scale.unit} CO2e"),
         "rows": [
             {
                 "key": each.row.key,

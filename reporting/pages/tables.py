@@ -12,10 +12,14 @@ from django.utils.translation import gettext as _
 from core.accounting.figures import INCLUDES, UNATTRIBUTED
 from reporting import figures
 from reporting.pages.asked import activity, said, today
+from reporting.pages.files import file_asked
 from reporting.pages.words import dim_name
 from reporting.query import Query
 from reporting.selectors.overview import PLACE, SEPARATOR, Row
 from reporting.selectors.periods import covered_share
+
+MOST_LISTED: Final = 50
+"""Rows of a page's table; its files have all, and so has the page where it is asked for them (`rows=all`)."""
 
 LISTED: Final = {"team": "/teams/", "model": "/models/", PLACE: "/providers/"}
 """Where all entities of a dimension are listed."""
@@ -90,6 +94,30 @@ def entity_table(
         "csv": query.link(format="csv", tab=dim),
         "all": None if full or len(all_rows) <= len(rows) or dim not in LISTED else LISTED[dim] + query.link(),
     }
+
+
+def most_listed(request: HttpRequest) -> int | None:
+    """Tell how many rows a page lists; None: all."""
+    return None if file_asked(request) or request.GET.get("rows") == "all" else MOST_LISTED
+
+
+def rest_of(listed: int, others: int, query: Query, amount: str = "") -> dict[str, str] | None:
+    """
+    Say what a table leaves out, with the address that lists it too: the context of components/rest.html.
+
+    Args:
+        listed, others: rows that are shown, and that are not.
+        amount: of the others together, with its unit; "" where they have no sum.
+    """
+    if not others:
+        return None
+    text = (
+        _("{listed} of {all} are listed; the others make {amount} together")
+        if amount
+        else _("{listed} of {all} are listed")
+    )
+    shown = text.format(listed=figures.count(listed), all=figures.count(listed + others), amount=amount)
+    return {"text": shown, "address": query.link(rows="all")}
 
 
 def narrowed(dim: str, key: str) -> dict[str, str]:

@@ -25,7 +25,7 @@ from reporting.pages.files import file_asked, period_file
 from reporting.pages.leading import kpis, other_booking, shown_of
 from reporting.pages.leading_charts import main_chart
 from reporting.pages.nothing import nothing_matches
-from reporting.pages.tables import change_cell, coverage_of, entity_frame, entity_table
+from reporting.pages.tables import change_cell, coverage_of, entity_frame, entity_table, most_listed, rest_of
 from reporting.query import Query
 from reporting.selectors.projects import projects_of
 from reporting.selectors.teams import TeamRow, Teams, slugs_of, team_at, teams_of
@@ -40,7 +40,7 @@ def teams(request: HttpRequest) -> HttpResponse:
     """Show who emits: every team, unattributed always among them."""
     query = asked(request)
     organization_id = request.identity.organization_id  # type: ignore[attr-defined]
-    found = teams_of(organization_id, query.filter, query.comparison, view=view_of(request))
+    found = teams_of(organization_id, query.filter, query.comparison, view=view_of(request), most=most_listed(request))
     if file_asked(request):
         return period_file(request, team_frame(found), "emissions-by-team", query)
     context: dict[str, Any] = {
@@ -67,6 +67,7 @@ def team_table(found: Teams, query: Query, coverage: tuple[float, float] | None)
     intensity = figures.scale_for("intensity", [each.per_1000_requests_kg for each in rows])
     largest = max((each.row.kg.value or 0.0 for each in found.rows), default=0.0)
     top = max((kg for each in found.rows for kg in each.series if kg is not None), default=0.0)
+    others, others_kg = found.not_listed
     slugs = slugs_of(each.row.key for each in found.rows)
     columns: list[dict[str, Any]] = [
         {"label": f"{scale.unit} CO2e", "number": True},
@@ -120,6 +121,7 @@ def team_table(found: Teams, query: Query, coverage: tuple[float, float] | None)
         "total": cells(found.total, total=True),
         "csv": query.link(format="csv"),
         "all": None,
+        "rest": rest_of(len(found.rows), others, query, f"{figures.number(others_kg, scale)} {scale.unit} CO2e"),
     }
 
 

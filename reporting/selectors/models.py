@@ -23,6 +23,8 @@ from reporting.selectors.overview import (
     bounded,
     evidence_shares_by,
     key_of,
+    leading,
+    not_listed,
     ranked_rows,
     value_or_none,
 )
@@ -69,19 +71,29 @@ class ModelRow:
 
 @dataclass(frozen=True)
 class Models:
-    """The table, and the frame that it and the filter bar are made of."""
+    """
+    The table.
+
+    Args:
+        rows: the models that are listed, the largest first.
+        not_listed: how many more there are, and their emissions. [models, kg CO2e]
+    """
 
     rows: list[ModelRow]
+    not_listed: tuple[int, float]
     as_of: datetime
 
 
-def models_of(organization_id: int, filtered: Filter, before: Filter | None, *, view: View | None) -> Models:
+def models_of(
+    organization_id: int, filtered: Filter, before: Filter | None, *, view: View | None, most: int | None = None
+) -> Models:
     """
-    Read every model of the period, the largest first; what names none is ``unattributed``.
+    Read the models of the period, the largest first; what names none is ``unattributed``, and always among them.
 
     Args:
         filtered: period, filters, basis and parts.
         before: the period to compare with, or None.
+        most: how many are listed; None: all.
     """
     plain = replace(filtered, by=GROUPED, grain="total")
     measures = (*TOKENS, "failed_requests")
@@ -93,15 +105,17 @@ def models_of(organization_id: int, filtered: Filter, before: Filter | None, *, 
         if before
         else None
     )
-    per_1000 = per_1000_tokens(organization_id, filtered, view=view)
     techniques = techniques_by_model(organization_id, view, plain) if view is not None else {}
     of_model = _Details.of(now.rows, filtered)
     ranked = ranked_rows(now.rows, None if then is None else then.rows, "model")
+    listed = leading(ranked, most)
+    narrowed = replace(filtered, dims={**filtered.dims, "model": tuple(row.key for row in listed)})
+    per_1000 = per_1000_tokens(organization_id, narrowed, view=view)
     rows = [
         of_model.row(each, per_1000, techniques)
-        for each in bounded(organization_id, filtered, ranked, "model", view=view)
+        for each in bounded(organization_id, filtered, listed, "model", view=view)
     ]
-    return Models(rows, now.as_of)
+    return Models(rows, not_listed(ranked, listed), now.as_of)
 
 
 @dataclass(frozen=True)

@@ -283,10 +283,25 @@ def ranked(organization_id: int, filtered: Filter, before: Filter | None, dim: s
     return bounded(organization_id, filtered, rows, dim, view=view)
 
 
+def leading(rows: list[Row], most: int | None) -> list[Row]:
+    """Pick so many of the largest rows, and what names nobody wherever it ranks; all where ``most`` is None."""
+    return [row for at, row in enumerate(rows) if most is None or at < most or row.key == UNATTRIBUTED]
+
+
+def not_listed(rows: list[Row], listed: list[Row]) -> tuple[int, float]:
+    """Count the rows that are not listed, and sum their emissions. [entities, kg CO2e]"""
+    return len(rows) - len(listed), sum(row.kg.value or 0.0 for row in rows) - sum(
+        row.kg.value or 0.0 for row in listed
+    )
+
+
 def bounded(organization_id: int, filtered: Filter, rows: list[Row], dim: str, *, view: View | None) -> list[Row]:
-    """Give ranked entities of one dimension their intervals."""
+    """Give ranked entities of one dimension, all of a period or the leading ones, their intervals."""
     by = ("provider", "region") if dim == PLACE else (dim,)
-    found = emissions(organization_id, replace(filtered, by=by, grain="total"), bounds=(TOTAL,), view=view).rows
+    asked = replace(filtered, by=by, grain="total")
+    if dim != PLACE:
+        asked = replace(asked, dims={**filtered.dims, dim: tuple(row.key for row in rows)})
+    found = emissions(organization_id, asked, bounds=(TOTAL,), view=view).rows
     found = found.assign(key=keys_of(found, dim))
     amounts = {row["key"]: amount(row, TOTAL) for _, row in found.iterrows()}
     return [replace(row, kg=amounts[row.key]) for row in rows]

@@ -25,7 +25,9 @@ from reporting.selectors.overview import (
     evidence_shares,
     evidence_shares_by,
     key_of,
+    leading,
     mixed,
+    not_listed,
     per_1000,
     per_1000_by,
     ranked_rows,
@@ -58,22 +60,32 @@ class TeamRow:
 
 @dataclass(frozen=True)
 class Teams:
-    """The table, its last row of all teams together, and the slots of the series."""
+    """
+    The table, its last row of all teams together, and the slots of the series.
+
+    Args:
+        rows: the teams that are listed, the largest first.
+        not_listed: how many more there are, and their emissions. [teams, kg CO2e]
+    """
 
     rows: list[TeamRow]
+    not_listed: tuple[int, float]
     total: TeamRow
     slots: list[date]
     grain: str
     as_of: object
 
 
-def teams_of(organization_id: int, filtered: Filter, before: Filter | None, *, view: View | None) -> Teams:
+def teams_of(
+    organization_id: int, filtered: Filter, before: Filter | None, *, view: View | None, most: int | None = None
+) -> Teams:
     """
-    Read every team of the period, the largest first. ``unattributed`` is always among them where all teams are asked for.
+    Read the teams of the period, the largest first. ``unattributed`` is always among them where all teams are asked for.
 
     Args:
         filtered: period, filters, basis and parts.
         before: the period to compare with, or None.
+        most: how many are listed; None: all.
     """
     plain = replace(filtered, by=(), grain="total")
     now = mixed(organization_id, plain, view)
@@ -84,9 +96,11 @@ def teams_of(organization_id: int, filtered: Filter, before: Filter | None, *, v
     )
     series = series_of(over_time.rows, slots)
     of_now, of_then = _Details.of(now), _Details.of(then)
+    ranked = ranked_rows(now, then, "team")
+    listed = leading(ranked, most)
     rows = [
         _row(each, of_now, of_then, series.get(each.key))
-        for each in bounded(organization_id, filtered, ranked_rows(now, then, "team"), "team", view=view)
+        for each in bounded(organization_id, filtered, listed, "team", view=view)
     ]
     if "team" not in filtered.dims and all(each.row.key != UNATTRIBUTED for each in rows):
         gone = sum_of(then.loc[then["team"].map(key_of) == UNATTRIBUTED, TOTAL]) if then is not None else None
@@ -108,7 +122,7 @@ def teams_of(organization_id: int, filtered: Filter, before: Filter | None, *, v
         measured_of(evidence_shares(now)),
         [None] * SLOTS,
     )
-    return Teams(rows, everything, slots, grain, over_time.as_of)
+    return Teams(rows, not_listed(ranked, listed), everything, slots, grain, over_time.as_of)
 
 
 @dataclass(frozen=True)
