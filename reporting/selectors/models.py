@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -109,8 +109,7 @@ def models_of(
     of_model = _Details.of(now.rows, filtered)
     ranked = ranked_rows(now.rows, None if then is None else then.rows, "model")
     listed = leading(ranked, most)
-    narrowed = replace(filtered, dims={**filtered.dims, "model": tuple(row.key for row in listed)})
-    per_1000 = per_1000_tokens(organization_id, narrowed, view=view)
+    per_1000 = per_1000_tokens(organization_id, filtered, [row.key for row in listed], view=view)
     rows = [
         of_model.row(each, per_1000, techniques)
         for each in bounded(organization_id, filtered, listed, "model", view=view)
@@ -172,11 +171,14 @@ def serving(filtered: Filter) -> Filter | None:
     return replace(filtered, by=("model",), grain="total", dims={**filtered.dims, "stage": ("inference",)})
 
 
-def per_1000_tokens(organization_id: int, filtered: Filter, *, view: View | None) -> dict[str, Amount]:
-    """Give each model's emissions per 1,000 output tokens with the reported interval: a ratio of sums. [kg CO2e]"""
-    asked = serving(filtered)
+def per_1000_tokens(
+    organization_id: int, filtered: Filter, keys: Sequence[str], *, view: View | None
+) -> dict[str, Amount]:
+    """Give the named models' emissions per 1,000 output tokens with the reported interval: a ratio of sums. [kg CO2e]"""
+    asked = serving(filtered) if keys else None
     if asked is None:
         return {}
+    asked = replace(asked, dims={**asked.dims, "model": tuple(keys)})
     rows = emissions(organization_id, asked, measures=(UNIT,), known=(UNIT,), view=view).rows
     found = {}
     for _, row in rows.iterrows():

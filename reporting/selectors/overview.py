@@ -297,6 +297,8 @@ def not_listed(rows: list[Row], listed: list[Row]) -> tuple[int, float]:
 
 def bounded(organization_id: int, filtered: Filter, rows: list[Row], dim: str, *, view: View | None) -> list[Row]:
     """Give ranked entities of one dimension, all of a period or the leading ones, their intervals."""
+    if not rows:
+        return []
     by = ("provider", "region") if dim == PLACE else (dim,)
     asked = replace(filtered, by=by, grain="total")
     if dim != PLACE:
